@@ -1,0 +1,1 @@
+"""Settings, graph, runners and commands; imports `components`, never the reverse."""
