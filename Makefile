@@ -1,0 +1,46 @@
+# Everything a person types; `make help` lists it. Needs python3 (3.9 or newer), make and git.
+
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := scripts/uv pip compile --quiet --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+# TFX's command line calls `pip` by name.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# TensorFlow's native start-up lines say nothing of ours.
+TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_CPP_MIN_LOG_LEVEL
+
+.PHONY: help setup run test lint bench lock clean FORCE
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
+
+setup: $(READY)  ## make .venv; EXTRAS=gpu adds CUDA
+
+run: $(READY)  ## run the pipeline; CONFIG=FILE.toml, ARGS="--set training.epochs=3"
+	@tfx run create --pipeline pipeline/ $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
+
+test: lint  ## lint, then run the tests; ARGS="-k tokens"
+	@python -m pytest $(ARGS)
+
+lint: $(READY)  ## ruff, ruff format, mypy
+	@ruff check --quiet
+	@ruff format --quiet --check
+	@mypy --no-error-summary
+
+bench: $(READY)  ## compare with the blog's plain script on the same data
+	@python -m benchmarks $(ARGS)
+
+lock:  ## resolve requirements.lock anew
+	@$(LOCK) --python-version 3.10 --python-platform x86_64-manylinux_2_36 \
+		pyproject.toml --extra dev requirements.in --output-file requirements.lock
+	@$(LOCK) --python-version 3.9 --universal --no-annotate requirements-uv.in --output-file requirements-uv.lock
+
+clean:  ## remove .venv, tools and caches; the workspace stays
+	@rm -rf .venv .tools .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@find benchmarks components pipeline schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The hook is copied at installation, also by an editable one.
+$(READY): requirements.lock pyproject.toml pipeline/tfx_hook.py pipeline/tfx_hook.pth $(if $(EXTRAS),FORCE)
+	@EXTRAS="$(EXTRAS)" scripts/setup
