@@ -51,6 +51,7 @@ PRESETS: Final[Mapping[PresetName, Mapping[str, Mapping[str, Any]]]] = {
 WORKSPACE_VARIABLE: Final = "IMDB_WORKSPACE"
 CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
+VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
 
 
 class PipelineConfig(Section):

@@ -20,12 +20,13 @@ from click.core import ParameterSource
 # As in pipeline.config, which cannot be imported here.
 CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
+VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
 
 RUNNER_FILE: Final = "local_runner.py"
 
 
 def extend(commands: ModuleType) -> None:
-    """Adds `--pipeline`, `--config` and `--set` to TFX's `run create`; more calls change nothing.
+    """Adds `--pipeline`, `--config`, `--set` and `--verbose` to TFX's `run create`; more calls change nothing.
 
     Args:
         commands: the module `tfx.tools.cli.commands.run`.
@@ -40,12 +41,14 @@ def extend(commands: ModuleType) -> None:
         raise TypeError("TFX's `run create` is not the command that this was written for")
 
     def create_run_or_pipeline(
-        pipeline: str | None, config: Path | None, overrides: Sequence[str], **tfx_options: Any
+        pipeline: str | None, config: Path | None, overrides: Sequence[str], verbose: bool, **tfx_options: Any
     ) -> None:
         context = click.get_current_context()
         if pipeline is None:
-            if config or overrides:
-                raise click.UsageError(f"{'--config' if config else '--set'} needs --pipeline.")
+            ours = {"--config": config, "--set": overrides, "--verbose": verbose}
+            alone = next((option for option, given in ours.items() if given), None)
+            if alone:
+                raise click.UsageError(f"{alone} needs --pipeline.")
             if tfx_options["pipeline_name"] is None:
                 raise click.MissingParameter(ctx=context, param=name)
             create_run(**tfx_options)
@@ -54,7 +57,7 @@ def extend(commands: ModuleType) -> None:
             given = context.get_parameter_source(key) is not ParameterSource.DEFAULT
             if given and not (key == "engine" and value in ("auto", "local")):
                 raise click.UsageError(f"--pipeline cannot be combined with --{key}: it runs a pipeline file locally.")
-        run_pipeline(pipeline, config, overrides)
+        run_pipeline(pipeline, config, overrides, verbose=verbose)
 
     name.required = False
     name.help = f"{name.help}; required without --pipeline"
@@ -63,7 +66,7 @@ def extend(commands: ModuleType) -> None:
 
 
 def pipeline_options() -> list[click.Option]:
-    """Returns new options `pipeline`, `config` and `overrides`, the arguments of `run_pipeline`."""
+    """Returns new options `pipeline`, `config`, `overrides` and `verbose`, the arguments of `run_pipeline`."""
     return [
         click.Option(
             ["--pipeline"],
@@ -82,10 +85,11 @@ def pipeline_options() -> list[click.Option]:
             callback=_check_assignments,
             help="One setting, over --config; may be repeated.",
         ),
+        click.Option(["--verbose"], is_flag=True, help="Show the logs of TFX, Beam and TensorFlow."),
     ]
 
 
-def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[str]) -> None:
+def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[str], *, verbose: bool = False) -> None:
     """Creates or updates a local pipeline in TFX's registry, then runs it.
 
     The file is executed once, in this process, as `python FILE` would. Its own exit status, if not 0, is raised as
@@ -95,13 +99,14 @@ def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[
         pipeline: a Python file that calls `LocalDagRunner().run()`, or a folder that holds `local_runner.py`.
         config: a settings file, which the pipeline finds in the environment as IMDB_CONFIG.
         overrides: `section.key=value` each, which the pipeline finds in the environment as IMDB_SET, a JSON list.
+        verbose: show the logs of all libraries; the pipeline finds IMDB_VERBOSE=1.
 
     Raises:
         click.ClickException: there is no such file, or it ran no pipeline.
         SystemExit: the run failed.
     """
     file = pipeline_file(pipeline)
-    os.environ.update(settings_environment(config, overrides))
+    os.environ.update(settings_environment(config, overrides, verbose=verbose))
     _register_and_run(file)
 
 
@@ -126,11 +131,11 @@ def pipeline_file(pipeline: str | Path) -> Path:
     )
 
 
-def settings_environment(config: Path | None, overrides: Sequence[str]) -> Mapping[str, str]:
+def settings_environment(config: Path | None, overrides: Sequence[str], *, verbose: bool = False) -> Mapping[str, str]:
     """Returns the environment variables that carry settings to a pipeline file, which gets no arguments."""
     file = {CONFIG_VARIABLE: str(config.absolute())} if config else {}
     assignments = {SET_VARIABLE: json.dumps(list(overrides))} if overrides else {}
-    return file | assignments
+    return file | assignments | ({VERBOSE_VARIABLE: "1"} if verbose else {})
 
 
 def _check_assignments(context: click.Context, option: click.Parameter, values: Sequence[str]) -> Sequence[str]:

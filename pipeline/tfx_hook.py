@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-COMMANDS = "tfx.tools.cli.commands.run"
+COMMAND_LINE = "tfx.tools.cli"
+COMMANDS = f"{COMMAND_LINE}.commands.run"
 
 
 class CommandFinder:
@@ -24,6 +25,9 @@ class CommandFinder:
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`; None for every module but one."""
+        if name == COMMAND_LINE:
+            # Before TFX imports TensorFlow, whose native start-up lines say nothing to whoever types `tfx`.
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if name != COMMANDS:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)

@@ -1,0 +1,80 @@
+"""What the Evaluators measure, and what a model must reach to be blessed."""
+
+from typing import Final
+
+from tensorflow_model_analysis.proto import config_pb2
+
+from components import metrics, reviews
+from components.settings import EvaluationSettings
+
+CANDIDATE: Final = "candidate"
+BASELINE: Final = "baseline"
+
+
+def modes_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
+    """Configures the comparison of the modes: vector as candidate, scalar as baseline.
+
+    Args:
+        settings: the absolute thresholds.
+
+    Returns:
+        Metrics over all reviews, by length bucket and by rating; thresholds over all reviews.
+    """
+    return _config(_absolute_thresholds(settings), [[], [reviews.LENGTH_BUCKET], [reviews.RATING]])
+
+
+def champion_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
+    """Configures the last gate: the winner against the last blessed model.
+
+    Args:
+        settings: the absolute thresholds and `max_accuracy_drop`. The latter falls away by itself where there is no
+            blessed model yet; the absolute ones never do.
+
+    Returns:
+        Metrics and thresholds over all reviews.
+    """
+    thresholds = _absolute_thresholds(settings)
+    thresholds[metrics.ACCURACY].change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+    thresholds[metrics.ACCURACY].change_threshold.absolute.value = -settings.max_accuracy_drop
+    return _config(thresholds, [[]])
+
+
+def _absolute_thresholds(settings: EvaluationSettings) -> dict[str, config_pb2.MetricThreshold]:
+    return {
+        metrics.ACCURACY: _between(lower=settings.min_accuracy),
+        metrics.AUC: _between(lower=settings.min_auc),
+        metrics.LOG_LOSS: _between(upper=settings.max_log_loss),
+    }
+
+
+def _between(lower: float | None = None, upper: float | None = None) -> config_pb2.MetricThreshold:
+    bounds = {name: {"value": bound} for name, bound in (("lower_bound", lower), ("upper_bound", upper)) if bound}
+    return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(**bounds))
+
+
+def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list[str]]) -> config_pb2.EvalConfig:
+    overall = config_pb2.SlicingSpec()
+    per_slice = {
+        name: config_pb2.PerSliceMetricThresholds(
+            thresholds=[config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=threshold)]
+        )
+        for name, threshold in thresholds.items()
+    }
+    return config_pb2.EvalConfig(
+        model_specs=[
+            config_pb2.ModelSpec(
+                name=name,
+                signature_name=reviews.SERVING_DEFAULT,
+                label_key=reviews.LABEL,
+                is_baseline=name == BASELINE,
+            )
+            for name in (CANDIDATE, BASELINE)
+        ],
+        slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in slices],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[config_pb2.MetricConfig(class_name=metrics.CLASS_NAME, module=metrics.__name__)],
+                per_slice_thresholds=per_slice,
+            )
+        ],
+    )

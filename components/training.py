@@ -1,0 +1,181 @@
+"""Entry point of the Trainers: fits one attention mode and exports it.
+
+TFX reloads the module it takes `run_fn` from, so classes and Keras registrations live elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import reviews
+from components.checkpoints import EpochCheckpoint
+from components.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
+from components.devices import prepare_device
+from components.errors import BadDataError
+from components.export import export_model
+from components.model import build_model
+from components.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
+
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
+
+HISTORY_FILE: Final = "history.json"
+
+# Cross-entropy without label smoothing: comparable between training and evaluation, and between settings.
+_LOG_LOSS: Final = "log_loss"
+_EVALUATION_BATCH: Final = 256
+# What the weights depend on, beside the examples.
+_DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
+
+_progress = logging.getLogger("imdb_attention.progress")
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains a network on what Transform wrote and exports it.
+
+    Training stops early on the log loss of `fn_args.eval_files` and keeps the best weights; without eval files it runs
+    all epochs and keeps the last. Interrupted, it resumes after its last finished epoch. The TensorBoard logs and
+    `history.json` (one list a measure, one number an epoch) go to `fn_args.model_run_dir`.
+
+    Args:
+        fn_args: from TFX's Trainer. Its `custom_config` holds `mode`, the dumped settings `transform`, `model`,
+            `training` and `serving`, `code_digest`, and `checkpoint_root`, a folder that outlives the run.
+
+    Raises:
+        BadDataError: there are no training examples.
+        DeviceError: see `prepare_device`.
+        RunError: the loss became NaN or infinite.
+    """
+    config: Mapping[str, Any] = fn_args.custom_config
+    training = TrainingSettings.model_validate(config["training"])
+    strategy = prepare_device(training)
+
+    transform_output = tft.TFTransformOutput(fn_args.transform_output)
+    feature_spec = transform_output.transformed_feature_spec()
+    train = load_examples(fn_args.train_files, feature_spec)
+    # Where nothing is held out the graph names the training files twice: TFX insists on some split.
+    has_eval = fn_args.eval_files and fn_args.eval_files != fn_args.train_files
+    held_out = load_examples(fn_args.eval_files if has_eval else [], feature_spec)
+    if not len(train.labels):
+        raise BadDataError(f"no training examples in {fn_args.train_files}; is the split `{reviews.TRAIN}` empty?")
+
+    folder = os.path.join(config["checkpoint_root"], fingerprint(config, train, held_out))
+    checkpoint = EpochCheckpoint(folder, training.patience, f"val_{_LOG_LOSS}")
+    model = fit(config, train, held_out, strategy=strategy, checkpoint=checkpoint, log_dir=fn_args.model_run_dir)
+
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
+        file.write(json.dumps(checkpoint.history, indent=2) + "\n")
+    export_model(model, transform_output, fn_args.serving_model_dir, ServingSettings.model_validate(config["serving"]))
+    checkpoint.discard()
+
+
+def fit(
+    config: Mapping[str, Any],
+    train: Examples,
+    held_out: Examples,
+    *,
+    strategy: tf.distribute.Strategy,
+    checkpoint: EpochCheckpoint,
+    log_dir: str,
+) -> keras.Model:
+    """Trains a network, from its last checkpoint on if it has one.
+
+    Args:
+        config: `mode`, `transform`, `model` and `training` as in `run_fn`.
+        train: at least one example.
+        held_out: for early stopping; may be empty.
+        strategy: from `prepare_device`.
+        checkpoint: monitors `val_log_loss`.
+        log_dir: of TensorBoard.
+
+    Returns:
+        The network with the weights to keep.
+    """
+    mode = config["mode"]
+    training = TrainingSettings.model_validate(config["training"])
+    keras.utils.set_random_seed(training.seed)
+    with strategy.scope():
+        model = build_model(
+            ModelSettings.model_validate(config["model"]), TransformSettings.model_validate(config["transform"]), mode
+        )
+        model.compile(
+            optimizer=keras.optimizers.Adam(training.learning_rate),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+            metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
+            # XLA cannot compile cuDNN's GRU (keras#18456), and gains nothing on a CPU.
+            jit_compile=False,
+        )
+        checkpoint.restore(model)
+
+    validation: dict[str, Any] = {}
+    if len(held_out.labels):
+        validation["validation_data"] = evaluation_batches(held_out, _EVALUATION_BATCH)
+        validation["validation_steps"] = steps(held_out, _EVALUATION_BATCH)
+    model.fit(
+        training_batches(train, training.batch_size, training.seed, first_epoch=checkpoint.epochs_done),
+        steps_per_epoch=steps(train, training.batch_size),
+        initial_epoch=checkpoint.epochs_done,
+        epochs=checkpoint.last_epoch(training.epochs),
+        callbacks=[
+            _progress_lines(mode, training.epochs),
+            keras.callbacks.TensorBoard(log_dir, write_graph=False),
+            checkpoint,
+        ],
+        verbose=0,
+        **validation,
+    )
+    checkpoint.keep_best()
+    return model
+
+
+def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) -> str:
+    """Names a training by all that its weights depend on: settings, code and examples.
+
+    Args:
+        config: `custom_config` as in `run_fn`.
+        train: training examples.
+        held_out: examples for early stopping.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(json.dumps({key: config[key] for key in _DETERMINING}, sort_keys=True).encode())
+    for array in (*train, *held_out):
+        digest.update(repr(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _progress_lines(mode: str, epochs: int) -> keras.callbacks.Callback:
+    """Logs one line an epoch."""
+    started = time.monotonic()
+
+    def begin(epoch: int, logs: Mapping[str, float]) -> None:
+        nonlocal started
+        started = time.monotonic()
+
+    def end(epoch: int, logs: Mapping[str, float]) -> None:
+        measured = "  ".join(
+            f"{name} {logs[key]:.4f}"
+            for name, key in (
+                ("loss", _LOG_LOSS),
+                ("accuracy", "accuracy"),
+                ("eval loss", f"val_{_LOG_LOSS}"),
+                ("eval accuracy", "val_accuracy"),
+            )
+            if key in logs
+        )
+        _progress.info(
+            "Trainer.%s epoch %d/%d  %s  %.0f s", mode, epoch + 1, epochs, measured, time.monotonic() - started
+        )
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)

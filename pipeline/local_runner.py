@@ -1,0 +1,29 @@
+"""The pipeline on this machine; `tfx` executes this file. It takes its settings from the environment."""
+
+import os
+import sys
+
+# Before TensorFlow is imported: its native start-up lines say nothing of ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main() -> None:
+    """Runs the pipeline and prints the outcome; exits with 1 or 2 and one message if it did not succeed."""
+    from components.errors import ReviewPipelineError  # noqa: PLC0415  - after the environment is set
+    from pipeline import config  # noqa: PLC0415
+
+    try:
+        settings = config.settings_from_environment()
+        from pipeline import runs, summary  # noqa: PLC0415 - seconds of imports, after the settings are known to be good
+
+        verbose = os.environ.get(config.VERBOSE_VARIABLE, "") not in ("", "0")
+        run = runs.run_pipeline(settings, config.workspace_path(), verbose=verbose)
+        if run is not None:
+            summary.report(run)
+    except ReviewPipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

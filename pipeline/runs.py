@@ -1,0 +1,142 @@
+"""One run of the pipeline: from settings to what a person wants to know at the end."""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.proto.orchestration import pipeline_pb2
+
+from components.devices import hide_gpus
+from components.errors import ReviewPipelineError, RunError
+from pipeline import graph, run_states
+from pipeline.config import Settings
+from pipeline.places import metadata_connection, prepare_places
+from pipeline.progress import PROGRESS_LOGGER, NodeMonitor, NodeUsage, quiet_console
+from pipeline.run_states import NodeState
+
+_progress = logging.getLogger(PROGRESS_LOGGER)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended well.
+
+    Attributes:
+        run_id: MLMD's name of it.
+        settings: it ran with.
+        workspace: it wrote to.
+        nodes: how each node ended.
+        usages: time and memory of each node.
+        seconds: wall time of all.
+        log_file: the full log.
+    """
+
+    run_id: str
+    settings: Settings
+    workspace: Path
+    nodes: dict[str, NodeState]
+    usages: list[NodeUsage]
+    seconds: float
+    log_file: Path
+
+
+class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
+    """TFX's LocalDagRunner, with an eye on the outcome.
+
+    LocalDagRunner returns as if all were well when the inputs of a node cannot be resolved. While TFX's command line
+    registers the pipeline it replaces `run`, so that nothing here is executed then and `outcome` stays None.
+
+    Args:
+        settings: of the run.
+        workspace: absolute.
+        verbose: show the logs of all libraries.
+    """
+
+    def __init__(self, settings: Settings, workspace: Path, *, verbose: bool) -> None:
+        super().__init__()
+        self.outcome: Run | None = None
+        self._settings = settings
+        self._workspace = workspace
+        self._verbose = verbose
+
+    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: Any = None) -> None:
+        """Runs all nodes.
+
+        Args:
+            pipeline: compiled; the run id is written into it.
+            run_options: TFX's.
+
+        Raises:
+            RunError: a node did not succeed; its message names the node, the cause and the log.
+        """
+        # Beam's TensorFlow would take all the memory of a GPU; the Trainers open it in a process of their own.
+        hide_gpus()
+        keras.config.disable_interactive_logging()
+        log_file = self._workspace / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        monitor = NodeMonitor()
+        cause: Exception | None = None
+        started = time.monotonic()
+        with quiet_console(log_file, verbose=self._verbose):
+            monitor.start()
+            try:
+                super().run_with_ir(pipeline, run_options)
+            except Exception as error:  # told below, with the node's name
+                logging.getLogger(__name__).exception("The run failed")
+                cause = error
+            finally:
+                monitor.stop()
+        seconds = time.monotonic() - started
+
+        run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
+        node_ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]
+        connection = metadata_connection(self._settings.config.metadata, self._workspace)
+        nodes = run_states.run_nodes(connection, graph.PIPELINE_NAME, run_id, node_ids)
+        failed = next((state for state in nodes.values() if state.state not in run_states.SUCCEEDED), None)
+        if failed is not None or cause is not None:
+            raise RunError(_failure(failed, cause, monitor, log_file)) from cause
+        self.outcome = Run(run_id, self._settings, self._workspace, nodes, monitor.usages, seconds, log_file)
+
+
+def run_pipeline(settings: Settings, workspace: Path, *, verbose: bool = False) -> Run | None:
+    """Runs the pipeline on this machine.
+
+    Args:
+        settings: validated.
+        workspace: absolute; made if missing.
+        verbose: show the logs of all libraries.
+
+    Returns:
+        The run; None where TFX's command line only registers the pipeline.
+
+    Raises:
+        ReviewPipelineError: the run did not succeed.
+    """
+    places = prepare_places(settings.config, workspace)
+    connection = metadata_connection(settings.config.metadata, workspace)
+    pipeline = graph.create_pipeline(settings.config, places, connection)
+    runner = CheckedRunner(settings, workspace, verbose=verbose)
+    runner.run(pipeline)
+    return runner.outcome
+
+
+def _failure(failed: NodeState | None, cause: Exception | None, monitor: NodeMonitor, log_file: Path) -> str:
+    node = failed.node if failed else monitor.usages[-1].node if monitor.usages else "the pipeline"
+    if cause is None:
+        reason = f"it ended as {failed.state if failed else 'unknown'}: its inputs were not produced"
+    else:
+        own = _own_error(cause)
+        reason = str(own) if own else f"{type(cause).__name__}: {cause}".splitlines()[0]
+    return f"{node} failed: {reason}\nThe full log is {log_file}. Running again continues from {node}."
+
+
+def _own_error(error: BaseException | None) -> ReviewPipelineError | None:
+    while error is not None:
+        if isinstance(error, ReviewPipelineError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,170 @@
+"""What a person reads when a run has ended, and the same for programs."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+from tfx.types import Artifact
+
+from components import evaluation, metrics, reviews, selector
+from components.settings import EvaluationSettings
+from pipeline.config import flatten
+from pipeline.runs import Run
+
+RUN_FILE: Final = "run.json"
+
+_SHOWN: Final = (
+    ("accuracy", metrics.ACCURACY),
+    ("AUC", metrics.AUC),
+    ("log loss", metrics.LOG_LOSS),
+    ("calibration error", metrics.CALIBRATION_ERROR),
+)
+
+
+def report(run: Run, console: Console | None = None) -> None:
+    """Writes `reports/RUN/run.json` and prints the outcome.
+
+    Args:
+        run: one that succeeded.
+        console: to print to; standard output by default.
+    """
+    summary = summarize(run)
+    folder = run.workspace / "reports" / run.run_id.replace(":", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{RUN_FILE}.partial"
+    partial.write_text(json.dumps(summary, indent=2))
+    partial.rename(folder / RUN_FILE)
+    _print(summary, folder / RUN_FILE, console or Console(highlight=False))
+
+
+def summarize(run: Run) -> dict[str, Any]:
+    """Collects the outcome of a run.
+
+    Args:
+        run: one that succeeded.
+
+    Returns:
+        JSON: run id, settings, nodes with state, seconds and peak memory, the ingest's report, the selection with both
+        modes' metrics, the champion's evaluation, and what was pushed.
+    """
+    model = _only(run, "ModeSelector", "model")
+    examples = _only(run, "ImdbExampleGen", "examples")
+    usages = {usage.node: usage for usage in run.usages}
+    return {
+        "run_id": run.run_id,
+        "seconds": round(run.seconds, 1),
+        "workspace": str(run.workspace),
+        "log": str(run.log_file),
+        "settings": flatten(run.settings.config),
+        "nodes": [
+            {
+                "node": name,
+                "state": state.state,
+                "seconds": round(usages[name].seconds, 2) if name in usages else None,
+                "peak_megabytes": round(usages[name].peak_megabytes) if name in usages else None,
+            }
+            for name, state in run.nodes.items()
+        ],
+        "ingest": json.loads((Path(examples.uri) / "ingest_report.json").read_text()),
+        "selection": json.loads((Path(model.uri) / selector.SELECTION_FILE).read_text()),
+        "champion": _champion(run),
+        "pushed": _pushed(run),
+    }
+
+
+def _champion(run: Run) -> dict[str, Any]:
+    blessing = _only(run, "Evaluator.champion", "blessing")
+    uri = _only(run, "Evaluator.champion", "evaluation").uri
+    candidate = selector.overall_metrics(uri, evaluation.CANDIDATE)
+    baseline = selector.overall_metrics(uri, evaluation.BASELINE) if metrics.FLIP_RATE in candidate else None
+    return {
+        "blessed": blessing.get_int_custom_property("blessed") == 1,
+        "accuracy": candidate[metrics.ACCURACY],
+        "baseline_accuracy": baseline[metrics.ACCURACY] if baseline else None,
+        "reasons": _shortfalls(candidate, baseline, run.settings.config.evaluation),
+    }
+
+
+def _shortfalls(
+    candidate: dict[str, float], baseline: dict[str, float] | None, settings: EvaluationSettings
+) -> list[str]:
+    """Says which thresholds of the champion's Evaluator were missed, and by how much."""
+    reasons = []
+    for name, value, bound, sign in (
+        ("accuracy", candidate[metrics.ACCURACY], settings.min_accuracy, 1),
+        ("AUC", candidate[metrics.AUC], settings.min_auc, 1),
+        ("log loss", candidate[metrics.LOG_LOSS], settings.max_log_loss, -1),
+    ):
+        if sign * value < sign * bound:
+            comparison = "at least" if sign > 0 else "at most"
+            reasons.append(f"{name} {value:.4f}, required {comparison} {bound:.4f}: missed by {abs(value - bound):.4f}")
+    if baseline is not None:
+        drop = baseline[metrics.ACCURACY] - candidate[metrics.ACCURACY]
+        if drop > settings.max_accuracy_drop:
+            reasons.append(
+                f"accuracy {candidate[metrics.ACCURACY]:.4f} is {100 * drop:.2f} points below the last blessed model's "
+                f"{baseline[metrics.ACCURACY]:.4f}; allowed are {100 * settings.max_accuracy_drop:.2f}"
+            )
+    return reasons
+
+
+def _pushed(run: Run) -> dict[str, Any]:
+    pushed = _only(run, "Pusher", "pushed_model")
+    if pushed.get_int_custom_property("pushed") != 1:
+        return {"pushed": False, "path": None, "version": None}
+    return {
+        "pushed": True,
+        "path": pushed.get_string_custom_property("pushed_destination"),
+        "version": pushed.get_string_custom_property("pushed_version"),
+    }
+
+
+def _only(run: Run, node: str, key: str) -> Artifact:
+    (artifact,) = run.nodes[node].outputs[key]
+    return artifact
+
+
+def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
+    selection, champion, pushed = summary["selection"], summary["champion"], summary["pushed"]
+    table = Table(title="The two attention modes on the test split", title_justify="left")
+    table.add_column("")
+    for mode in reviews.MODES:
+        table.add_column(f"{mode}{' (winner)' if mode == selection['winner'] else ''}", justify="right")
+    for title, name in _SHOWN:
+        table.add_row(title, *(f"{selection['metrics'][mode][name]:.4f}" for mode in reviews.MODES))
+    table.add_row("parameters", *(f"{selection['parameters'][mode]:,}" for mode in reviews.MODES))
+    console.print()
+    console.print(table)
+    console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
+    if pushed["pushed"]:
+        console.print(f"Pushed: {pushed['path']}", soft_wrap=True)
+    else:
+        console.print(f"Not pushed: {'; '.join(champion['reasons']) or 'the model was not blessed'}.", soft_wrap=True)
+    cached = sum(node["state"] == "CACHED" for node in summary["nodes"])
+    console.print(
+        f"{summary['seconds']:.0f} s, {cached} of {len(summary['nodes'])} nodes cached. Record: {file}", soft_wrap=True
+    )
+    console.print("Next:")
+    for command in next_commands(summary):
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def next_commands(summary: dict[str, Any]) -> list[str]:
+    """The three commands that a person may want to type now.
+
+    Args:
+        summary: from `summarize`.
+    """
+    settings = "imdb-attention config show"
+    real_data = "tfx run create --pipeline pipeline/ --set data.source=imdb"
+    version = summary["pushed"]["path"]
+    if version is None:
+        return [settings, "tfx run create --pipeline pipeline/ --set training.epochs=8", real_data]
+    ask = (
+        f"saved_model_cli run --dir {shlex.quote(version)} --tag_set serve --signature_def {reviews.SERVE_TEXT} "
+        """--input_exprs 'text=["A film I will not forget."]'"""
+    )
+    return [ask, settings, real_data]
