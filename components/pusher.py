@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from absl import logging
-from tfx.components.pusher import executor
+from tfx.components.pusher import component, executor
+from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
@@ -39,6 +40,12 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
         version = push(source, Path(destination.filesystem.base_directory))
         logging.info("Pushed %s to %s", source, version)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
+
+
+class AtomicPusher(component.Pusher):  # type: ignore[misc]  # TFX ships no types
+    """TFX's Pusher with `AtomicPusherExecutor`; same inputs, outputs and arguments."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(AtomicPusherExecutor)
 
 
 def push(source: Path, base: Path) -> Path:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import Evaluator, ExampleValidator, Pusher, StatisticsGen, Trainer, Transform
+from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
-from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
@@ -20,7 +19,7 @@ from components.anomaly_gate import AnomalyGate
 from components.champion import LastBlessedChampion
 from components.code_digest import code_digest
 from components.ingest.component import ImdbExampleGen
-from components.pusher import AtomicPusherExecutor
+from components.pusher import AtomicPusher
 from components.selector import ModeSelector
 from pipeline.config import PipelineConfig
 
@@ -110,14 +109,13 @@ def create_pipeline(
         eval_config=evaluation.champion_config(config.evaluation),
         example_splits=[reviews.TEST],
     ).with_id("Evaluator.champion")
-    pusher = Pusher(
+    pusher = AtomicPusher(
         model=selector.outputs["model"],
         model_blessing=champion.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(places.versions))
         ),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(AtomicPusherExecutor),
-    )
+    ).with_id("Pusher")
 
     nodes: list[BaseNode] = [examples, statistics, schema, validator, gate, transform, *trainers.values()]
     nodes += [modes, selector, last_blessed, champion, pusher]

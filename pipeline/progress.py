@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+from absl import logging as absl_logging
 
 PROGRESS_LOGGER: Final = "imdb_attention.progress"
 
@@ -133,12 +134,13 @@ def quiet_console(log_file: Path, *, verbose: bool) -> Iterator[None]:
     progress = logging.getLogger(PROGRESS_LOGGER)
     progress_handler = logging.StreamHandler(terminal)
     absl = logging.getLogger("absl")
-    absl_handlers, absl_level, absl_propagate = absl.handlers[:], absl.level, absl.propagate
+    absl_handlers, absl_propagate, absl_verbosity = absl.handlers[:], absl.propagate, absl_logging.get_verbosity()
     try:
         root.handlers[:] = handlers
         root.setLevel(logging.INFO)
         absl.handlers[:] = []
-        absl.setLevel(logging.INFO)
+        # By absl's own call: TensorFlow saves and restores what that call set, and nothing else.
+        absl_logging.set_verbosity(absl_logging.INFO)
         absl.propagate = True
         progress.setLevel(logging.INFO)
         if not verbose:
@@ -158,7 +160,7 @@ def quiet_console(log_file: Path, *, verbose: bool) -> Iterator[None]:
         root.handlers[:] = saved_handlers
         root.setLevel(saved_level)
         absl.handlers[:], absl.propagate = absl_handlers, absl_propagate
-        absl.setLevel(absl_level)
+        absl_logging.set_verbosity(absl_verbosity)
         os.dup2(terminal.fileno(), 1)
         os.dup2(saved_error, 2)
         os.close(saved_error)
