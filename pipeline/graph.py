@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
@@ -23,7 +23,8 @@ from components.pusher import AtomicPusher
 from components.selector import ModeSelector
 from pipeline.config import PipelineConfig
 
-PIPELINE_NAME = "imdb_attention"
+PIPELINE_NAME: Final = "imdb_attention"
+LAST_BLESSED: Final = "LastBlessedChampion"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def create_pipeline(
         candidate=selector.outputs["model"],
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("LastBlessedChampion")
+    ).with_id(LAST_BLESSED)
     champion = Evaluator(
         examples=examples.outputs["examples"],
         model=selector.outputs["model"],

@@ -12,6 +12,9 @@ from tfx.types import Artifact
 from components import evaluation, metrics, reviews, selector
 from components.settings import EvaluationSettings
 from pipeline.config import flatten
+from pipeline.graph import LAST_BLESSED
+from pipeline.progress import quiet_console
+from pipeline.run_states import COMPLETE
 from pipeline.runs import Run
 
 RUN_FILE: Final = "run.json"
@@ -31,7 +34,8 @@ def report(run: Run, console: Console | None = None) -> None:
         run: one that succeeded.
         console: to print to; standard output by default.
     """
-    summary = summarize(run)
+    with quiet_console(run.log_file, verbose=False):  # TFMA warns of its own reader
+        summary = summarize(run)
     folder = run.workspace / "reports" / run.run_id.replace(":", "-")
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{RUN_FILE}.partial"
@@ -68,6 +72,8 @@ def summarize(run: Run) -> dict[str, Any]:
             }
             for name, state in run.nodes.items()
         ],
+        # A Resolver only looks things up, and does so each time.
+        "executed": [name for name, state in run.nodes.items() if state.state == COMPLETE and name != LAST_BLESSED],
         "ingest": json.loads((Path(examples.uri) / "ingest_report.json").read_text()),
         "selection": json.loads((Path(model.uri) / selector.SELECTION_FILE).read_text()),
         "champion": _champion(run),
@@ -143,10 +149,9 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
         console.print(f"Pushed: {pushed['path']}", soft_wrap=True)
     else:
         console.print(f"Not pushed: {'; '.join(champion['reasons']) or 'the model was not blessed'}.", soft_wrap=True)
-    cached = sum(node["state"] == "CACHED" for node in summary["nodes"])
-    console.print(
-        f"{summary['seconds']:.0f} s, {cached} of {len(summary['nodes'])} nodes cached. Record: {file}", soft_wrap=True
-    )
+    executed = summary["executed"]
+    work = f"{len(executed)} nodes executed" if executed else "no node executed, all results were cached"
+    console.print(f"{summary['seconds']:.0f} s, {work}. Record: {file}", soft_wrap=True)
     console.print("Next:")
     for command in next_commands(summary):
         console.print(f"  {command}", soft_wrap=True)
