@@ -9,7 +9,7 @@ from tfx.utils import io_utils
 from components.errors import BadDataError
 
 
-@component
+@component  # type: ignore[untyped-decorator]  # TFX ships no types
 def AnomalyGate(  # noqa: N802 - nodes are named like classes
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies], code_digest: Parameter[str]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
@@ -52,7 +53,7 @@ PAIRED: Final = (FLIP_RATE, BOTH_RIGHT, ONLY_BASELINE_RIGHT, ONLY_CANDIDATE_RIGH
 _CALIBRATION_BINS: Final = 10
 
 
-def single_model_metrics(labels: np.ndarray, positive: np.ndarray) -> dict[str, float]:
+def single_model_metrics(labels: npt.NDArray[np.integer], positive: npt.NDArray[np.floating]) -> dict[str, float]:
     """Measures one model.
 
     Args:
@@ -83,7 +84,9 @@ def single_model_metrics(labels: np.ndarray, positive: np.ndarray) -> dict[str, 
     }
 
 
-def paired_metrics(labels: np.ndarray, baseline: np.ndarray, candidate: np.ndarray) -> dict[str, float]:
+def paired_metrics(
+    labels: npt.NDArray[np.integer], baseline: npt.NDArray[np.floating], candidate: npt.NDArray[np.floating]
+) -> dict[str, float]:
     """Counts on which reviews two models agree.
 
     Args:
@@ -105,7 +108,7 @@ def paired_metrics(labels: np.ndarray, baseline: np.ndarray, candidate: np.ndarr
     }
 
 
-class SentimentMetrics(metric_types.Metric):
+class SentimentMetrics(metric_types.Metric):  # type: ignore[misc]  # TFMA ships no types
     """The TFMA metric: everything above under its own key, per model, and paired if the config names a baseline."""
 
     def __init__(self, name: str = CLASS_NAME):

@@ -20,7 +20,7 @@ SELECTION_FILE: Final = "selection.json"
 SELECTED_MODE: Final = "selected_mode"
 
 
-@component
+@component  # type: ignore[untyped-decorator]  # TFX ships no types
 def ModeSelector(  # noqa: N802, PLR0917 - nodes are named like classes; TFX passes all by keyword
     evaluation_result: InputArtifact[standard_artifacts.ModelEvaluation],
     scalar: InputArtifact[standard_artifacts.Model],

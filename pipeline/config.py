@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import tomli
 from pydantic import ValidationError, model_validator
@@ -30,7 +30,7 @@ from components.settings import (
 
 PresetName = Literal["attention", "blog"]
 
-PRESETS: Final[Mapping[PresetName, Mapping[str, Mapping[str, Any]]]] = {
+PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     # What the blog post's prose describes, with the regularisation that its network needs.
     "attention": {},
     # The post's code, reproduced exactly: no validation split, so no early stopping, and no dropout.
@@ -212,7 +212,7 @@ def _keys_of(path: Sequence[str]) -> list[str]:
     section: type[Section] = PipelineConfig
     for name in path:
         annotation = section.model_fields[name].annotation
-        if annotation is None or get_args(annotation):
+        if not isinstance(annotation, type) or not issubclass(annotation, Section):
             return []
         section = annotation
     return list(section.model_fields)
