@@ -53,7 +53,7 @@ PAIRED: Final = (FLIP_RATE, BOTH_RIGHT, ONLY_BASELINE_RIGHT, ONLY_CANDIDATE_RIGH
 _CALIBRATION_BINS: Final = 10
 
 
-def single_model_metrics(labels: npt.NDArray[np.integer], positive: npt.NDArray[np.floating]) -> dict[str, float]:
+def single_model_metrics(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> dict[str, float]:
     """Measures one model.
 
     Args:
@@ -85,7 +85,7 @@ def single_model_metrics(labels: npt.NDArray[np.integer], positive: npt.NDArray[
 
 
 def paired_metrics(
-    labels: npt.NDArray[np.integer], baseline: npt.NDArray[np.floating], candidate: npt.NDArray[np.floating]
+    labels: npt.NDArray[Any], baseline: npt.NDArray[Any], candidate: npt.NDArray[Any]
 ) -> dict[str, float]:
     """Counts on which reviews two models agree.
 

@@ -1,11 +1,12 @@
 """Finding and opening files on any filesystem that Beam knows."""
 
 import gzip
+import io
 import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, NamedTuple, cast
+from typing import IO, Final, NamedTuple, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -13,7 +14,8 @@ from pyarrow import ArrowException
 
 from components.errors import SourceError
 
-_GZIP_SUFFIXES = (".gz", ".tgz")
+_BUFFER_BYTES: Final = 1 << 16
+_GZIP_SUFFIXES: Final = (".gz", ".tgz")
 
 
 class Found(NamedTuple):
@@ -62,8 +64,9 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         # Beam's own unpacking is slower and takes a truncated .gz for a whole one.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             if path.lower().endswith(_GZIP_SUFFIXES):
-                with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield cast(IO[bytes], unpacked)
+                # GzipFile's own buffer is behind Python calls, which small reads would feel.
+                with io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file)), _BUFFER_BYTES) as unpacked:
+                    yield unpacked
             else:
                 yield cast(IO[bytes], file)
     except (BeamIOError, OSError, EOFError, zlib.error, tarfile.TarError, ArrowException) as error:

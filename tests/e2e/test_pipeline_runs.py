@@ -1,0 +1,214 @@
+"""Whole runs on the sample, through the command that users type. The tests tell one story and run in this order."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.cpp_loader import CppSavedModel
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SMALL = [
+    "data.sample_train=600",
+    "data.sample_test=200",
+    "transform.vocabulary_size=2000",
+    "transform.max_tokens=64",
+    "model.embedding_dim=16",
+    "model.gru_units=16",
+    "model.dense_units=8",
+    "training.epochs=3",
+    "training.batch_size=16",
+    "training.learning_rate=0.003",
+    "evaluation.min_accuracy=0.55",
+    "evaluation.min_auc=0.55",
+]
+UPSTREAM = ["ImdbExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "AnomalyGate"]
+FROM_TRAINERS = ["Trainer.scalar", "Trainer.vector", "Evaluator.modes", "ModeSelector", "Evaluator.champion", "Pusher"]
+FIRST_RUN = [*UPSTREAM, "Transform", *FROM_TRAINERS]
+
+pytestmark = pytest.mark.e2e
+
+
+class Project:
+    """A copy of the project, so that its code can be changed, with a workspace of its own."""
+
+    def __init__(self, folder: Path):
+        self.root = folder / "project"
+        self.workspace = folder / "workspace"
+        for name in ("pipeline", "components", "schemas"):
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "README.md", self.root)
+        scripts = Path(sys.executable).parent
+        self.environ = {
+            **os.environ,
+            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.root),
+            "HOME": str(folder),
+            "IMDB_WORKSPACE": str(self.workspace),
+        }
+
+    def command(self, *settings: str) -> list[str]:
+        return ["tfx", "run", "create", "--pipeline", "pipeline/", *(f"--set={item}" for item in (*SMALL, *settings))]
+
+    def run(self, *settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*settings), cwd=self.root, env=self.environ, capture_output=True, text=True, check=False
+        )
+
+    def succeed(self, *settings: str) -> dict:
+        done = self.run(*settings)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.printed = done.stdout
+        return self.last_record()
+
+    def last_record(self) -> dict:
+        return json.loads(sorted(self.workspace.glob("reports/*/run.json"))[-1].read_text())
+
+    def versions(self) -> list[Path]:
+        return sorted((self.workspace / "models" / "imdb_attention").iterdir())
+
+    def append(self, file: str, text: str) -> None:
+        with (self.root / file).open("a") as opened:
+            opened.write(text)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def first(project):
+    record = project.succeed()
+    return record, project.printed
+
+
+def test_the_first_run_executes_every_node_and_pushes_a_version(project, first):
+    record, _ = first
+    assert sorted(record["executed"]) == sorted(FIRST_RUN)
+    (version,) = project.versions()
+    assert record["pushed"] == {"pushed": True, "path": str(version), "version": version.name}
+    assert record["champion"]["blessed"]
+    assert record["ingest"]["examples"]["test"] == {"negative": 100, "positive": 100}
+
+
+def test_it_ends_with_what_a_person_wants(first):
+    record, printed = first
+    lines = printed.splitlines()
+    assert len(lines) <= 50
+    assert any(line.startswith(f"Winner: {record['selection']['winner']}: ") for line in lines)
+    assert any(line == f"Pushed: {record['pushed']['path']}" for line in lines)
+    assert lines[-4] == "Next:"
+
+
+def test_the_pushed_version_answers_in_the_cpp_loader(project, first):
+    del first
+    (version,) = project.versions()
+    model = CppSavedModel(str(version))
+    outputs = model.run("explain", {"text": np.array(["a wonderful film", ""], dtype=object)})
+    np.testing.assert_allclose(outputs["probabilities"].sum(axis=1), 1, atol=1e-6)
+    assert [token.decode() for token in outputs["tokens"][0][:4]] == ["[START]", "a", "wonderful", "film"]
+    np.testing.assert_allclose(outputs["attention"].sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_printed_query_works_as_printed(project, first):
+    _, printed = first
+    query = next(line.strip() for line in printed.splitlines() if "saved_model_cli" in line)
+    done = subprocess.run(query, shell=True, env=project.environ, capture_output=True, text=True, check=False)  # noqa: S602 - as a person would
+    assert done.returncode == 0, done.stderr
+    assert "Result for output key probabilities" in done.stdout
+    assert "positive" in done.stdout or "negative" in done.stdout
+
+
+def test_running_again_executes_nothing(project, first):
+    record = project.succeed()
+    assert record["executed"] == []
+    assert record["selection"] == first[0]["selection"]
+    assert len(project.versions()) == 1
+    assert "no node executed" in project.printed
+
+
+def test_changing_the_readme_or_a_comment_executes_nothing(project, first):
+    del first
+    project.append("README.md", "\nOne more line.\n")
+    project.append("components/attention.py", "\n# One more comment.\n")
+    assert project.succeed()["executed"] == []
+
+
+def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first):
+    record = project.succeed("training.learning_rate=1e-9", "evaluation.min_accuracy=0", "evaluation.min_auc=0")
+    assert not record["champion"]["blessed"]
+    assert record["pushed"] == {"pushed": False, "path": None, "version": None}
+    drop = first[0]["champion"]["accuracy"] - record["champion"]["accuracy"]
+    assert record["champion"]["baseline_accuracy"] == first[0]["champion"]["accuracy"]
+    assert (
+        f"Not pushed: accuracy {record['champion']['accuracy']:.4f} is {100 * drop:.2f} points below" in project.printed
+    )
+    assert len(project.versions()) == 1
+
+
+def test_a_coin_flip_model_fails_the_default_thresholds(tmp_path):
+    project = Project(tmp_path)
+    record = project.succeed("training.learning_rate=1e-9", "training.epochs=1")
+    assert not record["champion"]["blessed"]
+    assert record["champion"]["baseline_accuracy"] is None
+    assert "Not pushed: accuracy" in project.printed
+    assert not project.workspace.joinpath("models", "imdb_attention").exists()
+
+
+def test_changing_the_model_code_runs_from_the_trainers_on(project, first):
+    del first
+    project.append("components/attention.py", "\n_ONE_MORE_CONSTANT = 1\n")
+    assert sorted(project.succeed()["executed"]) == sorted(FROM_TRAINERS)
+
+
+def test_changing_the_tokenizer_runs_from_transform_on(project, first):
+    del first
+    project.append("components/preprocessing.py", "\n_ONE_MORE_CONSTANT = 1\n")
+    assert sorted(project.succeed()["executed"]) == sorted(["Transform", *FROM_TRAINERS])
+
+
+def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, first):
+    project = Project(tmp_path)
+    running = subprocess.Popen(
+        project.command(),
+        cwd=project.root,
+        env=project.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("Trainer.vector epoch 1/"):
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+
+    record = project.succeed()
+    assert sorted(record["executed"]) == sorted(set(FROM_TRAINERS) - {"Trainer.scalar"})
+    epochs = [line.split()[2] for line in project.printed.splitlines() if line.startswith("Trainer.vector epoch")]
+    assert epochs == ["2/3", "3/3"]
+    # Same data, settings and seed, in another folder and in two pieces: the same figures.
+    assert record["selection"] == first[0]["selection"]
+
+
+def test_bad_settings_end_in_one_line_and_status_2(project):
+    done = project.run("training.epoch=3")
+    assert done.returncode == 2
+    assert "error: unknown setting 'training.epoch'; did you mean 'epochs'?" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_source_that_is_not_there_ends_in_status_1_and_names_the_node(project):
+    done = project.run("data.source=nowhere.csv")
+    assert done.returncode == 1
+    assert "error: ImdbExampleGen failed: " in done.stderr
+    assert "nowhere.csv" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
