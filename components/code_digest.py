@@ -5,7 +5,7 @@ TFX knows the version of a function given by import path only through what stand
 
 import ast
 import hashlib
-from importlib.util import find_spec
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +17,22 @@ _DECLARATIONS: Final = frozenset({_PACKAGE, f"{_PACKAGE}.settings", f"{_PACKAGE}
 def code_digest(module: str) -> str:
     """Digests a module and all of `components` that it imports, directly or not.
 
+    Imports count wherever they stand, in functions and under `if TYPE_CHECKING` too; those that a string names do not.
+
     Args:
         module: like `components.training`.
 
     Returns:
         SHA-256 in hex, of the syntax trees: comments and layout do not count.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
     """
+    sources = _closure(module)
+    if module not in sources:
+        raise ModuleNotFoundError(f"no module {module!r} of {_PACKAGE!r} to digest", name=module)
     digest = hashlib.sha256()
-    for name, source in sorted(_closure(module).items()):
+    for name, source in sorted(sources.items()):
         digest.update(f"{name}\n{ast.dump(ast.parse(source))}\n".encode())
     return digest.hexdigest()
 
@@ -38,20 +46,23 @@ def _closure(module: str) -> dict[str, str]:
         if spec is None or spec.origin is None:
             continue
         sources[name] = Path(spec.origin).read_text(encoding="utf-8")
-        waiting += _imports(sources[name])
+        waiting += _imports(sources[name], name if spec.submodule_search_locations else name.rpartition(".")[0])
+        # Importing a module runs its packages first.
+        waiting.append(name.rpartition(".")[0])
     return sources
 
 
-def _imports(source: str) -> set[str]:
+def _imports(source: str, package: str) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
             # `from components import reviews` imports a module, `from components.paired import choose` does not.
-            names.add(node.module)
-            if _is_package(node.module):
-                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            names.add(module)
+            if _is_package(module):
+                names.update(f"{module}.{alias.name}" for alias in node.names)
     return {name for name in names if name.partition(".")[0] == _PACKAGE}
 
 

@@ -17,8 +17,16 @@ _WHITE_SPACE: Final = r"\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\
 # string.punctuation without the apostrophe.
 _PUNCTUATION: Final = r"!\"#$%&()*+,\-./:;<=>?@\[\\\]\^_`{|}~"
 _SEPARATORS: Final = f"[{_WHITE_SPACE}{_PUNCTUATION}]+"
-# After lower-casing: <br>, <br/>, < br / >, </br>, <br clear="all">.
-_LINE_BREAK: Final = f"<[{_WHITE_SPACE}]*/?[{_WHITE_SPACE}]*br([{_WHITE_SPACE}][^<>]*)?/?[{_WHITE_SPACE}]*>"
+# After lower-casing: <br>, <br/>, < br / >, </br>, <br clear="all">, <br/class=x>.
+_LINE_BREAK: Final = f"<[{_WHITE_SPACE}]*/?[{_WHITE_SPACE}]*br([{_WHITE_SPACE}/][^<>]*)?>"
+# The letters outside ASCII whose lower case under a Turkish, Azeri or Lithuanian locale differs from all others'.
+_LOCALE_DEPENDENT: Final = {
+    "\u0130": "i\u0307",
+    "\u00cc": "\u00ec",
+    "\u00cd": "\u00ed",
+    "\u0128": "\u0129",
+    "\u012e": "\u012f",
+}
 
 
 def lower_case(texts: tf.Tensor) -> tf.Tensor:
@@ -33,10 +41,10 @@ def lower_case(texts: tf.Tensor) -> tf.Tensor:
     Returns:
         string, same shape as `texts`.
     """
-    without_nul = tf.strings.regex_replace(texts, r"\x{0}", "\ufffd")
-    # ASCII first, then the one other letter whose lower case differs between the root and the Turkish locale.
-    ascii_lowered = tf.strings.regex_replace(tf.strings.lower(without_nul), "\u0130", "i\u0307")
-    return tf.strings.lower(ascii_lowered, encoding="utf-8")
+    lowered = tf.strings.lower(tf.strings.regex_replace(texts, r"\x{0}", "\ufffd"))  # ASCII alone, in every locale
+    for upper, lower in _LOCALE_DEPENDENT.items():
+        lowered = tf.strings.regex_replace(lowered, upper, lower)
+    return tf.strings.lower(lowered, encoding="utf-8")
 
 
 def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:

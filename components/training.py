@@ -1,6 +1,6 @@
 """Entry point of the Trainers: fits one attention mode and exports it.
 
-TFX reloads the module it takes `run_fn` from, so classes and Keras registrations live elsewhere.
+TFX reloads the module it takes `run_fn` from, so Keras registrations live elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import keras
@@ -19,6 +20,7 @@ import tensorflow_transform as tft
 
 from components import reviews
 from components.checkpoints import EpochCheckpoint
+from components.child_process import run_in_child
 from components.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
 from components.devices import prepare_device
 from components.errors import BadDataError
@@ -40,42 +42,89 @@ _DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
 _progress = logging.getLogger("imdb_attention.progress")
 
 
-def run_fn(fn_args: FnArgs) -> None:
-    """Trains a network on what Transform wrote and exports it.
+@dataclass(frozen=True)
+class Job:
+    """What a training needs of TFX's `FnArgs`, and can be sent to another process.
 
-    Training stops early on the log loss of `fn_args.eval_files` and keeps the best weights; without eval files it runs
-    all epochs and keeps the last. Interrupted, it resumes after its last finished epoch. The TensorBoard logs and
-    `history.json` (one list a measure, one number an epoch) go to `fn_args.model_run_dir`.
+    Attributes:
+        custom_config: `mode`, the dumped settings `transform`, `model`, `training` and `serving`, `code_digest`, and
+            `checkpoint_root`, a folder that outlives the run.
+        train_files: patterns or paths of transformed examples.
+        eval_files: likewise; may be empty.
+        transform_output: folder of the Transform graph.
+        model_run_dir: for logs.
+        serving_model_dir: for the SavedModel.
+    """
+
+    custom_config: Mapping[str, Any]
+    train_files: Sequence[str]
+    eval_files: Sequence[str]
+    transform_output: str
+    model_run_dir: str
+    serving_model_dir: str
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains a network on what Transform wrote and exports it; see `train`.
+
+    On a machine with a GPU this process has been told to leave it alone, for the sake of the Beam stages; there the
+    work is done in a process of its own.
 
     Args:
-        fn_args: from TFX's Trainer. Its `custom_config` holds `mode`, the dumped settings `transform`, `model`,
-            `training` and `serving`, `code_digest`, and `checkpoint_root`, a folder that outlives the run.
+        fn_args: from TFX's Trainer.
+
+    Raises:
+        ReviewPipelineError: as `train`.
+    """
+    # Where nothing is held out the graph names the training files twice: TFX insists on some split.
+    has_eval = fn_args.eval_files and fn_args.eval_files != fn_args.train_files
+    job = Job(
+        custom_config=fn_args.custom_config,
+        train_files=fn_args.train_files,
+        eval_files=fn_args.eval_files if has_eval else [],
+        transform_output=fn_args.transform_output,
+        model_run_dir=fn_args.model_run_dir,
+        serving_model_dir=fn_args.serving_model_dir,
+    )
+    if job.custom_config["training"]["device"] != "cpu" and tf.config.list_physical_devices("GPU"):
+        run_in_child(train, job)
+    else:
+        train(job)
+
+
+def train(job: Job) -> None:
+    """Fits one attention mode and exports it.
+
+    Training stops early on the log loss of the eval files and keeps the best weights; without eval files it runs all
+    epochs and keeps the last. Interrupted, it resumes after its last finished epoch. The TensorBoard logs and
+    `history.json` (one list a measure, one number an epoch) go to `job.model_run_dir`.
+
+    Args:
+        job: settings and paths.
 
     Raises:
         BadDataError: there are no training examples.
         DeviceError: see `prepare_device`.
         RunError: the loss became NaN or infinite.
     """
-    config: Mapping[str, Any] = fn_args.custom_config
+    config = job.custom_config
     training = TrainingSettings.model_validate(config["training"])
     strategy = prepare_device(training)
 
-    transform_output = tft.TFTransformOutput(fn_args.transform_output)
+    transform_output = tft.TFTransformOutput(job.transform_output)
     feature_spec = transform_output.transformed_feature_spec()
-    train = load_examples(fn_args.train_files, feature_spec)
-    # Where nothing is held out the graph names the training files twice: TFX insists on some split.
-    has_eval = fn_args.eval_files and fn_args.eval_files != fn_args.train_files
-    held_out = load_examples(fn_args.eval_files if has_eval else [], feature_spec)
-    if not len(train.labels):
-        raise BadDataError(f"no training examples in {fn_args.train_files}; is the split `{reviews.TRAIN}` empty?")
+    examples = load_examples(job.train_files, feature_spec)
+    held_out = load_examples(job.eval_files, feature_spec)
+    if not len(examples.labels):
+        raise BadDataError(f"no training examples in {job.train_files}; is the split `{reviews.TRAIN}` empty?")
 
-    folder = os.path.join(config["checkpoint_root"], fingerprint(config, train, held_out))
+    folder = os.path.join(config["checkpoint_root"], fingerprint(config, examples, held_out))
     checkpoint = EpochCheckpoint(folder, training.patience, f"val_{_LOG_LOSS}")
-    model = fit(config, train, held_out, strategy=strategy, checkpoint=checkpoint, log_dir=fn_args.model_run_dir)
+    model = fit(config, examples, held_out, strategy=strategy, checkpoint=checkpoint, log_dir=job.model_run_dir)
 
-    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
+    with tf.io.gfile.GFile(os.path.join(job.model_run_dir, HISTORY_FILE), "w") as file:
         file.write(json.dumps(checkpoint.history, indent=2) + "\n")
-    export_model(model, transform_output, fn_args.serving_model_dir, ServingSettings.model_validate(config["serving"]))
+    export_model(model, transform_output, job.serving_model_dir, ServingSettings.model_validate(config["serving"]))
     checkpoint.discard()
 
 

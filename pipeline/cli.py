@@ -1,6 +1,7 @@
 """`imdb-attention`: the project's own command. Nothing heavy is imported before a command needs it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,11 @@ def config_group() -> None:
 
 
 def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Print the effective settings and where each comes from."""
-    from pipeline.config import flatten, load_settings  # noqa: PLC0415 - `--help` answers without it
+    """Print the effective settings, as a TOML file, and where each comes from."""
+    from pipeline.config import flatten, settings_from_environment  # noqa: PLC0415 - `--help` answers without it
 
-    settings = load_settings(config, overrides)
+    # As `run` would find them: what the environment says counts where no option says otherwise.
+    settings = settings_from_environment({**os.environ, **tfx_command.settings_environment(config, overrides)})
     values = flatten(settings.config)
     if as_json:
         click.echo(
@@ -64,8 +66,9 @@ def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> Non
             )
         )
         return
-    written = {key: f"{key} = {json.dumps(value)}" for key, value in values.items()}
-    for key, line in written.items():
+    for key, value in values.items():
+        # JSON's notation of these values is TOML's too, as long as no character beyond the BMP is escaped.
+        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
         click.echo(f"{line:<60} # {settings.origins[key]}")
 
 

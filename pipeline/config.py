@@ -53,6 +53,15 @@ CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
 VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
 
+# Plainer than pydantic's words.
+_EXPECTED: Final = {
+    "bool_type": "expected true or false",
+    "int_type": "expected a whole number",
+    "float_type": "expected a number",
+    "string_type": 'expected text, which "quotes" keep from being read as anything else',
+    "tuple_type": 'expected a list, like ["a", "b"]',
+}
+
 
 class PipelineConfig(Section):
     """All settings of a run."""
@@ -137,17 +146,19 @@ def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> 
     for text in assignments:
         layers.append(("--set", _read_assignment(text)))
     preset = next((tree["preset"] for _, tree in reversed(layers) if "preset" in tree), "attention")
-    if preset in PRESETS:
-        layers.insert(0, (f"preset {preset}", {section: dict(values) for section, values in PRESETS[preset].items()}))
+    # Whatever else it is, validation tells of it.
+    if isinstance(preset, str) and preset in PRESETS:
+        layers.insert(0, (f"preset {preset}", PRESETS[preset]))
 
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, tree in layers:
         for name, value in tree.items():
-            if isinstance(value, Mapping):
-                if not isinstance(merged.setdefault(name, {}), dict):
-                    merged[name] = {}
-                merged[name].update(value)
+            if name in PipelineConfig.model_fields and isinstance(value, Mapping) == (name == "preset"):
+                expected = "a name, like preset=blog" if name == "preset" else f"a table of settings, like [{name}]"
+                raise SettingsError(f"{name} = {value!r} ({origin}): expected {expected}")
+            if isinstance(value, Mapping) and isinstance(merged.get(name, {}), dict):
+                merged[name] = {**merged.get(name, {}), **value}
                 origins.update({f"{name}.{key}": origin for key in value})
             else:
                 merged[name] = value
@@ -155,7 +166,7 @@ def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> 
     try:
         config = PipelineConfig.model_validate(merged)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(details) for details in error.errors())) from None
+        raise SettingsError("\n".join(_explain(details, origins) for details in error.errors())) from None
     return Settings(config, {key: origins.get(key, "default") for key in flatten(config)})
 
 
@@ -184,28 +195,30 @@ def _read_assignment(text: str) -> dict[str, Any]:
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts) or len(parts) > 2 or (len(parts) == 1 and parts != ["preset"]):  # noqa: PLR2004 - section and key
         raise SettingsError(f"--set {text!r}: expected section.key=value, like training.epochs=3, or preset=blog")
+    written = written.strip()
     try:
-        value = tomli.loads(f"value = {written}")["value"]
+        parsed = tomli.loads(f"value = {written}")
     except tomli.TOMLDecodeError:
-        value = written
+        parsed = {}
+    # More than one key is a text of several lines that happens to look like TOML.
+    value = parsed["value"] if len(parsed) == 1 else written
     return {parts[0]: value} if len(parts) == 1 else {parts[0]: {parts[1]: value}}
 
 
-def _explain(details: ErrorDetails) -> str:
-    """One line for one pydantic error: the key, what was given, what is allowed."""
+def _explain(details: ErrorDetails, origins: Mapping[str, str]) -> str:
+    """One line for one pydantic error: the key, what was given and where, what is allowed."""
     path = [str(part) for part in details["loc"]]
     key = ".".join(path)
-    given = details["input"]
+    origin = next((f" ({origins[name]})" for name in (key, ".".join(path[:2])) if name in origins), "")
     if details["type"] == "extra_forbidden":
         fields = _keys_of(path[:-1])
         close = difflib.get_close_matches(path[-1], fields, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return f"unknown setting {key!r}{hint} Allowed here: {', '.join(fields)}".replace("?;", "?")
-    if details["type"] == "literal_error":
-        return f"{key} = {given!r}: expected {details['ctx']['expected']}"
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return f"unknown setting {key!r}{origin}; {hint}allowed here: {', '.join(fields)}"
     if details["type"] == "value_error":
         return f"{key + ': ' if key else ''}{details['ctx']['error']}"
-    return f"{key} = {given!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+    expected = _EXPECTED.get(details["type"], details["msg"].replace("Input should be", "expected").replace("String should", "the text should"))
+    return f"{key} = {details['input']!r}{origin}: {expected}"
 
 
 def _keys_of(path: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -10,7 +11,7 @@ from tfx.orchestration import metadata
 
 from components.errors import SettingsError
 from components.settings import MetadataSettings
-from pipeline.config import PipelineConfig
+from pipeline.config import WORKSPACE_VARIABLE, PipelineConfig
 from pipeline.graph import Places
 
 REVIEW_SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "review.pbtxt"
@@ -27,14 +28,22 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
         config: names the model.
         workspace: absolute; made if missing.
         schema: a Schema proto as text.
+
+    Raises:
+        SettingsError: the workspace cannot be written to.
     """
     digest = hashlib.sha256(schema.read_bytes()).hexdigest()[:16]
     copy = workspace / "schemas" / digest / "schema.pbtxt"
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        partial = copy.with_suffix(f".{os.getpid()}")
-        shutil.copyfile(schema, partial)
-        partial.rename(copy)
+    try:
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            partial = copy.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(schema, partial)
+            partial.rename(copy)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write to the workspace {workspace}: {error.strerror}; set {WORKSPACE_VARIABLE} to another folder"
+        ) from None
     return Places(
         artifacts=workspace / "artifacts",
         checkpoints=workspace / "checkpoints",
@@ -45,9 +54,9 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
 
 
 def metadata_connection(
-    settings: MetadataSettings, workspace: Path, environ: "os._Environ[str] | dict[str, str]" = os.environ
+    settings: MetadataSettings, workspace: Path, environ: Mapping[str, str] = os.environ
 ) -> metadata_store_pb2.ConnectionConfig:
-    """Connects to ML Metadata.
+    """Says how to connect to ML Metadata.
 
     Args:
         settings: the backend.
