@@ -29,8 +29,8 @@ lint: $(READY)  ## ruff, ruff format, mypy
 	@ruff format --quiet --check
 	@mypy --no-error-summary
 
-bench: $(READY)  ## compare with the blog's plain script on the same data
-	@python -m benchmarks $(ARGS)
+bench: $(READY)  ## compare with the blog's plain script; DATA=aclImdb_v1.tar.gz, ARGS="--presets blog,attention"
+	@python -m benchmarks $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 lock:  ## resolve requirements.lock anew
 	@$(LOCK) --python-version 3.10 --python-platform x86_64-manylinux_2_36 \

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.blog_encoding import SPECIAL_IDS, encode, most_frequent_words, read_reviews, word_ids, words_of
 from benchmarks.machine import gigabytes
@@ -16,6 +17,8 @@ VOCABULARY_SIZE: Final = 10_000
 MAX_TOKENS: Final = 200
 BATCH_SIZE: Final = 64
 MODES: Final = ("scalar", "vector")
+
+Array = NDArray[Any]
 
 
 def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str, Any], list[str]]:
@@ -45,21 +48,10 @@ def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str,
     )
     read_and_encode = time.monotonic() - started
 
-    modes = {}
-    for mode in MODES:
-        keras.utils.set_random_seed(seed)
-        model = blog_model(mode)
-        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
-        scores = _ScoreAfterEachEpoch(mode, *test)
-        model.fit(
-            train[0],
-            keras.utils.to_categorical(train[1], 2),
-            batch_size=BATCH_SIZE,
-            epochs=epochs,
-            callbacks=[scores],
-            verbose=0,
-        )
-        modes[mode] = {"parameters": model.count_params(), "epochs": scores.epochs}
+    with warnings.catch_warnings():
+        # The axis of the scalar mode's softmax has size 1, of which Keras warns: it is what the post does.
+        warnings.filterwarnings("ignore", message="You are using a softmax over axis")
+        modes = {mode: _train(mode, train, test, epochs, seed) for mode in MODES}
     return {
         **{split: len(reviews.labels) for split, reviews in splits.items()},
         "seed": seed,
@@ -75,16 +67,13 @@ def blog_model(mode: str) -> keras.Model:
     vectors = keras.layers.Embedding(VOCABULARY_SIZE, 100)(token_ids)
     states = keras.layers.GRU(64, return_sequences=True)(vectors)
     scores = keras.layers.Dense(1 if mode == "scalar" else 64)(states)
-    with warnings.catch_warnings():
-        # In scalar mode that axis has size 1, of which Keras warns: it is what the post does.
-        warnings.filterwarnings("ignore", message="You are using a softmax over axis")
-        weights = keras.layers.Softmax()(scores)
+    weights = keras.layers.Softmax()(scores)
     hidden = keras.layers.Flatten()(keras.layers.Multiply()([weights, states]))
     hidden = keras.layers.Dense(32, activation="relu")(hidden)
     return keras.Model(token_ids, keras.layers.Dense(2, activation="softmax")(hidden))
 
 
-def area_under_curve(labels: np.ndarray, positive: np.ndarray) -> float:
+def area_under_curve(labels: Array, positive: Array) -> float:
     """The chance that a positive review is rated above a negative one, ties counting half (Mann-Whitney).
 
     Args:
@@ -98,14 +87,31 @@ def area_under_curve(labels: np.ndarray, positive: np.ndarray) -> float:
     return float(above / (positives * (len(labels) - positives)))
 
 
-def _token_ids(reviews: list[list[str]], ids: dict[str, int]) -> np.ndarray:
+def _train(mode: str, train: tuple[Array, Array], test: tuple[Array, Array], epochs: int, seed: int) -> dict[str, Any]:
+    keras.utils.set_random_seed(seed)
+    model = blog_model(mode)
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    scores = _ScoreAfterEachEpoch(mode, *test)
+    token_ids, labels = train
+    model.fit(
+        token_ids,
+        keras.utils.to_categorical(labels, 2),
+        batch_size=BATCH_SIZE,
+        epochs=epochs,
+        callbacks=[scores],
+        verbose=0,
+    )
+    return {"parameters": model.count_params(), "epochs": scores.epochs}
+
+
+def _token_ids(reviews: list[list[str]], ids: dict[str, int]) -> Array:
     return np.array([encode(words, ids, MAX_TOKENS) for words in reviews], np.int32)
 
 
 class _ScoreAfterEachEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Does what `validation_data` does, in the same time, and keeps the probabilities for log loss and AUC."""
 
-    def __init__(self, mode: str, token_ids: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, mode: str, token_ids: Array, labels: Array) -> None:
         super().__init__()
         self.epochs: list[dict[str, float]] = []
         self._mode = mode
@@ -136,4 +142,3 @@ class _ScoreAfterEachEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # K
             file=sys.stderr,
             flush=True,
         )
-

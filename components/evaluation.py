@@ -1,14 +1,19 @@
 """What the Evaluators measure, and what a model must reach to be blessed."""
 
+import json
 from typing import Final
 
 from tensorflow_model_analysis.proto import config_pb2
 
 from components import metrics, reviews
+from components.code_digest import code_digest
 from components.settings import EvaluationSettings
 
 CANDIDATE: Final = "candidate"
 BASELINE: Final = "baseline"
+
+# So that a drop of exactly what is allowed passes: accuracies 0.88 and 0.87 differ by 0.010000000000000009.
+_ROUNDING: Final = 1e-9
 
 
 def modes_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
@@ -35,7 +40,7 @@ def champion_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
     """
     thresholds = _absolute_thresholds(settings)
     thresholds[metrics.ACCURACY].change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-    thresholds[metrics.ACCURACY].change_threshold.absolute.value = -settings.max_accuracy_drop
+    thresholds[metrics.ACCURACY].change_threshold.absolute.value = -(settings.max_accuracy_drop + _ROUNDING)
     return _config(thresholds, [[]])
 
 
@@ -48,8 +53,9 @@ def _absolute_thresholds(settings: EvaluationSettings) -> dict[str, config_pb2.M
 
 
 def _between(lower: float | None = None, upper: float | None = None) -> config_pb2.MetricThreshold:
-    bounds = {name: {"value": bound} for name, bound in (("lower_bound", lower), ("upper_bound", upper)) if bound}
-    return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(**bounds))
+    bounds = {"lower_bound": lower, "upper_bound": upper}
+    given = {name: {"value": bound} for name, bound in bounds.items() if bound is not None}
+    return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(**given))
 
 
 def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list[str]]) -> config_pb2.EvalConfig:
@@ -73,7 +79,14 @@ def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in slices],
         metrics_specs=[
             config_pb2.MetricsSpec(
-                metrics=[config_pb2.MetricConfig(class_name=metrics.CLASS_NAME, module=metrics.__name__)],
+                metrics=[
+                    config_pb2.MetricConfig(
+                        class_name=metrics.CLASS_NAME,
+                        module=metrics.__name__,
+                        # The Evaluator is cached by this config: other code has to make another one.
+                        config=json.dumps({"code_digest": code_digest(metrics.__name__)}),
+                    )
+                ],
                 per_slice_thresholds=per_slice,
             )
         ],

@@ -32,6 +32,7 @@ _WARMUP_TEXTS: Final = (
     "Not the masterpiece some call it,<br />but never boring either.",
 )
 
+_TAKE_EXAMPLES: Final = (reviews.SERVING_DEFAULT, reviews.CLASSIFY)
 _Outputs = Mapping[str, tf.Tensor]
 
 
@@ -48,16 +49,21 @@ def export_model(
       `[n, max_tokens]`. A token is the word as the tokenizer cut it, whether or not the vocabulary has it; `[START]`
       marks the start, padding is empty. In vector mode a word's attention is the mean of its weights over the hidden
       dimensions.
-    - `classify`: `inputs` string `[n]` → `classes` string `[n, 2]`, `scores` float32 `[n, 2]`.
+    - `classify`: `inputs` string `[n]`, serialized tf.Examples with `text` → `classes` string `[n, 2]`, `scores`
+      float32 `[n, 2]`. These names and tf.Examples are what Serving's Classify call insists on.
 
     `probabilities` is float32 `[n, 2]`, negative first.
 
     Args:
-        model: trained network, `token_ids` int64 `[n, max_tokens]` → probabilities.
+        model: trained network, `token_ids` int64 `[n, max_tokens]` → probabilities. Its GRU leaves cuDNN for good.
         transform_output: output of the Transform component that made the training data.
         export_dir: folder to write; it must not hold a model yet.
         serving: name and number of warm-up requests.
     """
+    # Where training has a GPU the graph would hold cuDNN's op, and no server without one could run it.
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.GRU):
+            layer.use_cudnn = False
     transform_layer = transform_output.transform_features_layer()
     explaining = models.explaining_model(model)
     sentiments = tf.constant(reviews.SENTIMENTS)
@@ -66,9 +72,11 @@ def export_model(
     def token_ids(texts: tf.Tensor) -> tf.Tensor:
         return transform_layer({reviews.TEXT: texts[:, tf.newaxis]})[reviews.TOKEN_IDS]
 
+    def texts_of(examples: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_example(examples, {reviews.TEXT: tf.io.FixedLenFeature([], tf.string)})[reviews.TEXT]
+
     def serving_default(examples: tf.Tensor) -> _Outputs:
-        parsed = tf.io.parse_example(examples, {reviews.TEXT: tf.io.FixedLenFeature([], tf.string)})
-        return {reviews.PROBABILITIES: model(token_ids(parsed[reviews.TEXT]), training=False)}
+        return {reviews.PROBABILITIES: model(token_ids(texts_of(examples)), training=False)}
 
     def serve_text(text: tf.Tensor) -> _Outputs:
         probabilities = model(token_ids(text), training=False)
@@ -81,7 +89,7 @@ def export_model(
         return {reviews.PROBABILITIES: probabilities, reviews.TOKENS: tokens, reviews.ATTENTION: attention}
 
     def classify(inputs: tf.Tensor) -> _Outputs:
-        scores = model(token_ids(inputs), training=False)
+        scores = model(token_ids(texts_of(inputs)), training=False)
         return {CLASSES: tf.repeat(sentiments[tf.newaxis, :], tf.shape(inputs)[0], axis=0), SCORES: scores}
 
     served = tf.Module()
@@ -120,7 +128,7 @@ def write_warmup_requests(path: str, serving: ServingSettings) -> None:
         for number in range(serving.warmup_requests):
             signature, argument = inputs[number % len(inputs)]
             text = _WARMUP_TEXTS[number % len(_WARMUP_TEXTS)].encode()
-            value = serialized_example(text) if signature == reviews.SERVING_DEFAULT else text
+            value = serialized_example(text) if signature in _TAKE_EXAMPLES else text
             request = predict_pb2.PredictRequest(
                 model_spec=model_pb2.ModelSpec(name=serving.model_name, signature_name=signature),
                 inputs={argument: tf.make_tensor_proto([value], tf.string)},
@@ -130,7 +138,7 @@ def write_warmup_requests(path: str, serving: ServingSettings) -> None:
 
 
 def serialized_example(text: bytes) -> bytes:
-    """Wraps a review the way `serving_default` expects it.
+    """Wraps a review the way `serving_default` and `classify` expect it.
 
     Args:
         text: UTF-8.

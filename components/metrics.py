@@ -111,8 +111,9 @@ def paired_metrics(
 class SentimentMetrics(metric_types.Metric):  # type: ignore[misc]  # TFMA ships no types
     """The TFMA metric: everything above under its own key, per model, and paired if the config names a baseline."""
 
-    def __init__(self, name: str = CLASS_NAME):
-        """`name` is what TFMA asks for; the keys are named after what they hold."""
+    def __init__(self, name: str = CLASS_NAME, code_digest: str = ""):
+        """`name` is what TFMA asks for; the keys are named after what they hold. `code_digest` tells caches apart."""
+        del code_digest
         super().__init__(_computations, name=name)
 
 

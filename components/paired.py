@@ -94,23 +94,22 @@ def choose(
         confidence: of the interval; McNemar's p has to fall below 1 minus this.
 
     Returns:
-        The winner and the reason.
+        The winner and the reason. Of two equally large models that differ in nothing shown, the baseline wins.
     """
     low, high = outcomes.interval(confidence)
     p = outcomes.mcnemar_p()
     evidence = (
         f"accuracy of {candidate} minus {baseline}: {100 * outcomes.accuracy_difference:+.2f} points "
-        f"({confidence:.0%} interval {100 * low:+.2f} to {100 * high:+.2f}, McNemar p = {p:.3g}, "
+        f"({100 * confidence:g}% interval {100 * low:+.2f} to {100 * high:+.2f}, McNemar p = {p:.3g}, "
         f"{outcomes.flip_rate:.1%} of {outcomes.reviews} reviews judged differently)"
     )
     significant = p < 1 - confidence and (low > 0 or high < 0)
     if significant:
         winner = candidate if outcomes.accuracy_difference > 0 else baseline
         return Choice(winner, significant, f"{winner} is better: {evidence}")
-    winner = min((baseline, candidate), key=lambda name: (parameters[name], name != baseline))
-    sizes = " against ".join(
-        f"{parameters[name]:,}" for name in sorted((baseline, candidate), key=parameters.__getitem__)
-    )
-    return Choice(
-        winner, significant, f"no difference shown, so the smaller model, {winner} ({sizes} parameters): {evidence}"
-    )
+    # Sorting is stable: of equals the baseline stays first.
+    winner, loser = sorted((baseline, candidate), key=parameters.__getitem__)
+    sizes = f"{parameters[winner]:,} against {parameters[loser]:,}"
+    smaller = parameters[winner] < parameters[loser]
+    rule = "the smaller model" if smaller else "the baseline of two equally large models"
+    return Choice(winner, significant, f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}")

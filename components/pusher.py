@@ -1,5 +1,7 @@
 """Pushes a version so that whoever watches the folder sees the whole of it or nothing."""
 
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +18,8 @@ from tfx.utils import proto_utils
 
 # TF Serving takes only children whose name is a number for versions.
 PARTIAL_PREFIX: Final = ".pushing-"
+# Held while pushing, so that no push takes another's copy for the leftover of a crash.
+_LOCK_FILE: Final = ".lock"
 RELEASE_FILE: Final = os.path.join("assets.extra", "release.json")
 
 
@@ -49,43 +53,69 @@ class AtomicPusher(component.Pusher):  # type: ignore[misc]  # TFX ships no type
 
 
 def push(source: Path, base: Path) -> Path:
-    """Copies a SavedModel to a new version, or finds the version that an interrupted run already made of it.
+    """Copies a SavedModel to a new version, unless the newest version is already this model.
+
+    It is where a run was killed after the copy and before ML Metadata knew. An older version of the same model is no
+    reason to skip: servers load the newest, which is another model then.
 
     Args:
-        source: a SavedModel.
-        base: folder of the model's versions; made if missing.
+        source: a SavedModel; it may be read-only.
+        base: folder of the model's versions; made if missing. Of several pushes to it at a time, each waits its turn.
 
     Returns:
         The version's folder, named by the Unix second of the push, or one more than the newest version if that is
         later.
     """
     base.mkdir(parents=True, exist_ok=True)
-    for partial in base.glob(f"{PARTIAL_PREFIX}*"):
-        shutil.rmtree(partial)
-    versions = sorted((child for child in base.iterdir() if child.name.isdecimal()), key=lambda child: int(child.name))
-    for version in reversed(versions):
-        if _source_of(version) == str(source):
-            return version
-    number = max([int(time.time()), *(int(version.name) + 1 for version in versions)])
-    partial = base / f"{PARTIAL_PREFIX}{number}"
-    shutil.copytree(source, partial)
-    release = partial / RELEASE_FILE
-    release.parent.mkdir(exist_ok=True)
-    release.write_text(json.dumps({"source": str(source), "pushed_at": int(time.time())}, indent=2))
-    for path in sorted(partial.rglob("*")):
-        _flush(path)
-    _flush(partial)
-    version = base / str(number)
-    partial.rename(version)
-    _flush(base)
-    return version
+    with (base / _LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for partial in base.glob(f"{PARTIAL_PREFIX}*"):
+            shutil.rmtree(partial)
+        origin = {"source": str(source), "sha256": _digest(source)}
+        newest = max((child for child in base.iterdir() if child.name.isdecimal()), key=_number, default=None)
+        if newest is not None and _origin_of(newest) == origin:
+            return newest
+        number = max(int(time.time()), _number(newest) + 1 if newest else 0)
+        partial = base / f"{PARTIAL_PREFIX}{number}"
+        _copy(source, partial)
+        release = partial / RELEASE_FILE
+        release.parent.mkdir(exist_ok=True)
+        release.write_text(json.dumps({**origin, "pushed_at": int(time.time())}, indent=2))
+        for path in (*partial.rglob("*"), partial):
+            _flush(path)
+        version = base / str(number)
+        partial.rename(version)
+        _flush(base)
+        return version
 
 
-def _source_of(version: Path) -> str | None:
+def _number(version: Path) -> int:
+    return int(version.name)
+
+
+def _origin_of(version: Path) -> dict[str, str] | None:
     try:
-        return str(json.loads((version / RELEASE_FILE).read_text())["source"])
+        release = json.loads((version / RELEASE_FILE).read_text())
+        return {"source": release["source"], "sha256": release["sha256"]}
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _digest(folder: Path) -> str:
+    """Digests names and contents. The path alone says little: a workspace made anew reuses the paths of the old."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(folder)}\n{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies a folder without its modes, which shutil.copytree would carry over from a read-only one."""
+    target.mkdir()
+    for child in source.iterdir():
+        copy = _copy if child.is_dir() else shutil.copyfile
+        copy(child, target / child.name)
 
 
 def _flush(path: Path) -> None:

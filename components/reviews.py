@@ -28,6 +28,9 @@ FIRST_WORD_ID: Final = 4
 # The vocabulary file of the Transform graph: one word a line, most frequent first.
 VOCABULARY: Final = "vocabulary"
 
+# What is logged here reaches the terminal; the rest goes to the log file.
+PROGRESS_LOGGER: Final = "imdb_attention.progress"
+
 NEGATIVE: Final = 0
 POSITIVE: Final = 1
 SENTIMENTS: Final = ("negative", "positive")

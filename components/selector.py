@@ -1,6 +1,7 @@
 """ModeSelector: one Model artifact out of two, on the evidence of the Evaluator."""
 
 import json
+import math
 import os
 from typing import Final
 
@@ -100,10 +101,15 @@ def overall_metrics(evaluation_uri: str, model_name: str) -> dict[str, float]:
 
 
 def count_parameters(saved_model: str) -> int:
-    """Counts the numbers in a SavedModel's variables."""
+    """Counts the weights in a SavedModel: its floating-point variables, so not the state of its random generators.
+
+    Args:
+        saved_model: its folder.
+    """
     checkpoint = tf.train.load_checkpoint(os.path.join(saved_model, "variables", "variables"))
-    shapes = checkpoint.get_variable_to_shape_map().items()
-    return sum(int(tf.TensorShape(shape).num_elements()) for name, shape in shapes if not name.startswith("_CHECK"))
+    types = checkpoint.get_variable_to_dtype_map()
+    shapes = checkpoint.get_variable_to_shape_map()
+    return sum(math.prod(shape) for name, shape in shapes.items() if types[name].is_floating)
 
 
 def _saved_model(artifact: standard_artifacts.Model) -> str:

@@ -94,9 +94,9 @@ class ModelSettings(Section):
     softmax: Literal["time", "last"] = "time"
     pooling: Literal["sum", "flatten"] = "sum"
     mask: bool = True
-    word_dropout: Fraction = 0.0
-    embedding_dropout: Fraction = 0.0
-    dropout: Fraction = 0.0
+    word_dropout: Fraction = 0.2
+    embedding_dropout: Fraction = 0.3
+    dropout: Fraction = 0.3
 
     @model_validator(mode="after")
     def _pairs_that_train(self) -> "ModelSettings":
@@ -132,8 +132,8 @@ class TrainingSettings(Section):
     batch_size: Count = 64
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
     patience: NonNegative = 2
-    label_smoothing: Fraction = 0.0
-    seed: NonNegative = 1
+    label_smoothing: Fraction = 0.1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one
     device: Literal["auto", "gpu", "cpu"] = "auto"
     mixed_precision: bool = False
 

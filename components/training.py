@@ -39,7 +39,7 @@ _EVALUATION_BATCH: Final = 256
 # What the weights depend on, beside the examples.
 _DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
 
-_progress = logging.getLogger("imdb_attention.progress")
+_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
 
 
 @dataclass(frozen=True)

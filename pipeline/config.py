@@ -140,7 +140,7 @@ def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> 
         SettingsError: the file cannot be read, a key is unknown, a value has the wrong type or is out of bounds, or
             two settings contradict each other.
     """
-    layers = []
+    layers: list[tuple[str, Mapping[str, Any]]] = []
     if file is not None:
         layers.append((str(file), _read_toml(file)))
     for text in assignments:
@@ -217,7 +217,10 @@ def _explain(details: ErrorDetails, origins: Mapping[str, str]) -> str:
         return f"unknown setting {key!r}{origin}; {hint}allowed here: {', '.join(fields)}"
     if details["type"] == "value_error":
         return f"{key + ': ' if key else ''}{details['ctx']['error']}"
-    expected = _EXPECTED.get(details["type"], details["msg"].replace("Input should be", "expected").replace("String should", "the text should"))
+    expected = _EXPECTED.get(
+        details["type"],
+        details["msg"].replace("Input should be", "expected").replace("String should", "the text should"),
+    )
     return f"{key} = {details['input']!r}{origin}: {expected}"
 
 

@@ -7,24 +7,26 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import psutil
 from absl import logging as absl_logging
 
-PROGRESS_LOGGER: Final = "imdb_attention.progress"
+from components import reviews
 
 _MEGABYTE: Final = 2**20
 _SAMPLE_SECONDS: Final = 0.05
+# Looking for children reads all processes of the machine, 3 ms of CPU; their memory is cheap.
+_FAMILY_SECONDS: Final = 1.0
 # LocalDagRunner tells of its nodes only by these lines.
 _NODE_LINE: Final = re.compile(r"Component (\S+) is (running|finished)\.")
 _CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
 
-_progress = logging.getLogger(PROGRESS_LOGGER)
+_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
 
 
 @dataclass
@@ -58,27 +60,32 @@ class NodeMonitor(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes a log line; all but the runner's are ignored."""
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # a library's slip; the handler of the log file tells of it
+            return
         if self._running is not None and _CACHE_LINE.fullmatch(message):
             self._running.cached = True
         match = _NODE_LINE.fullmatch(message)
         if match is None:
             return
+        ended = self.end_node()
         if match[2] == "running":
             self._started = time.monotonic()
             self._running = NodeUsage(match[1])
             self.usages.append(self._running)
-        else:
-            self.end_node()
-            usage = self.usages[-1]
-            took = "cached" if usage.cached else f"{usage.seconds:6.1f} s"
-            _progress.info("%-20s %9s", usage.node, took)
+        elif ended is not None:
+            took = "cached" if ended.cached else f"{ended.seconds:6.1f} s"
+            _progress.info("%-20s %9s", ended.node, took)
 
-    def end_node(self) -> None:
-        """Takes the time of the node that runs, if one does."""
-        if self._running is not None:
-            self._running.seconds = time.monotonic() - self._started
-            self._running = None
+    def end_node(self) -> NodeUsage | None:
+        """Takes the time of the node that runs, and returns it, if one does."""
+        ended, self._running = self._running, None
+        if ended is not None:
+            ended.seconds = time.monotonic() - self._started
+            # A short node ends between two samples.
+            ended.peak_megabytes = max(ended.peak_megabytes, _resident([self._process]))
+        return ended
 
     def start(self) -> None:
         """Begins to watch."""
@@ -93,19 +100,24 @@ class NodeMonitor(logging.Handler):
         logging.getLogger("absl").removeHandler(self)
 
     def _watch(self) -> None:
+        family = [self._process]
+        looked = -_FAMILY_SECONDS
         while not self._stop.wait(_SAMPLE_SECONDS):
+            if time.monotonic() - looked >= _FAMILY_SECONDS:
+                looked = time.monotonic()
+                family = [self._process, *self._process.children(recursive=True)]
             running = self._running
             if running is not None:
-                running.peak_megabytes = max(running.peak_megabytes, self._resident() / _MEGABYTE)
+                running.peak_megabytes = max(running.peak_megabytes, _resident(family))
 
-    def _resident(self) -> int:
-        total = 0
-        for process in (self._process, *self._process.children(recursive=True)):
-            try:
-                total += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        return total
+
+def _resident(processes: Sequence[psutil.Process]) -> float:
+    total = 0
+    for process in processes:
+        # It may have ended, or belong to someone else.
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total / _MEGABYTE
 
 
 @contextmanager
@@ -119,50 +131,60 @@ def quiet_console(log_file: Path, *, verbose: bool) -> Iterator[None]:
         verbose: show everything on the terminal as well as keeping the log.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    terminal = os.fdopen(os.dup(1), "w", buffering=1)
-    saved_error = os.dup(2)
-    root = logging.getLogger()
-    saved_handlers, saved_level = root.handlers[:], root.level
+    with ExitStack() as stack:
+        terminal = _duplicate_terminal(stack)
+        file_handler = logging.FileHandler(log_file, encoding="utf-8")
+        stack.callback(file_handler.close)
+        terminal_handler = logging.StreamHandler(terminal)
+        handlers: list[logging.Handler] = [file_handler, terminal_handler] if verbose else [file_handler]
+        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        for handler in handlers:
+            handler.setFormatter(formatter)
 
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    file_handler = logging.FileHandler(log_file)
-    handlers: list[logging.Handler] = [file_handler, *([logging.StreamHandler(terminal)] if verbose else [])]
-    for handler in handlers:
-        handler.setFormatter(formatter)
-    progress = logging.getLogger(PROGRESS_LOGGER)
-    progress_handler = logging.StreamHandler(terminal)
-    absl = logging.getLogger("absl")
-    absl_handlers, absl_propagate, absl_verbosity = absl.handlers[:], absl.propagate, absl_logging.get_verbosity()
-    try:
+        root, absl, progress = (logging.getLogger(name) for name in (None, "absl", reviews.PROGRESS_LOGGER))
+        for logger in (root, absl, progress):
+            stack.callback(_restore, logger, logger.handlers[:], logger.level, logger.propagate)
+        stack.callback(absl_logging.set_verbosity, absl_logging.get_verbosity())
         root.handlers[:] = handlers
         root.setLevel(logging.INFO)
         absl.handlers[:] = []
+        absl.propagate = True
         # By absl's own call: TensorFlow saves and restores what that call set, and nothing else.
         absl_logging.set_verbosity(absl_logging.INFO)
-        absl.propagate = True
         progress.setLevel(logging.INFO)
         if not verbose:
-            progress.addHandler(progress_handler)
-            descriptor = os.open(log_file, os.O_WRONLY | os.O_APPEND)
-            os.dup2(descriptor, 1)
-            os.dup2(descriptor, 2)
-            os.close(descriptor)
-        with warnings.catch_warnings():
-            logging.captureWarnings(capture=True)
-            yield
-    finally:
-        logging.captureWarnings(capture=False)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        progress.removeHandler(progress_handler)
-        root.handlers[:] = saved_handlers
-        root.setLevel(saved_level)
-        absl.handlers[:], absl.propagate = absl_handlers, absl_propagate
-        absl_logging.set_verbosity(absl_verbosity)
-        os.dup2(terminal.fileno(), 1)
-        os.dup2(saved_error, 2)
-        os.close(saved_error)
-        terminal.close()
-        file_handler.close()
+            progress.addHandler(terminal_handler)
+            _redirect(stack, log_file)
+        stack.enter_context(warnings.catch_warnings())
+        stack.callback(logging.captureWarnings, capture=False)
+        logging.captureWarnings(capture=True)
+        yield
+
+
+def _duplicate_terminal(stack: ExitStack) -> TextIO:
+    terminal = os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace")
+    return stack.enter_context(terminal)
+
+
+def _redirect(stack: ExitStack, log_file: Path) -> None:
+    _flush_streams()
+    for descriptor in (1, 2):
+        saved = os.dup(descriptor)
+        stack.callback(os.close, saved)
+        stack.callback(os.dup2, saved, descriptor)
+    stack.callback(_flush_streams)
+    log = os.open(log_file, os.O_WRONLY | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _flush_streams() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _restore(logger: logging.Logger, handlers: list[logging.Handler], level: int, propagate: bool) -> None:
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    logger.propagate = propagate

@@ -16,10 +16,8 @@ from components.errors import ReviewPipelineError, RunError
 from pipeline import graph, run_states
 from pipeline.config import Settings
 from pipeline.places import metadata_connection, prepare_places
-from pipeline.progress import PROGRESS_LOGGER, NodeMonitor, NodeUsage, quiet_console
+from pipeline.progress import NodeMonitor, NodeUsage, quiet_console
 from pipeline.run_states import NodeState
-
-_progress = logging.getLogger(PROGRESS_LOGGER)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from components import reviews
 from components.errors import SourceError
 
-_LOG: Final = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger(reviews.PROGRESS_LOGGER)
 _BLOCK_BYTES: Final = 1 << 18
 _TIMEOUT_SECONDS: Final = 60.0
 _PROGRESS_SHARE: Final = 0.1

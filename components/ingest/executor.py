@@ -90,7 +90,8 @@ class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX shi
 
         unreadable = sorted(key[1] for key in counts if key[0] == "unreadable")
         if unreadable:
-            raise SourceError("; ".join(unreadable))
+            others = len(unreadable) - 1
+            raise SourceError(unreadable[0] + (f" (and {others} more files cannot be read)" if others else ""))
         if sources.locate(data, cache_dir).fingerprint != exec_properties.get(FINGERPRINT, source.fingerprint):
             raise SourceError(f"data.source = {data.source!r} changed while it was read; run again")
         report = reporting.summarize(counts, data, source.fingerprint)
@@ -185,6 +186,6 @@ def _download(data: DataSettings, cache_dir: str) -> None:
 def _keep_dead_letter(uri: str, cache_dir: str, source: Source) -> str:
     """Copies the dead-letter file out of the artifact, which TFX removes when a node fails."""
     kept = f"{cache_dir}/dead_letter/{source.fingerprint[:12]}.jsonl"
-    fileio.makedirs(f"{cache_dir}/dead_letter")
-    fileio.copy(f"{uri}/{DEAD_LETTER}", kept, overwrite=True)
+    with fileio.open(f"{uri}/{DEAD_LETTER}", "rb") as file:
+        write_text(kept, file.read().decode())
     return kept

@@ -193,7 +193,7 @@ def test_only_http(path):
 
 
 def test_progress_is_logged_at_steps(server, path, caplog):
-    with caplog.at_level("INFO", logger="components.ingest.download"):
+    with caplog.at_level("INFO", logger="imdb_attention.progress"):
         get(server, path)
     lines = [record.getMessage() for record in caplog.records]
     assert 1 < len(lines) <= 11

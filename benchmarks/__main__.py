@@ -1,0 +1,89 @@
+"""`python -m benchmarks`: compare; `python -m benchmarks results FILE...`: render what was measured."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import rich.table
+from rich.console import Console
+
+from benchmarks import comparison, figures, machine, results
+from components.errors import SettingsError
+from pipeline.cli import ActionableErrors
+
+
+@click.group(cls=ActionableErrors, invoke_without_command=True)
+@click.option("--data", default="sample", show_default=True, help="`sample` or an aclImdb .tar.gz.")
+@click.option("--presets", default="blog", show_default=True, help="Of the pipeline, with commas between.")
+@click.option("--skip-script", is_flag=True, help="Run the pipeline alone.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of script and pipeline.")
+@click.option("--limit", type=int, help="Most reviews a split, for a quick look.")
+@click.option("--workspace", type=click.Path(path_type=Path), help="New or empty; a temporary folder by default.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON; in the workspace by default.")
+@click.pass_context
+def main(
+    context: click.Context,
+    *,
+    data: str,
+    presets: str,
+    skip_script: bool,
+    seed: int,
+    limit: int | None,
+    workspace: Path | None,
+    out: Path | None,
+) -> None:
+    """Run the blog's plain script and the pipeline on the same data, and compare."""
+    if context.invoked_subcommand:
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    names = [name.strip() for name in presets.split(",") if name.strip()]
+    folder = (workspace or Path(tempfile.mkdtemp(prefix="imdb-bench-"))).absolute()
+    benchmark = comparison.Benchmark(data, names, folder, not skip_script, seed, limit)
+    console.print(f"Workspace: {folder}")
+    for warning in figures.warnings({"load": machine.load(), "machine": machine.describe()}):
+        console.print(f"Warning: {warning}")
+    record = comparison.run(benchmark)
+    file = out or folder / "benchmark.json"
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text(json.dumps(record, indent=2) + "\n")
+    partial.rename(file)
+    _print(record, console)
+    console.print(f"Record: {file}")
+
+
+@main.command("results")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def render(files: tuple[Path, ...]) -> None:
+    """Render records as Markdown, for docs/results.md."""
+    click.echo(results.markdown([_read(file) for file in files]), nl=False)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_text())
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or "targets" not in record:
+        raise SettingsError(
+            f"{file} is no record of a benchmark; expected what `python -m benchmarks --out FILE` wrote"
+        )
+    return record
+
+
+def _print(record: dict[str, Any], console: Console) -> None:
+    for table in (figures.quality, figures.cost, figures.nodes, figures.targets):
+        title, columns, rows = table(record)
+        drawn = rich.table.Table(title=title, title_justify="left")
+        for number, column in enumerate(columns):
+            drawn.add_column(column, justify="right" if number else "left")
+        for row in rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+    for warning in figures.warnings(record):
+        console.print(f"Warning: {warning}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""A record's figures as tables of text, the same for the terminal and for the page of results."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from benchmarks.targets import TARGET_REVIEWS, points_from_script
+from components import reviews
+
+Record = Mapping[str, Any]
+
+# Above this share of the machine's CPU time taken by others, seconds mean little.
+_DISTURBED = 0.05
+
+
+class Table(NamedTuple):
+    """A table.
+
+    Attributes:
+        title: of it.
+        columns: titles; the first column is text, the others are figures.
+        rows: as many cells as `columns` each.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def quality(record: Record) -> Table:
+    """Accuracy, AUC and log loss on the test split, by run and mode."""
+    script = record["script"]
+    rows = []
+    for mode in reviews.MODES:
+        if script:
+            epochs = script["modes"][mode]["epochs"]
+            values = [f"{epochs[-1][name]:.4f}" for name in ("accuracy", "auc", "log_loss")]
+            course = ", ".join(f"{epoch['accuracy']:.4f}" for epoch in epochs)
+            rows.append([f"script, {mode}", *values, f"(by epoch: {course})"])
+        for preset, run in record["pipelines"].items():
+            metrics = run["selection"]["metrics"][mode]
+            winner = " (winner)" if run["selection"]["winner"] == mode else ""
+            values = [f"{metrics[name]:.4f}" for name in ("accuracy", "auc", "log_loss")]
+            difference = f"{points_from_script(run, script, mode):+.2f}" if script else "-"
+            rows.append([f"{preset}, {mode}{winner}", *values, difference])
+    return Table("Quality on the test split", ["", "accuracy", "AUC", "log loss", "points from the script"], rows)
+
+
+def cost(record: Record) -> Table:
+    """Seconds and memory of each process, and its ratio to the script's."""
+    script = record["script"]
+    runs = ({"script": script} if script else {}) | dict(record["pipelines"])
+
+    def row(title: str, *keys: str) -> list[str]:
+        return [title, *(_number(_dig(run, keys), 1) for run in runs.values())]
+
+    def ratio(title: str, key: str) -> list[str]:
+        return [title, *(f"{run['seconds'][key] / script['seconds'][key]:.2f}" for run in runs.values())]
+
+    rows = [row("total, s", "seconds", "total")]
+    rows += [ratio("total, ratio to the script", "total")] if script else []
+    rows += [
+        row("training, s", "seconds", "training"),
+        row("everything but training, s", "seconds", "without_training"),
+    ]
+    rows += [ratio("everything but training, ratio to the script", "without_training")] if script else []
+    rows += [
+        row("start-up, s", "seconds", "start_up"),
+        row("CPU time, s", "seconds", "cpu"),
+        row("CPU time of others meanwhile, s", "seconds", "cpu_of_others"),
+        ["peak memory, GB", *(f"{run['peak_gigabytes']:.2f}" for run in runs.values())],
+    ]
+    return Table("Time and memory", ["", *(name if name == "script" else f"preset {name}" for name in runs)], rows)
+
+
+def nodes(record: Record) -> Table:
+    """Seconds and peak memory of each node, by preset."""
+    columns = [""]
+    rows: dict[str, list[str]] = {}
+    for preset, run in record["pipelines"].items():
+        columns += [f"{preset}, s", f"{preset}, peak GB"]
+        for node in run["nodes"]:
+            cells = rows.setdefault(node["node"], [node["node"]])
+            cells += [_number(node["seconds"], 1), _number(node["peak_gigabytes"] or None, 2)]
+    return Table("Nodes of the pipeline", columns, list(rows.values()))
+
+
+def targets(record: Record) -> Table:
+    """What was asked, what was measured, and whether it was met."""
+    rows = [
+        [
+            f"{target['preset']}: {target['target']}",
+            target["bound"],
+            f"{_number(target['measured'], 4 if not target['unit'] else 2)} {target['unit']}".rstrip(),
+            "met" if target["met"] else "NOT MET",
+        ]
+        for target in record["targets"]
+    ]
+    return Table("Targets", ["", "asked", "measured", ""], rows)
+
+
+def ingest(record: Record) -> Table:
+    """What ingest counted, by preset."""
+    columns = [""]
+    rows: dict[str, list[str]] = {}
+    for preset, run in record["pipelines"].items():
+        report = run["ingest"]
+        columns.append(f"preset {preset}")
+        counts = {"rows read": report["rows_read"]}
+        counts |= {
+            f"examples in `{split}`": sum(report["examples"].get(split, {}).values()) for split in reviews.SPLITS
+        }
+        counts |= {"rows rejected": sum(report["rejected"].values())}
+        counts |= {"duplicates in the training data": report["duplicates"]["training"]}
+        counts |= {"duplicates in `test`": report["duplicates"][reviews.TEST]}
+        counts |= {"texts in both (leaks)": report["leaks"], "rows dropped": sum(report["dropped"].values())}
+        for name, count in counts.items():
+            rows.setdefault(name, [name]).append(f"{count:,}")
+    return Table("Ingest", columns, list(rows.values()))
+
+
+def vocabulary(record: Record) -> Table:
+    """Checks of the vocabulary, by preset."""
+    columns = [""]
+    rows: dict[str, list[str]] = {}
+    for preset, run in record["pipelines"].items():
+        checks = run["vocabulary"]
+        columns.append(f"preset {preset}")
+        same = {None: "-", True: "yes", False: f"no, {checks['shared_with_script'] or 0:,} of its words"}
+        for name, value in {
+            "token ids, the four special ones included": f"{checks['words'] + reviews.FIRST_WORD_ID:,}",
+            "distinct words": f"{checks['distinct']:,}",
+            "most frequent words": " ".join(checks["first"]),
+            "test tokens out of vocabulary": f"{100 * checks['unknown_share']:.2f}%",
+            "equal to the script's, order included": same[checks["same_as_script"]],
+        }.items():
+            rows.setdefault(name, [name]).append(value)
+    return Table("Vocabulary", columns, list(rows.values()))
+
+
+def warnings(record: Record) -> Iterator[str]:
+    """Says why the figures may not mean what they seem to."""
+    load = record["load"]
+    cores = record["machine"]["cores"]
+    if load["busy"]:
+        yield (
+            f"The machine was busy before the start (load {load['average'][0]:.2f} on {cores} cores): "
+            "only ratios within this run mean anything."
+        )
+    runs = ({"script": record["script"]} if record.get("script") else {}) | dict(record.get("pipelines", {}))
+    for name, run in runs.items():
+        share = run["seconds"]["cpu_of_others"] / (run["seconds"]["total"] * cores)
+        if share > _DISTURBED:
+            yield f"Other processes took {100 * share:.0f}% of the CPU time while `{name}` ran."
+    count = record["data"]["train"] + record["data"]["test"] if "data" in record else TARGET_REVIEWS
+    if count != TARGET_REVIEWS:
+        yield f"The targets are meant for {TARGET_REVIEWS:,} reviews; these are {count:,}."
+
+
+def _dig(run: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    value: Any = run
+    for key in keys:
+        value = value[key]
+    return value
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

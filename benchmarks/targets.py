@@ -1,0 +1,64 @@
+"""What issue 2 asks of a run on all 50,000 reviews on a quiet 2-core machine, and whether it was met."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from components import reviews
+
+WITHOUT_TRAINING_SECONDS: Final = 90.0
+TRANSFORM_SECONDS: Final = 40.0
+START_UP_SECONDS: Final = 8.0
+PEAK_GIGABYTES: Final = 2.5
+POINTS_FROM_SCRIPT: Final = 1.0
+ATTENTION_ACCURACY: Final = 0.875
+
+# The data set that the targets are meant for.
+TARGET_REVIEWS: Final = 50_000
+
+
+def check_targets(script: Mapping[str, Any] | None, pipelines: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Compares what was measured with what was asked.
+
+    Args:
+        script: its result; None where it did not run.
+        pipelines: results by preset, see `pipeline_run.read_run`.
+
+    Returns:
+        For each target JSON: `preset`, `target`, `bound` in words, `measured` (None where it is not known), `unit`
+        and whether it was `met`.
+    """
+    return [target for preset, run in pipelines.items() for target in _of_preset(preset, run, script)]
+
+
+def points_from_script(run: Mapping[str, Any], script: Mapping[str, Any], mode: str) -> float:
+    """Returns the accuracy of a mode minus that of the script's last epoch, in percentage points."""
+    accuracy = run["selection"]["metrics"][mode]["accuracy"]
+    return float(100 * (accuracy - script["modes"][mode]["epochs"][-1]["accuracy"]))
+
+
+def _of_preset(preset: str, run: Mapping[str, Any], script: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+    seconds = run["seconds"]
+    transform = next(node["seconds"] for node in run["nodes"] if node["node"] == "Transform")
+    for name, measured, bound, unit in (
+        ("everything but training", seconds["without_training"], WITHOUT_TRAINING_SECONDS, "s"),
+        ("Transform", transform, TRANSFORM_SECONDS, "s"),
+        ("start-up", seconds["start_up"], START_UP_SECONDS, "s"),
+        ("peak memory", run["peak_gigabytes"], PEAK_GIGABYTES, "GB"),
+    ):
+        met = measured is not None and measured < bound
+        yield _target(preset, name, f"< {bound:g} {unit}", measured, unit=unit, met=met)
+    for mode in reviews.MODES:
+        if preset == "blog" and script is not None:
+            points = points_from_script(run, script, mode)
+            met = abs(points) <= POINTS_FROM_SCRIPT
+            yield _target(
+                preset, f"accuracy, {mode}, against the script", "within 1 point", points, unit="points", met=met
+            )
+        if preset == "attention":
+            accuracy = run["selection"]["metrics"][mode]["accuracy"]
+            met = accuracy >= ATTENTION_ACCURACY
+            yield _target(preset, f"accuracy, {mode}", f">= {ATTENTION_ACCURACY}", accuracy, unit="", met=met)
+
+
+def _target(preset: str, name: str, bound: str, measured: float | None, *, unit: str, met: bool) -> dict[str, Any]:
+    return {"preset": preset, "target": name, "bound": bound, "measured": measured, "unit": unit, "met": met}

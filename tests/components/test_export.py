@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import Transformed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras.src.backend.tensorflow import rnn as keras_rnn
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+from token_oracle import REVIEWS, token_ids_of, tokens_of
+
+from components.cpp_loader import CppSavedModel
+from components.errors import RunError
+from components.export import WARMUP_FILE, export_model, serialized_example, write_warmup_requests
+from components.model import build_model, explaining_model
+from components.reviews import Mode
+from components.settings import ModelSettings, ServingSettings
+
+Outputs = Mapping[str, np.ndarray]
+Run = Callable[[str, Mapping[str, list[bytes]]], Outputs]
+
+SERVING = ServingSettings(model_name="tiny", warmup_requests=6)
+ATTENTION = ModelSettings(embedding_dim=6, gru_units=5, dense_units=4)
+PRESETS = {
+    "attention": ATTENTION,
+    "blog": ATTENTION.model_copy(update={"softmax": "last", "pooling": "flatten", "mask": False}),
+    # Seed generators of dropout are variables too, which a careless export leaves behind.
+    "dropout": ATTENTION.model_copy(update={"word_dropout": 0.5, "embedding_dropout": 0.5, "dropout": 0.5}),
+}
+CASES = [
+    ("attention", "scalar"),
+    ("attention", "vector"),
+    ("blog", "scalar"),
+    ("blog", "vector"),
+    ("dropout", "vector"),
+]
+SOME_REVIEWS = [
+    b"",
+    "Ünlü word1, word2<br />word3 DON'T ΟΣ 🎬".encode(),
+    b"never seen words",
+    b"word4 " * 12,
+    b" ".join(f"word{place}".encode() for place in range(50)) * 20,
+    b"caf\xe9 \0 word5",
+]
+
+
+@dataclass(frozen=True)
+class Exported:
+    model: keras.Model
+    settings: ModelSettings
+    path: str
+    transformed: Transformed
+
+    def token_ids(self, reviews: list[bytes]) -> np.ndarray:
+        vocabulary, max_tokens = self.transformed.vocabulary, self.transformed.settings.max_tokens
+        rows = [token_ids_of(review, vocabulary, max_tokens) for review in reviews]
+        return np.reshape(np.asarray(rows, np.int64), (len(reviews), max_tokens))
+
+
+def a_model(preset: str, mode: Mode, transformed: Transformed) -> keras.Model:
+    """Weights so large that no two reviews are alike to it."""
+    model = build_model(PRESETS[preset], transformed.settings, mode)
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def exported(request: pytest.FixtureRequest, transformed: Transformed, tmp_path_factory) -> Exported:
+    preset, mode = request.param
+    model, path = a_model(preset, mode, transformed), str(tmp_path_factory.mktemp("export") / "1")
+    export_model(model, transformed.output, path, SERVING)
+    return Exported(model, PRESETS[preset], path, transformed)
+
+
+@contextmanager
+def in_python(path: str) -> Iterator[Run]:
+    signatures = tf.saved_model.load(path).signatures
+
+    def run(signature: str, inputs: Mapping[str, list[bytes]]) -> Outputs:
+        tensors = {name: tf.constant(value, tf.string, [len(value)]) for name, value in inputs.items()}
+        return {name: value.numpy() for name, value in signatures[signature](**tensors).items()}
+
+    yield run
+
+
+@contextmanager
+def in_graph_mode(path: str) -> Iterator[Run]:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], path).signature_def
+
+        def run(signature: str, inputs: Mapping[str, list[bytes]]) -> Outputs:
+            definition = signatures[signature]
+            feeds = {definition.inputs[name].name: np.asarray(value, object) for name, value in inputs.items()}
+            return session.run({name: info.name for name, info in definition.outputs.items()}, feeds)
+
+        yield run
+
+
+@contextmanager
+def in_cpp(path: str) -> Iterator[Run]:
+    with CppSavedModel(path) as model:
+        yield model.run
+
+
+@pytest.fixture(params=[in_python, in_graph_mode, in_cpp], ids=lambda loader: loader.__name__)
+def run(request: pytest.FixtureRequest, exported: Exported) -> Iterator[Run]:
+    with request.param(exported.path) as loaded:
+        yield loaded
+
+
+def examples(reviews: list[bytes]) -> list[bytes]:
+    return [serialized_example(review) for review in reviews]
+
+
+def check_all_signatures(run: Run, exported: Exported, reviews: list[bytes]) -> None:
+    """All paths from a review to an answer agree with the oracle's token ids sent through the trained model."""
+    token_ids = exported.token_ids(reviews)
+    probabilities, attention = (np.asarray(value) for value in explaining_model(exported.model)(token_ids))
+    np.testing.assert_array_equal(probabilities, exported.model(token_ids, training=False))
+    close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=0)  # NaN is close to NaN alone
+    assert np.all(np.isfinite(probabilities))
+
+    by_example = run("serving_default", {"examples": examples(reviews)})
+    assert set(by_example) == {"probabilities"}
+    close(by_example["probabilities"], probabilities)
+
+    by_text = run("serve_text", {"text": reviews})
+    assert set(by_text) == {"probabilities", "label"}
+    close(by_text["probabilities"], probabilities)
+    assert by_text["label"].tolist() == [[b"negative", b"positive"][row.argmax()] for row in probabilities]
+
+    explained = run("explain", {"text": reviews})
+    assert set(explained) == {"probabilities", "tokens", "attention"}
+    close(explained["probabilities"], probabilities)
+    close(explained["attention"], attention)
+    max_tokens = exported.transformed.settings.max_tokens
+    assert explained["tokens"].tolist() == [tokens_of(review, max_tokens) for review in reviews]
+    # What a token is in one signature is a token id in the other.
+    np.testing.assert_array_equal(explained["tokens"] != b"", token_ids != 0)
+    if exported.settings.softmax == "time":
+        close(explained["attention"].sum(axis=1), np.ones(len(reviews)))
+        assert np.all(explained["attention"][token_ids == 0] == 0.0)
+
+    classified = run("classify", {"inputs": examples(reviews)})
+    assert set(classified) == {"classes", "scores"}
+    close(classified["scores"], probabilities)
+    assert classified["classes"].tolist() == [[b"negative", b"positive"]] * len(reviews)
+
+
+def test_every_loader_agrees_with_the_trained_model(run: Run, exported: Exported) -> None:
+    probabilities = np.asarray(exported.model(exported.token_ids(SOME_REVIEWS), training=False))
+    assert np.ptp(probabilities[:, 1]) > 0.1  # else anything would agree
+    check_all_signatures(run, exported, SOME_REVIEWS)
+
+
+def test_batches_of_one_and_of_none(run: Run, exported: Exported) -> None:
+    for review in SOME_REVIEWS:
+        check_all_signatures(run, exported, [review])
+    outputs = {name: run(name, {argument: []}) for name, argument in ARGUMENTS.items()}
+    assert {name: {key: value.shape for key, value in row.items()} for name, row in outputs.items()} == {
+        "serving_default": {"probabilities": (0, 2)},
+        "serve_text": {"probabilities": (0, 2), "label": (0,)},
+        "explain": {"probabilities": (0, 2), "tokens": (0, 12), "attention": (0, 12)},
+        "classify": {"classes": (0, 2), "scores": (0, 2)},
+    }
+
+
+ARGUMENTS = {"serving_default": "examples", "serve_text": "text", "explain": "text", "classify": "inputs"}
+
+
+def test_signatures_are_the_documented_ones(exported: Exported) -> None:
+    n = -1
+    signatures = dict(saved_model(exported.path).meta_graphs[0].signature_def)
+    assert set(signatures) == {*ARGUMENTS, "__saved_model_init_op"}
+    described = {
+        name: [
+            {
+                key: (tf.dtypes.as_dtype(info.dtype), tuple(dim.size for dim in info.tensor_shape.dim))
+                for key, info in infos.items()
+            }
+            for infos in (signatures[name].inputs, signatures[name].outputs)
+        ]
+        for name in ARGUMENTS
+    }
+    probabilities = {"probabilities": (tf.float32, (n, 2))}
+    assert described == {
+        "serving_default": [{"examples": (tf.string, (n,))}, probabilities],
+        "serve_text": [{"text": (tf.string, (n,))}, {**probabilities, "label": (tf.string, (n,))}],
+        "explain": [
+            {"text": (tf.string, (n,))},
+            {**probabilities, "tokens": (tf.string, (n, 12)), "attention": (tf.float32, (n, 12))},
+        ],
+        "classify": [{"inputs": (tf.string, (n,))}, {"classes": (tf.string, (n, 2)), "scores": (tf.float32, (n, 2))}],
+    }
+
+
+def saved_model(path: str) -> saved_model_pb2.SavedModel:
+    return saved_model_pb2.SavedModel.FromString((Path(path) / "saved_model.pb").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def one_export(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    model, path = a_model("attention", "vector", transformed), str(tmp_path_factory.mktemp("one_export") / "1")
+    export_model(model, transformed.output, path, SERVING)
+    return Exported(model, ATTENTION, path, transformed)
+
+
+@pytest.fixture(scope="module")
+def run_one_in_cpp(one_export: Exported) -> Iterator[Run]:
+    with in_cpp(one_export.path) as loaded:
+        yield loaded
+
+
+@settings(max_examples=50, deadline=None)
+@given(reviews=st.lists(REVIEWS, min_size=1, max_size=4))
+def test_all_paths_agree_on_any_text(one_export: Exported, run_one_in_cpp: Run, reviews: list[bytes]) -> None:
+    check_all_signatures(run_one_in_cpp, one_export, reviews)
+
+
+def test_an_example_without_text_is_refused(run_one_in_cpp: Run) -> None:
+    for signature in ("serving_default", "classify"):
+        with pytest.raises(RunError, match="feature: text .*is required but could not be found"):
+            run_one_in_cpp(signature, {ARGUMENTS[signature]: [tf.train.Example().SerializeToString()]})
+
+
+def warmup_logs(path: str) -> list[Any]:
+    records = tf.data.TFRecordDataset(path).as_numpy_iterator()
+    return [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+
+
+def test_warmup_requests_can_be_replayed(one_export: Exported, run_one_in_cpp: Run) -> None:
+    logs = warmup_logs(f"{one_export.path}/{WARMUP_FILE}")
+    assert len(logs) == SERVING.warmup_requests
+    assert {log.WhichOneof("log_type") for log in logs} == {"predict_log"}
+    requests = [log.predict_log.request for log in logs]
+    assert {request.model_spec.name for request in requests} == {"tiny"}
+    assert {request.model_spec.signature_name for request in requests} == set(ARGUMENTS)
+    for request in requests:
+        inputs = {name: tf.make_ndarray(proto).tolist() for name, proto in request.inputs.items()}
+        outputs = run_one_in_cpp(request.model_spec.signature_name, inputs)
+        probabilities = outputs.get("probabilities", outputs.get("scores"))
+        np.testing.assert_allclose(probabilities.sum(axis=1), [1.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_as_many_warmup_requests_as_asked_for(count: int, tmp_path: Path) -> None:
+    path = tmp_path / WARMUP_FILE
+    write_warmup_requests(str(path), ServingSettings(warmup_requests=count))
+    assert path.exists() == bool(count)
+    assert (len(warmup_logs(str(path))) if count else 0) == count
+
+
+def test_a_naive_export_is_caught(transformed: Transformed, tmp_path: Path) -> None:
+    model, path = a_model("attention", "scalar", transformed), str(tmp_path / "1")
+    serve = tf.function(
+        lambda token_ids: {"probabilities": model(token_ids)}, input_signature=[tf.TensorSpec([None, 12], tf.int64)]
+    )
+    tf.saved_model.save(model, path, signatures=serve)
+    token_ids = np.ones((1, 12), np.int64)
+    in_python_it_works = tf.saved_model.load(path).signatures["serving_default"](token_ids=tf.constant(token_ids))
+    np.testing.assert_allclose(in_python_it_works["probabilities"], model(token_ids), atol=1e-5)
+
+    with in_graph_mode(path) as run, pytest.raises(tf.errors.FailedPreconditionError, match="Could not find variable"):
+        run("serving_default", {"token_ids": token_ids})
+    with in_cpp(path) as run, pytest.raises(RunError, match="Could not find variable"):
+        run("serving_default", {"token_ids": token_ids})
+
+
+def test_a_model_trained_on_a_gpu_is_served_without_one(
+    transformed: Transformed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where Keras sees a GPU, and none of its own settings says otherwise, it writes cuDNN's op into the graph.
+    monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
+    model, path = a_model("attention", "scalar", transformed), str(tmp_path / "1")
+    traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 12], tf.int64)).graph.as_graph_def()
+    assert any("Cudnn" in node.op for node in traced.node)
+
+    export_model(model, transformed.output, path, ServingSettings(warmup_requests=0))
+    graph = saved_model(path).meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    assert [node.op for node in nodes if "Cudnn" in node.op] == []
+    with in_cpp(path) as run:
+        check_all_signatures(run, Exported(model, ATTENTION, path, transformed), SOME_REVIEWS)

@@ -1,0 +1,143 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.paired import PairedOutcomes, choose
+
+COUNTS = st.integers(min_value=0, max_value=500)
+OUTCOMES = st.builds(PairedOutcomes, COUNTS, COUNTS, COUNTS, COUNTS).filter(lambda outcomes: outcomes.reviews > 0)
+CONFIDENCES = st.floats(min_value=0.51, max_value=0.999)
+
+
+def swapped(outcomes: PairedOutcomes) -> PairedOutcomes:
+    return PairedOutcomes(
+        outcomes.both_right, outcomes.only_candidate_right, outcomes.only_baseline_right, outcomes.both_wrong
+    )
+
+
+def test_by_hand():
+    outcomes = PairedOutcomes(both_right=80, only_baseline_right=3, only_candidate_right=9, both_wrong=8)
+    assert outcomes.reviews == 100
+    assert outcomes.flip_rate == pytest.approx(0.12)
+    assert outcomes.accuracy_difference == pytest.approx(0.06)
+    # Bonett and Price: (9+1)/102 - (3+1)/102 ± 1.959964 sqrt((14/102 - (6/102)²) / 102)
+    half = 1.959964 * math.sqrt((14 / 102 - (6 / 102) ** 2) / 102)
+    assert outcomes.interval(0.95) == pytest.approx((6 / 102 - half, 6 / 102 + half), abs=1e-6)
+    # 12 disagreements, 3 or fewer on one side: 2 (1 + 12 + 66 + 220) / 4096
+    assert outcomes.mcnemar_p() == pytest.approx(598 / 4096)
+
+
+def test_models_that_never_disagree():
+    outcomes = PairedOutcomes(90, 0, 0, 10)
+    low, high = outcomes.interval(0.95)
+    assert (outcomes.mcnemar_p(), outcomes.flip_rate, outcomes.accuracy_difference) == (1.0, 0.0, 0.0)
+    assert low < 0 < high
+    assert low == -high
+
+
+def test_one_review():
+    assert PairedOutcomes(0, 1, 0, 0).interval(0.999)[0] == -1.0
+    assert PairedOutcomes(0, 0, 1, 0).mcnemar_p() == 1.0
+
+
+@given(OUTCOMES, CONFIDENCES)
+def test_swapping_the_models_mirrors_the_evidence(outcomes, confidence):
+    low, high = outcomes.interval(confidence)
+    assert swapped(outcomes).interval(confidence) == pytest.approx((-high, -low), abs=1e-12)
+    assert swapped(outcomes).mcnemar_p() == pytest.approx(outcomes.mcnemar_p(), rel=1e-9)
+    assert swapped(outcomes).accuracy_difference == -outcomes.accuracy_difference
+    assert swapped(outcomes).flip_rate == outcomes.flip_rate
+
+
+@given(OUTCOMES, CONFIDENCES)
+def test_the_interval_holds_its_middle_and_stays_in_range(outcomes, confidence):
+    low, high = outcomes.interval(confidence)
+    shrunk = (outcomes.only_candidate_right - outcomes.only_baseline_right) / (outcomes.reviews + 2)
+    assert -1 <= low < shrunk < high <= 1
+    wider_low, wider_high = outcomes.interval(0.9999)
+    assert wider_low <= low < high <= wider_high
+    assert 0 < outcomes.mcnemar_p() <= 1
+
+
+@given(OUTCOMES)
+def test_more_of_the_same_evidence_narrows_the_interval(outcomes):
+    many = PairedOutcomes(
+        10 * outcomes.both_right,
+        10 * outcomes.only_baseline_right,
+        10 * outcomes.only_candidate_right,
+        10 * outcomes.both_wrong,
+    )
+    low, high = outcomes.interval(0.95)
+    many_low, many_high = many.interval(0.95)
+    assert many_high - many_low <= high - low
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_the_exact_sum_over_coin_flips(only_baseline, only_candidate):
+    n = only_baseline + only_candidate
+    expected = sum(math.comb(n, k) for k in range(n + 1) if math.comb(n, k) <= math.comb(n, only_candidate)) / 2**n
+    assert PairedOutcomes(5, only_baseline, only_candidate, 5).mcnemar_p() == pytest.approx(expected, rel=1e-9)
+
+
+# The choice
+
+SIZES = {"scalar": 100, "vector": 200}
+
+
+def test_a_candidate_that_is_better_wins_though_it_is_larger():
+    choice = choose(PairedOutcomes(800, 20, 60, 120), "scalar", "vector", SIZES, 0.95)
+    assert (choice.winner, choice.significant) == ("vector", True)
+    assert choice.reason.startswith("vector is better: accuracy of vector minus scalar: +4.00 points (95% interval +2.")
+    assert "8.0% of 1000 reviews judged differently" in choice.reason
+
+
+def test_a_baseline_that_is_better_wins_though_it_is_larger():
+    choice = choose(PairedOutcomes(800, 60, 20, 120), "scalar", "vector", {"scalar": 200, "vector": 100}, 0.95)
+    assert (choice.winner, choice.significant) == ("scalar", True)
+    assert choice.reason.startswith("scalar is better: accuracy of vector minus scalar: -4.00 points")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "winner", "words"),
+    [
+        ({"scalar": 1000, "vector": 2000}, "scalar", "the smaller model, scalar (1,000 against 2,000 parameters)"),
+        ({"scalar": 2000, "vector": 1000}, "vector", "the smaller model, vector (1,000 against 2,000 parameters)"),
+        (
+            {"scalar": 1000, "vector": 1000},
+            "scalar",
+            "the baseline of two equally large models, scalar (1,000 against 1,000 parameters)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("outcomes", [PairedOutcomes(80, 5, 7, 8), PairedOutcomes(80, 7, 5, 8)])
+def test_without_evidence_the_smaller_model_wins(outcomes, sizes, winner, words):
+    choice = choose(outcomes, "scalar", "vector", sizes, 0.95)
+    assert (choice.winner, choice.significant) == (winner, False)
+    assert choice.reason.startswith(f"no difference shown, so {words}: ")
+
+
+def test_models_that_never_disagree_differ_in_nothing():
+    choice = choose(PairedOutcomes(90, 0, 0, 10), "scalar", "vector", SIZES, 0.95)
+    assert (choice.winner, choice.significant) == ("scalar", False)
+    assert "+0.00 points" in choice.reason
+    assert "McNemar p = 1," in choice.reason
+
+
+def test_more_confidence_asks_for_more_evidence():
+    outcomes = PairedOutcomes(800, 30, 55, 115)
+    assert choose(outcomes, "scalar", "vector", SIZES, 0.95).winner == "vector"
+    strict = choose(outcomes, "scalar", "vector", SIZES, 0.999)
+    assert (strict.winner, strict.significant) == ("scalar", False)
+    assert "(99.9% interval" in strict.reason
+
+
+@given(OUTCOMES, CONFIDENCES)
+def test_a_significant_winner_was_right_more_often(outcomes, confidence):
+    choice = choose(outcomes, "scalar", "vector", SIZES, confidence)
+    if choice.significant:
+        assert (choice.winner == "vector") == (outcomes.accuracy_difference > 0)
+        assert outcomes.mcnemar_p() < 1 - confidence
+    else:
+        assert choice.winner == "scalar"
