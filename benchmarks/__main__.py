@@ -1,7 +1,9 @@
 """`python -m benchmarks`: compare; `python -m benchmarks results FILE...`: render what was measured."""
 
 import json
+import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +41,15 @@ def main(
         return
     console = Console(highlight=False, soft_wrap=True)
     names = [name.strip() for name in presets.split(",") if name.strip()]
-    folder = (workspace or Path(tempfile.mkdtemp(prefix="imdb-bench-"))).absolute()
+    fresh = Path(tempfile.gettempdir(), f"imdb-bench-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+    folder = (workspace or fresh).absolute()
     benchmark = comparison.Benchmark(data, names, folder, not skip_script, seed, limit)
+    file = out or folder / "benchmark.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
     console.print(f"Workspace: {folder}")
     for warning in figures.warnings({"load": machine.load(), "machine": machine.describe()}):
         console.print(f"Warning: {warning}")
     record = comparison.run(benchmark)
-    file = out or folder / "benchmark.json"
     partial = file.with_name(f"{file.name}.partial")
     partial.write_text(json.dumps(record, indent=2) + "\n")
     partial.rename(file)

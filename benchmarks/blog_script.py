@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.blog_encoding import SAMPLE
+from benchmarks.blog_data import SAMPLE
 from components.errors import ReviewPipelineError
 
 

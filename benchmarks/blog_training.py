@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.blog_encoding import SPECIAL_IDS, encode, most_frequent_words, read_reviews, word_ids, words_of
+from benchmarks.blog_data import read_reviews
+from benchmarks.blog_encoding import SPECIAL_IDS, encode, most_frequent_words, word_ids, words_of
 from benchmarks.machine import gigabytes
 
 VOCABULARY_SIZE: Final = 10_000

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, pipeline_run, targets
-from benchmarks.blog_encoding import SAMPLE, read_reviews, unknown_share, write_cut
+from benchmarks.blog_data import SAMPLE, read_reviews, write_cut
+from benchmarks.blog_encoding import unknown_share
 from components.errors import RunError, SettingsError
 from components.settings import DataSettings
 from pipeline.config import PRESETS, WORKSPACE_VARIABLE

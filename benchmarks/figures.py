@@ -35,14 +35,15 @@ def quality(record: Record) -> Table:
             epochs = script["modes"][mode]["epochs"]
             values = [f"{epochs[-1][name]:.4f}" for name in ("accuracy", "auc", "log_loss")]
             course = ", ".join(f"{epoch['accuracy']:.4f}" for epoch in epochs)
-            rows.append([f"script, {mode}", *values, f"(by epoch: {course})"])
+            rows.append([f"script, {mode}", *values, "-", course])
         for preset, run in record["pipelines"].items():
             metrics = run["selection"]["metrics"][mode]
             winner = " (winner)" if run["selection"]["winner"] == mode else ""
             values = [f"{metrics[name]:.4f}" for name in ("accuracy", "auc", "log_loss")]
             difference = f"{points_from_script(run, script, mode):+.2f}" if script else "-"
-            rows.append([f"{preset}, {mode}{winner}", *values, difference])
-    return Table("Quality on the test split", ["", "accuracy", "AUC", "log loss", "points from the script"], rows)
+            rows.append([f"{preset}, {mode}{winner}", *values, difference, "-"])
+    title = "Quality on the test split (points: accuracy minus that of the script)"
+    return Table(title, ["", "accuracy", "AUC", "log loss", "points", "by epoch"], rows)
 
 
 def cost(record: Record) -> Table:
@@ -50,23 +51,25 @@ def cost(record: Record) -> Table:
     script = record["script"]
     runs = ({"script": script} if script else {}) | dict(record["pipelines"])
 
-    def row(title: str, *keys: str) -> list[str]:
-        return [title, *(_number(_dig(run, keys), 1) for run in runs.values())]
+    def row(title: str, key: str) -> list[str]:
+        return [title, *(_number(run["seconds"].get(key), 1) for run in runs.values())]
 
     def ratio(title: str, key: str) -> list[str]:
         return [title, *(f"{run['seconds'][key] / script['seconds'][key]:.2f}" for run in runs.values())]
 
-    rows = [row("total, s", "seconds", "total")]
+    rows = [row("total, s", "total")]
     rows += [ratio("total, ratio to the script", "total")] if script else []
     rows += [
-        row("training, s", "seconds", "training"),
-        row("everything but training, s", "seconds", "without_training"),
+        row("training, s", "training"),
+        row("everything but training, s", "without_training"),
     ]
     rows += [ratio("everything but training, ratio to the script", "without_training")] if script else []
     rows += [
-        row("start-up, s", "seconds", "start_up"),
-        row("CPU time, s", "seconds", "cpu"),
-        row("CPU time of others meanwhile, s", "seconds", "cpu_of_others"),
+        row("start-up, s", "start_up"),
+        row("reading and encoding, s", "read_and_encode"),
+        row("scoring, s", "scoring"),
+        row("CPU time, s", "cpu"),
+        row("CPU time of others meanwhile, s", "cpu_of_others"),
         ["peak memory, GB", *(f"{run['peak_gigabytes']:.2f}" for run in runs.values())],
     ]
     return Table("Time and memory", ["", *(name if name == "script" else f"preset {name}" for name in runs)], rows)
@@ -154,13 +157,6 @@ def warnings(record: Record) -> Iterator[str]:
     count = record["data"]["train"] + record["data"]["test"] if "data" in record else TARGET_REVIEWS
     if count != TARGET_REVIEWS:
         yield f"The targets are meant for {TARGET_REVIEWS:,} reviews; these are {count:,}."
-
-
-def _dig(run: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    value: Any = run
-    for key in keys:
-        value = value[key]
-    return value
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -93,7 +93,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
         node_ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]
         connection = metadata_connection(self._settings.config.metadata, self._workspace)
-        nodes = run_states.run_nodes(connection, graph.PIPELINE_NAME, run_id, node_ids)
+        nodes = run_states.run_nodes(connection, pipeline.pipeline_info.id, run_id, node_ids)
         failed = next((state for state in nodes.values() if state.state not in run_states.SUCCEEDED), None)
         if failed is not None or cause is not None:
             raise RunError(_failure(failed, cause, monitor, log_file)) from cause

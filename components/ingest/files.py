@@ -61,7 +61,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         SourceError: it cannot be read, at whatever point within the `with` block.
     """
     try:
-        # Beam's own unpacking is slower and takes a truncated .gz for a whole one.
+        # Beam's own unpacking meets a truncated .gz with a TypeError.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             if path.lower().endswith(_GZIP_SUFFIXES):
                 # GzipFile's own buffer is behind Python calls, which small reads would feel.

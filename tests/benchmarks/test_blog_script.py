@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import blog_script
-from benchmarks.blog_encoding import most_frequent_words, read_reviews, words_of
+from benchmarks.blog_data import read_reviews
+from benchmarks.blog_encoding import most_frequent_words, words_of
 from benchmarks.blog_training import area_under_curve, blog_model
 
 

@@ -75,7 +75,9 @@ class Project:
         return json.loads(sorted(self.workspace.glob("reports/*/run.json"))[-1].read_text())
 
     def versions(self) -> list[Path]:
-        return sorted((self.workspace / "models" / "imdb_attention").iterdir())
+        return sorted(
+            path for path in (self.workspace / "models" / "imdb_attention").iterdir() if path.name.isdecimal()
+        )
 
     def append(self, file: str, text: str) -> None:
         with (self.root / file).open("a") as opened:
@@ -146,24 +148,15 @@ def test_changing_the_readme_or_a_comment_executes_nothing(project, first):
 
 
 def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first):
-    record = project.succeed("training.learning_rate=1e-9", "evaluation.min_accuracy=0", "evaluation.min_auc=0")
-    assert not record["champion"]["blessed"]
-    assert record["pushed"] == {"pushed": False, "path": None, "version": None}
-    drop = first[0]["champion"]["accuracy"] - record["champion"]["accuracy"]
-    assert record["champion"]["baseline_accuracy"] == first[0]["champion"]["accuracy"]
-    assert (
-        f"Not pushed: accuracy {record['champion']['accuracy']:.4f} is {100 * drop:.2f} points below" in project.printed
-    )
-    assert len(project.versions()) == 1
-
-
-def test_a_coin_flip_model_fails_the_default_thresholds(tmp_path):
-    project = Project(tmp_path)
     record = project.succeed("training.learning_rate=1e-9", "training.epochs=1")
     assert not record["champion"]["blessed"]
-    assert record["champion"]["baseline_accuracy"] is None
-    assert "Not pushed: accuracy" in project.printed
-    assert not project.workspace.joinpath("models", "imdb_attention").exists()
+    assert record["pushed"] == {"pushed": False, "path": None, "version": None}
+    accuracy, champion = record["champion"]["accuracy"], first[0]["champion"]["accuracy"]
+    assert record["champion"]["baseline_accuracy"] == champion
+    (reasons,) = (line for line in project.printed.splitlines() if line.startswith("Not pushed: "))
+    assert f"accuracy {accuracy:.4f}, required at least 0.5500: missed by {0.55 - accuracy:.4f}" in reasons
+    assert f"{100 * (champion - accuracy):.2f} points below the last blessed model's {champion:.4f}" in reasons
+    assert len(project.versions()) == 1
 
 
 def test_changing_the_model_code_runs_from_the_trainers_on(project, first):
@@ -214,4 +207,16 @@ def test_a_source_that_is_not_there_ends_in_status_1_and_names_the_node(project)
     assert done.returncode == 1
     assert "error: ImdbExampleGen failed: " in done.stderr
     assert "nowhere.csv" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_anomaly_stops_the_run_before_training_and_names_feature_and_reason(project, first):
+    del first
+    schema = project.root / "schemas" / "review.pbtxt"
+    schema.write_text(schema.read_text().replace("min: 1 max: 10", "min: 1 max: 8"))
+    done = project.run()
+    assert done.returncode == 1
+    assert "error: AnomalyGate failed: the data does not fit schemas/review.pbtxt" in done.stderr
+    assert "train: rating: " in done.stderr
+    assert not any(line.startswith(("Transform", "Trainer")) for line in done.stdout.splitlines())
     assert "Traceback" not in done.stdout + done.stderr

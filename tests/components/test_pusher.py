@@ -1,0 +1,269 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from components.pusher import PARTIAL_PREFIX, RELEASE_FILE, AtomicPusherExecutor, push
+
+FILES = {
+    "saved_model.pb": b"graph",
+    "fingerprint.pb": b"print",
+    "variables/variables.index": b"index",
+    "variables/variables.data-00000-of-00001": bytes(range(256)) * 400,
+    "assets/vocabulary": b"good\nbad\n",
+    "assets.extra/tf_serving_warmup_requests": b"requests",
+}
+
+
+def saved_model(folder: Path, **changed: bytes) -> Path:
+    for name, content in {**FILES, **changed}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    return saved_model(tmp_path / "model" / "1")
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    return tmp_path / "models" / "critic"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def numbers(base: Path) -> list[int]:
+    """Looks as TF Serving looks: at children whose name is a number."""
+    return sorted(int(child.name) for child in base.iterdir() if child.name.isdecimal())
+
+
+def partials(base: Path) -> list[Path]:
+    return list(base.glob(f"{PARTIAL_PREFIX}*"))
+
+
+def test_a_version_is_the_model_and_where_it_came_from(source, base):
+    before = int(time.time())
+    version = push(source, base)
+    assert version.parent == base
+    assert before <= int(version.name) <= time.time()
+    pushed = contents(version)
+    release = json.loads(pushed.pop(RELEASE_FILE))
+    assert pushed == FILES
+    assert release["source"] == str(source)
+    assert before <= release["pushed_at"] <= time.time()
+    assert contents(source) == FILES
+    assert partials(base) == []
+
+
+def test_the_same_model_is_not_pushed_twice(source, base):
+    version = push(source, base)
+    assert push(source, base) == version
+    assert numbers(base) == [int(version.name)]
+
+
+def test_versions_increase_even_within_a_second_and_after_a_clock_went_back(tmp_path, base):
+    future = int(time.time()) + 10**6
+    (base / str(future)).mkdir(parents=True)
+    versions = [int(push(saved_model(tmp_path / f"model{number}"), base).name) for number in range(3)]
+    assert versions == [future + 1, future + 2, future + 3]
+
+
+def test_a_model_whose_path_was_used_before_is_another_model(source, base):
+    # A workspace whose metadata was deleted counts its executions from 1 again.
+    old = push(source, base)
+    saved_model(source, **{"saved_model.pb": b"another graph"})
+    new = push(source, base)
+    assert int(new.name) > int(old.name)
+    assert (new / "saved_model.pb").read_bytes() == b"another graph"
+    assert (old / "saved_model.pb").read_bytes() == b"graph"
+
+
+def test_a_model_that_is_no_longer_the_newest_is_pushed_again(tmp_path, source, base):
+    # A server would go on with the newest.
+    first = push(source, base)
+    second = push(saved_model(tmp_path / "other", **{"saved_model.pb": b"other"}), base)
+    third = push(source, base)
+    assert int(first.name) < int(second.name) < int(third.name)
+    assert (third / "saved_model.pb").read_bytes() == b"graph"
+
+
+def test_a_read_only_model_can_be_pushed_and_the_version_removed(source, base):
+    for path in (*source.rglob("*"), source):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    version = push(source, base)
+    assert all(os.stat(path).st_mode & 0o200 for path in (*version.rglob("*"), version))
+    shutil.rmtree(version)
+
+
+@pytest.mark.parametrize("name", ["7", "99999999999", ".hidden", "notes.txt", "1x"])
+def test_other_things_in_the_folder_are_left_alone(source, base, name):
+    base.mkdir(parents=True)
+    (base / name).write_text("mine")
+    version = push(source, base)
+    assert (base / name).read_text() == "mine"
+    assert max(numbers(base)) == int(version.name)
+    assert push(source, base) == version
+
+
+def test_a_version_without_a_readable_note_is_another_model(source, base):
+    first = push(source, base)
+    for text in ("", "[]", "{}"):
+        (first / RELEASE_FILE).write_text(text)
+        assert push(source, base) != first
+        shutil.rmtree(base / str(max(numbers(base))))
+
+
+# Crashes
+
+DIE = """
+import os, shutil, sys
+from pathlib import Path
+from components import pusher
+real, done = {function}, []
+def dying(*arguments, **options):
+    if len(done) == {calls}:
+        os._exit(9)
+    done.append(arguments)
+    return real(*arguments, **options)
+{function} = dying
+pusher.push(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def die_while(function: str, calls: int, source: Path, base: Path) -> None:
+    """Pushes in another process that ends, like one killed, at a later call of one function of the copy."""
+    code = DIE.format(function=function, calls=calls)
+    result = subprocess.run([sys.executable, "-c", code, str(source), str(base)], capture_output=True, check=False)
+    assert result.returncode == 9, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("function", "calls"),
+    [("shutil.copyfile", 3), ("os.fsync", 4), ("Path.rename", 0)],
+    ids=["copy", "flush", "rename"],
+)
+def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(source, base, function, calls):
+    die_while(function, calls, source, base)
+    assert numbers(base) == []
+    assert len(partials(base)) == 1
+    version = push(source, base)
+    assert partials(base) == []
+    assert numbers(base) == [int(version.name)]
+    assert contents(version).keys() == {*FILES, RELEASE_FILE}
+
+
+def test_a_crash_after_the_rename_is_found_by_the_next_push(source, base):
+    # The last of all flushes is that of the folder of versions.
+    flushed = len(list(source.rglob("*"))) + len([RELEASE_FILE, "the version"])
+    die_while("os.fsync", flushed, source, base)
+    (number,) = numbers(base)
+    assert push(source, base) == base / str(number)
+    assert numbers(base) == [number]
+
+
+# Company
+
+
+def test_a_watcher_never_sees_a_part_of_a_version(tmp_path, base):
+    base.mkdir(parents=True)
+    stop, seen, parts = threading.Event(), set(), []
+
+    def watch() -> None:
+        while not stop.is_set():
+            for number in numbers(base):
+                files = contents(base / str(number)).keys()
+                seen.add(number)
+                if files != {*FILES, RELEASE_FILE}:
+                    parts.append((number, files))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        pushed = {int(push(saved_model(tmp_path / f"model{number}"), base).name) for number in range(25)}
+        while seen != pushed and watcher.is_alive() and not parts:
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        watcher.join()
+    assert parts == []
+    assert seen == pushed
+
+
+def test_pushes_at_the_same_time_wait_for_each_other(tmp_path, base):
+    code = "import sys; from pathlib import Path; from components.pusher import push; input()"
+    code += "\nfor _ in range(8): print(push(Path(sys.argv[1]), Path(sys.argv[2])).name)"
+    models = [saved_model(tmp_path / f"model{number}", **{"saved_model.pb": b"%d" % number}) for number in range(2)]
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(model), str(base)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for model in models
+    ]
+    for child in children:
+        child.stdin.write("\n")
+        child.stdin.flush()
+    pushed = [child.communicate(timeout=120)[0].split() for child in children]
+    assert [child.returncode for child in children] == [0, 0]
+    assert all(len(versions) == 8 for versions in pushed)
+    assert {int(name) for name in pushed[0]} | {int(name) for name in pushed[1]} == set(numbers(base))
+    assert not {*pushed[0]} & {*pushed[1]}
+    for number, versions in enumerate(pushed):
+        for name in versions:
+            version = contents(base / name)
+            assert version.keys() == {*FILES, RELEASE_FILE}
+            assert version["saved_model.pb"] == b"%d" % number
+    assert partials(base) == []
+
+
+# In TFX's hands
+
+
+def execute(source: Path, base: Path, tmp_path: Path, *, blessed: bool) -> standard_artifacts.PushedModel:
+    model = standard_artifacts.Model()
+    model.uri = str(tmp_path / "artifact")
+    shutil.copytree(source, tmp_path / "artifact" / "Format-Serving")
+    blessing = standard_artifacts.ModelBlessing()
+    blessing.uri = str(tmp_path / "blessing")
+    (tmp_path / "blessing").mkdir()
+    (tmp_path / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+    blessing.set_int_custom_property("blessed", int(blessed))
+    pushed = standard_artifacts.PushedModel()
+    pushed.uri = str(tmp_path / "pushed")
+    destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(base)))
+    AtomicPusherExecutor().Do(
+        {"model": [model], "model_blessing": [blessing]},
+        {"pushed_model": [pushed]},
+        {"push_destination": proto_utils.proto_to_json(destination)},
+    )
+    return pushed
+
+
+def test_a_blessed_model_is_pushed(source, base, tmp_path):
+    pushed = execute(source, base, tmp_path, blessed=True)
+    (number,) = numbers(base)
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == str(base / str(number))
+    assert pushed.get_string_custom_property("pushed_version") == str(number)
+    assert contents(base / str(number)).keys() == {*FILES, RELEASE_FILE}
+
+
+def test_a_model_that_is_not_blessed_is_not_pushed(source, base, tmp_path):
+    pushed = execute(source, base, tmp_path, blessed=False)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not base.exists()

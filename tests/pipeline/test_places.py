@@ -1,0 +1,109 @@
+import os
+import stat
+
+import pytest
+from ml_metadata.metadata_store import metadata_store
+
+from components.errors import SettingsError
+from components.settings import MetadataSettings
+from pipeline.config import PipelineConfig, load_settings
+from pipeline.places import REVIEW_SCHEMA, metadata_connection, prepare_places
+
+
+VARIABLE = "DB_PASSWORD"
+
+
+@pytest.fixture
+def schema(tmp_path):
+    file = tmp_path / "mine.pbtxt"
+    file.write_text('feature { name: "text" }\n')
+    return file
+
+
+def test_everything_is_in_the_workspace(tmp_path):
+    workspace = tmp_path / "deep" / "workspace"
+    config = load_settings(None, ["serving.model_name=critic"]).config
+    places = prepare_places(config, workspace)
+    assert places.versions == workspace / "models" / "critic"
+    for place in (places.artifacts, places.checkpoints, places.cache, places.versions, places.schema):
+        assert place.is_absolute()
+        assert workspace in place.parents
+    assert len({places.artifacts, places.checkpoints, places.cache, places.versions}) == 4
+    assert places.schema.read_bytes() == REVIEW_SCHEMA.read_bytes()
+
+
+def test_the_path_of_the_schema_changes_with_its_content_alone(tmp_path, schema):
+    first = prepare_places(PipelineConfig(), tmp_path, schema).schema
+    os.utime(schema, (1, 1))
+    assert prepare_places(PipelineConfig(), tmp_path, schema).schema == first
+    renamed = schema.rename(tmp_path / "renamed.pbtxt")
+    assert prepare_places(PipelineConfig(), tmp_path, renamed).schema == first
+    renamed.write_text('feature { name: "label" }\n')
+    second = prepare_places(PipelineConfig(), tmp_path, renamed).schema
+    assert second != first
+    assert second.read_text() == 'feature { name: "label" }\n'
+    assert first.read_text() == 'feature { name: "text" }\n'
+    assert [path.name for path in second.parent.iterdir()] == ["schema.pbtxt"]
+
+
+def test_a_schema_that_is_already_there_is_left_alone(tmp_path, schema):
+    copy = prepare_places(PipelineConfig(), tmp_path, schema).schema
+    before = copy.stat()
+    prepare_places(PipelineConfig(), tmp_path, schema)
+    assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_workspace_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "workspace").write_text("")
+    with pytest.raises(SettingsError, match=r"cannot write to the workspace .*workspace: .*; set IMDB_WORKSPACE to"):
+        prepare_places(PipelineConfig(), tmp_path / "workspace")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_workspace_that_is_read_only_is_refused(tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(SettingsError, match="Permission denied"):
+        prepare_places(PipelineConfig(), tmp_path)
+
+
+def test_sqlite_needs_nothing_and_works(tmp_path):
+    connection = metadata_connection(MetadataSettings(), tmp_path, {})
+    assert connection.WhichOneof("config") == "sqlite"
+    assert connection.sqlite.filename_uri == str(tmp_path / "metadata" / "metadata.db")
+    assert metadata_store.MetadataStore(connection).get_executions() == []
+    assert (tmp_path / "metadata" / "metadata.db").exists()
+
+
+@pytest.mark.parametrize(("port", "expected"), [(0, 3306), (3307, 3307)])
+def test_mysql(tmp_path, port, expected):
+    settings = MetadataSettings(backend="mysql", host="db", port=port, database="runs", user="me")
+    mysql = metadata_connection(settings, tmp_path, {"MLMD_PASSWORD": "secret"}).mysql
+    assert (mysql.host, mysql.port, mysql.database, mysql.user, mysql.password) == (
+        "db",
+        expected,
+        "runs",
+        "me",
+        "secret",
+    )
+
+
+@pytest.mark.parametrize(("port", "expected"), [(0, "5432"), (5433, "5433")])
+def test_postgresql(tmp_path, port, expected):
+    settings = MetadataSettings(
+        backend="postgresql", host="db", port=port, database="runs", user="me", password_env=VARIABLE
+    )
+    server = metadata_connection(settings, tmp_path, {VARIABLE: "secret"}).postgresql
+    assert (server.host, server.port, server.dbname, server.user, server.password) == (
+        "db",
+        expected,
+        "runs",
+        "me",
+        "secret",
+    )
+
+
+@pytest.mark.parametrize("backend", ["mysql", "postgresql"])
+def test_a_server_without_a_password_is_refused(tmp_path, backend):
+    settings = MetadataSettings(backend=backend, password_env=VARIABLE)
+    with pytest.raises(SettingsError, match=rf"metadata\.backend = '{backend}' .* DB_PASSWORD is not set"):
+        metadata_connection(settings, tmp_path, {"MLMD_PASSWORD": "of another name"})

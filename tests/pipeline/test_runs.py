@@ -1,0 +1,109 @@
+"""CheckedRunner on pipelines that end in each of the ways LocalDagRunner knows."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.decorators import component
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import Channel, standard_artifacts
+
+from components import reviews
+from components.errors import BadDataError, RunError
+from pipeline.config import load_settings
+from pipeline.runs import CheckedRunner
+
+
+@component
+def Producer(model: OutputArtifact[standard_artifacts.Model]):  # noqa: N802 - a node
+    logging.getLogger(reviews.PROGRESS_LOGGER).info("producing %s", Path(model.uri).name)
+    os.write(1, b"chatter of a library")
+
+
+@component
+def Consumer(model: InputArtifact[standard_artifacts.Model]):  # noqa: N802 - a node
+    assert model
+
+
+@component
+def Broken():  # noqa: N802 - a node
+    raise BadDataError("the data is bad; mend it")
+
+
+@component
+def Surprising():  # noqa: N802 - a node
+    raise ValueError("first line\nsecond line")
+
+
+def run(workspace: Path, *nodes) -> CheckedRunner:
+    pipeline = Pipeline(
+        pipeline_name="tiny",
+        pipeline_root=str(workspace / "artifacts"),
+        components=list(nodes),
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(workspace / "metadata" / "metadata.db")
+        ),
+    )
+    runner = CheckedRunner(load_settings(), workspace, verbose=False)
+    runner.run(pipeline)
+    return runner
+
+
+def test_a_good_run_tells_states_times_and_outputs(tmp_path, capfd):
+    producer = Producer()
+    outcome = run(tmp_path, producer, Consumer(model=producer.outputs["model"])).outcome
+    assert {name: state.state for name, state in outcome.nodes.items()} == {
+        "Producer": "COMPLETE",
+        "Consumer": "COMPLETE",
+    }
+    assert [usage.node for usage in outcome.usages] == ["Producer", "Consumer"]
+    assert outcome.usages[0].seconds > 0
+    assert outcome.nodes["Producer"].outputs["model"][0].type_name == "Model"
+    printed = capfd.readouterr().out
+    assert "producing" in printed
+    assert "chatter" not in printed
+    assert "chatter of a library" in outcome.log_file.read_text()
+
+
+def test_a_repeated_run_is_cached(tmp_path):
+    run(tmp_path, Producer())
+    outcome = run(tmp_path, Producer()).outcome
+    assert outcome.nodes["Producer"].state == "CACHED"
+    assert outcome.usages[0].cached
+
+
+def test_inputs_that_nobody_made_are_a_failure(tmp_path):
+    nobody = Channel(type=standard_artifacts.Model, producer_component_id=None)
+    with pytest.raises(RunError, match=r"^Consumer failed: .*inputs were not produced"):
+        run(tmp_path, Consumer(model=nobody))
+
+
+def test_tfx_itself_would_let_that_pass(tmp_path):
+    nobody = Channel(type=standard_artifacts.Model)
+    pipeline = Pipeline(
+        pipeline_name="tiny",
+        pipeline_root=str(tmp_path / "artifacts"),
+        components=[Consumer(model=nobody)],
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "m" / "metadata.db")),
+    )
+    LocalDagRunner().run(pipeline)
+
+
+def test_an_error_of_ours_is_told_in_its_own_words_with_node_and_log(tmp_path):
+    with pytest.raises(RunError) as raised:
+        run(tmp_path, Producer(), Broken())
+    message = str(raised.value)
+    assert message.startswith("Broken failed: the data is bad; mend it\n")
+    log = next((tmp_path / "logs").iterdir())
+    assert str(log) in message
+    assert "Traceback" in log.read_text()
+
+
+def test_any_other_error_is_told_by_its_type_and_first_line(tmp_path):
+    with pytest.raises(RunError, match=r"^Surprising failed: ValueError: first line\n"):
+        run(tmp_path, Surprising())
