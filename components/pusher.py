@@ -97,7 +97,7 @@ def _origin_of(version: Path) -> dict[str, str] | None:
     try:
         release = json.loads((version / RELEASE_FILE).read_text())
         return {"source": release["source"], "sha256": release["sha256"]}
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):  # not ours, or damaged
         return None
 
 

@@ -119,7 +119,11 @@ class TrainingSettings(Section):
     Attributes:
         epochs: most epochs.
         batch_size: reviews a step.
-        learning_rate: Adam's.
+        learning_rate: Adam's, at the start.
+        schedule: `constant`, or `cosine`: the learning rate falls to 0 along half a cosine over all `epochs`
+            (Loshchilov and Hutter, "SGDR", 2017).
+        weight_decay: decoupled from the gradient, per step and relative to the learning rate (the same authors,
+            "Decoupled weight decay regularization", 2019); 0 is plain Adam.
         patience: epochs without a better `eval` loss before training stops; 0 turns early stopping off and keeps the
             last weights.
         label_smoothing: share of the target moved to the other class while training.
@@ -128,9 +132,11 @@ class TrainingSettings(Section):
         mixed_precision: compute in float16 on the GPU.
     """
 
-    epochs: Count = 6
+    epochs: Count = 4
     batch_size: Count = 64
-    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
+    schedule: Literal["constant", "cosine"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.004
     patience: NonNegative = 2
     label_smoothing: Fraction = 0.1
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one

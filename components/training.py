@@ -158,7 +158,7 @@ def fit(
             ModelSettings.model_validate(config["model"]), TransformSettings.model_validate(config["transform"]), mode
         )
         model.compile(
-            optimizer=keras.optimizers.Adam(training.learning_rate),
+            optimizer=_optimizer(training, steps(train, training.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
             metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
             # XLA cannot compile cuDNN's GRU (keras#18456), and gains nothing on a CPU.
@@ -185,6 +185,14 @@ def fit(
     )
     checkpoint.keep_best()
     return model
+
+
+def _optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch)
+    # Keras's Adam takes `weight_decay` as AdamW does; None is none.
+    return keras.optimizers.Adam(rate, weight_decay=training.weight_decay or None)
 
 
 def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) -> str:

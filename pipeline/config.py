@@ -44,7 +44,15 @@ PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
             "embedding_dropout": 0.0,
             "dropout": 0.0,
         },
-        "training": {"epochs": 2, "batch_size": 64, "learning_rate": 1e-3, "patience": 0, "label_smoothing": 0.0},
+        "training": {
+            "epochs": 2,
+            "batch_size": 64,
+            "learning_rate": 1e-3,
+            "schedule": "constant",
+            "weight_decay": 0.0,
+            "patience": 0,
+            "label_smoothing": 0.0,
+        },
     },
 }
 

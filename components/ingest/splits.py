@@ -31,7 +31,8 @@ def content_hash(utf8: bytes) -> bytes:
 def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test_fraction: float) -> str:
     """Puts a review into a split.
 
-    A source's own `test` and `eval` stand as declared; its `train` is divided into `train` and `eval`. Without a
+    A source's own `test` and `eval` stand as declared, but an `eval_fraction` of 0 holds nothing out, so that declared
+    `eval` is trained on too; its `train` is divided into `train` and `eval`. Without a
     split of its own, `test_fraction` of all goes to `test` and `eval_fraction` of the rest to `eval`.
 
     Args:
@@ -43,7 +44,7 @@ def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test
     Returns:
         `train`, `eval` or `test`; the same for the same text, fractions and declared split.
     """
-    if declared in {TEST, EVAL}:
+    if declared == TEST or (declared == EVAL and eval_fraction > 0):
         return declared
     if declared is None and _draw(digest[_TEST_BITS]) < test_fraction:
         return TEST

@@ -108,7 +108,11 @@ def in_graph_mode(path: str) -> Iterator[Run]:
 
     def run(signature: str, inputs: Mapping[str, list[bytes]]) -> Outputs:
         definition = signatures[signature]
-        feeds = {definition.inputs[name].name: np.asarray(value) for name, value in inputs.items()}
+        # An array of bytes, unlike one of objects, drops NULs at the end.
+        feeds = {
+            definition.inputs[name].name: np.asarray(value, object if isinstance(value, list) else None)
+            for name, value in inputs.items()
+        }
         return session.run({name: info.name for name, info in definition.outputs.items()}, feeds)
 
     yield run

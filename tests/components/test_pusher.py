@@ -1,10 +1,11 @@
+import functools
+import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,35 +129,48 @@ def test_a_version_without_a_readable_note_is_another_model(source, base):
 
 # Crashes
 
-DIE = """
-import os, shutil, sys
-from pathlib import Path
-from components import pusher
-real, done = {function}, []
-def dying(*arguments, **options):
-    if len(done) == {calls}:
-        os._exit(9)
-    done.append(arguments)
-    return real(*arguments, **options)
-{function} = dying
-pusher.push(Path(sys.argv[1]), Path(sys.argv[2]))
-"""
+
+def in_child(function: Callable[[], object]) -> int:
+    """Starts a process that calls a function; a fork, since importing TFX anew would take seconds."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return child
 
 
-def die_while(function: str, calls: int, source: Path, base: Path) -> None:
+def status_of(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_while(owner: object, function: str, calls: int, source: Path, base: Path) -> None:
     """Pushes in another process that ends, like one killed, at a later call of one function of the copy."""
-    code = DIE.format(function=function, calls=calls)
-    result = subprocess.run([sys.executable, "-c", code, str(source), str(base)], capture_output=True, check=False)
-    assert result.returncode == 9, result.stderr
+    real, done = getattr(owner, function), []
+
+    def dying(*arguments, **options):
+        if len(done) == calls:
+            os._exit(9)
+        done.append(arguments)
+        return real(*arguments, **options)
+
+    def body() -> None:
+        setattr(owner, function, dying)
+        push(source, base)
+
+    assert status_of(in_child(body)) == 9
 
 
 @pytest.mark.parametrize(
-    ("function", "calls"),
-    [("shutil.copyfile", 3), ("os.fsync", 4), ("Path.rename", 0)],
+    ("owner", "function", "calls"),
+    [(shutil, "copyfile", 3), (os, "fsync", 4), (Path, "rename", 0)],
     ids=["copy", "flush", "rename"],
 )
-def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(source, base, function, calls):
-    die_while(function, calls, source, base)
+def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(source, base, owner, function, calls):
+    die_while(owner, function, calls, source, base)
     assert numbers(base) == []
     assert len(partials(base)) == 1
     version = push(source, base)
@@ -168,7 +182,7 @@ def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(so
 def test_a_crash_after_the_rename_is_found_by_the_next_push(source, base):
     # The last of all flushes is that of the folder of versions.
     flushed = len(list(source.rglob("*"))) + len([RELEASE_FILE, "the version"])
-    die_while("os.fsync", flushed, source, base)
+    die_while(os, "fsync", flushed, source, base)
     (number,) = numbers(base)
     assert push(source, base) == base / str(number)
     assert numbers(base) == [number]
@@ -203,31 +217,20 @@ def test_a_watcher_never_sees_a_part_of_a_version(tmp_path, base):
 
 
 def test_pushes_at_the_same_time_wait_for_each_other(tmp_path, base):
-    code = "import sys; from pathlib import Path; from components.pusher import push; input()"
-    code += "\nfor _ in range(8): print(push(Path(sys.argv[1]), Path(sys.argv[2])).name)"
     models = [saved_model(tmp_path / f"model{number}", **{"saved_model.pb": b"%d" % number}) for number in range(2)]
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(model), str(base)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for model in models
-    ]
-    for child in children:
-        child.stdin.write("\n")
-        child.stdin.flush()
-    pushed = [child.communicate(timeout=120)[0].split() for child in children]
-    assert [child.returncode for child in children] == [0, 0]
-    assert all(len(versions) == 8 for versions in pushed)
-    assert {int(name) for name in pushed[0]} | {int(name) for name in pushed[1]} == set(numbers(base))
-    assert not {*pushed[0]} & {*pushed[1]}
-    for number, versions in enumerate(pushed):
-        for name in versions:
-            version = contents(base / name)
-            assert version.keys() == {*FILES, RELEASE_FILE}
-            assert version["saved_model.pb"] == b"%d" % number
+
+    def push_often(model: Path) -> None:
+        pushed = [push(model, base) for _ in range(20)]
+        # Only if the other's came between is it pushed anew.
+        assert pushed == sorted(pushed, key=lambda version: int(version.name))
+
+    children = [in_child(functools.partial(push_often, model)) for model in models]
+    assert [status_of(child) for child in children] == [0, 0]
+    versions = [contents(base / str(number)) for number in numbers(base)]
+    assert all(version.keys() == {*FILES, RELEASE_FILE} for version in versions)
+    graphs = [version["saved_model.pb"] for version in versions]
+    assert set(graphs) == {b"0", b"1"}
+    assert all(one != other for one, other in itertools.pairwise(graphs))
     assert partials(base) == []
 
 

@@ -9,7 +9,6 @@ from components.settings import MetadataSettings
 from pipeline.config import PipelineConfig, load_settings
 from pipeline.places import REVIEW_SCHEMA, metadata_connection, prepare_places
 
-
 VARIABLE = "DB_PASSWORD"
 
 

@@ -27,7 +27,7 @@ def test_known_values():
 def test_declared_test_and_eval_stand(text, eval_fraction, test_fraction):
     digest = content_hash(text)
     assert assign_split(digest, "test", eval_fraction, test_fraction) == "test"
-    assert assign_split(digest, "eval", eval_fraction, test_fraction) == "eval"
+    assert assign_split(digest, "eval", eval_fraction, test_fraction) == ("eval" if eval_fraction else "train")
 
 
 @given(texts, fractions, fractions)
