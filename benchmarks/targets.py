@@ -1,4 +1,4 @@
-"""What issue 2 asks of a run on all 50,000 reviews on a quiet 2-core machine, and whether it was met."""
+"""What is asked of a run on all 50,000 reviews on a quiet 2-core machine, and whether it was met."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

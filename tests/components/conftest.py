@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,9 @@ class Transformed:
     """What TF Transform made of `reviews`, whose vocabulary it also counted."""
 
     settings: TransformSettings
-    reviews: list[bytes]
-    labels: list[int]
-    rows: list[dict[str, np.ndarray]]
+    reviews: list[bytes] = field(repr=False)
+    labels: list[int] = field(repr=False)
+    rows: list[dict[str, np.ndarray]] = field(repr=False)
     output: tft.TFTransformOutput
 
     @property

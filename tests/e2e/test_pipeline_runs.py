@@ -1,17 +1,27 @@
 """Whole runs on the sample, through the command that users type. The tests tell one story and run in this order."""
 
+import csv
+import functools
+import hashlib
+import http.server
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from components.cpp_loader import CppSavedModel
+from components.ingest.sample import sample_review
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,10 +38,10 @@ SMALL = [
     "model.dropout=0.1",
     "training.epochs=3",
     "training.batch_size=16",
-    "training.learning_rate=0.003",
     "evaluation.min_accuracy=0.55",
     "evaluation.min_auc=0.55",
 ]
+TFX_RUN = ["tfx", "run", "create", "--pipeline", "pipeline/"]
 UPSTREAM = ["ImdbExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "AnomalyGate"]
 FROM_TRAINERS = ["Trainer.scalar", "Trainer.vector", "Evaluator.modes", "ModeSelector", "Evaluator.champion", "Pusher"]
 FIRST_RUN = [*UPSTREAM, "Transform", *FROM_TRAINERS]
@@ -43,6 +53,7 @@ class Project:
     """A copy of the project, so that its code can be changed, with a workspace of its own."""
 
     def __init__(self, folder: Path):
+        folder.mkdir(exist_ok=True)
         self.root = folder / "project"
         self.workspace = folder / "workspace"
         for name in ("pipeline", "components", "schemas"):
@@ -57,16 +68,21 @@ class Project:
             "IMDB_WORKSPACE": str(self.workspace),
         }
 
-    def command(self, *settings: str) -> list[str]:
-        return ["tfx", "run", "create", "--pipeline", "pipeline/", *(f"--set={item}" for item in (*SMALL, *settings))]
-
-    def run(self, *settings: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *settings: str, command: Sequence[str] = TFX_RUN) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*settings), cwd=self.root, env=self.environ, capture_output=True, text=True, check=False
+            self.complete(command, settings),
+            cwd=self.root,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
-    def succeed(self, *settings: str) -> dict:
-        done = self.run(*settings)
+    def complete(self, command: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
+        return [*command, *(f"--set={item}" for item in (*SMALL, *settings))]
+
+    def succeed(self, *settings: str, command: Sequence[str] = TFX_RUN) -> dict:
+        done = self.run(*settings, command=command)
         assert done.returncode == 0, done.stdout + done.stderr
         self.printed = done.stdout
         return self.last_record()
@@ -126,10 +142,23 @@ def test_the_pushed_version_answers_in_the_cpp_loader(project, first):
 def test_the_printed_query_works_as_printed(project, first):
     _, printed = first
     query = next(line.strip() for line in printed.splitlines() if "saved_model_cli" in line)
-    done = subprocess.run(query, shell=True, env=project.environ, capture_output=True, text=True, check=False)  # noqa: S602 - as a person would
+    done = subprocess.run(["bash", "-c", query], env=project.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Result for output key probabilities" in done.stdout
     assert "positive" in done.stdout or "negative" in done.stdout
+
+
+def test_the_readmes_query_explains_the_pushed_version(project, first):
+    del first
+    readme = (ROOT / "README.md").read_text()
+    (query,) = re.findall(r"^saved_model_cli .*?(?:\\\n.*?)*$", readme, re.MULTILINE)
+    folder = project.workspace.parent
+    done = subprocess.run(
+        ["bash", "-c", query], cwd=folder, env=project.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Result for output key attention" in done.stdout
+    assert "masterpiece" in done.stdout
 
 
 def test_running_again_executes_nothing(project, first):
@@ -140,15 +169,30 @@ def test_running_again_executes_nothing(project, first):
     assert "no node executed" in project.printed
 
 
-def test_changing_the_readme_or_a_comment_executes_nothing(project, first):
+def test_changing_the_readme_or_a_comment_executes_nothing_under_our_own_name_too(project, first):
     del first
     project.append("README.md", "\nOne more line.\n")
     project.append("components/attention.py", "\n# One more comment.\n")
-    assert project.succeed()["executed"] == []
+    assert project.succeed(command=["imdb-attention", "run"])["executed"] == []
+
+
+def test_the_two_steps_of_tfx_itself_run_the_same_pipeline(project, first, tmp_path):
+    del first
+    environ = {**project.environ, "HOME": str(tmp_path), "IMDB_SET": json.dumps(SMALL)}
+    for command in (
+        "tfx pipeline create --engine local --pipeline_path pipeline/local_runner.py",
+        "tfx run create --engine local --pipeline_name imdb_attention",
+    ):
+        done = subprocess.run(
+            command.split(), cwd=project.root, env=environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "no node executed" in done.stdout
 
 
 def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first):
-    record = project.succeed("training.learning_rate=1e-9", "training.epochs=1")
+    (project.root / "my.toml").write_text("[training]\nlearning_rate = 1e-9\n")
+    record = project.succeed("training.epochs=1", command=[*TFX_RUN, "--config", "my.toml"])
     assert not record["champion"]["blessed"]
     assert record["pushed"] == {"pushed": False, "path": None, "version": None}
     accuracy, champion = record["champion"]["accuracy"], first[0]["champion"]["accuracy"]
@@ -171,10 +215,22 @@ def test_changing_the_tokenizer_runs_from_transform_on(project, first):
     assert sorted(project.succeed()["executed"]) == sorted(["Transform", *FROM_TRAINERS])
 
 
+def write_csv(path: Path, train: int, test: int) -> None:
+    """Writes the sample's reviews the way a user would have them."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "label", "split", "rating"])
+        for split, number in (("train", train), ("test", test)):
+            for index in range(number):
+                review = sample_review(split, index, 1)
+                rows.writerow([review.text, ("neg", "pos")[review.label], split, review.rating])
+
+
 def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, first):
     project = Project(tmp_path)
+    write_csv(project.root / "reviews.csv", train=600, test=200)
     running = subprocess.Popen(
-        project.command(),
+        project.complete(TFX_RUN, ["data.source=reviews.csv"]),
         cwd=project.root,
         env=project.environ,
         stdout=subprocess.PIPE,
@@ -187,11 +243,11 @@ def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, 
             os.killpg(running.pid, signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL
 
-    record = project.succeed()
+    record = project.succeed("data.source=reviews.csv")
     assert sorted(record["executed"]) == sorted(set(FROM_TRAINERS) - {"Trainer.scalar"})
     epochs = [line.split()[2] for line in project.printed.splitlines() if line.startswith("Trainer.vector epoch")]
     assert epochs == ["2/3", "3/3"]
-    # Same data, settings and seed, in another folder and in two pieces: the same figures.
+    # Same reviews, settings and seed, from a file, in another folder and in two pieces: the same figures.
     assert record["selection"] == first[0]["selection"]
 
 
@@ -220,3 +276,44 @@ def test_an_anomaly_stops_the_run_before_training_and_names_feature_and_reason(p
     assert "train: rating: " in done.stderr
     assert not any(line.startswith(("Transform", "Trainer")) for line in done.stdout.splitlines())
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_download_and_the_blog_preset_run_through(tmp_path, first):
+    """`data.source=imdb` and `preset=blog`, from a server that has a small archive in the official layout."""
+    del first
+    project = Project(tmp_path / "project")
+    archive = tmp_path / "aclImdb_v1.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for split, number in (("train", 300), ("test", 100)):
+            for index in range(number):
+                review = sample_review(split, index, 2)
+                name = f"aclImdb/{split}/{('neg', 'pos')[review.label]}/{index}_{review.rating}.txt"
+                header = tarfile.TarInfo(name)
+                text = review.text.encode()
+                header.size = len(text)
+                tar.addfile(header, io.BytesIO(text))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        record = project.succeed(
+            "preset=blog",
+            "data.source=imdb",
+            f"data.download_url=http://127.0.0.1:{server.server_port}/{archive.name}",
+            f"data.download_sha256={hashlib.sha256(archive.read_bytes()).hexdigest()}",
+            "training.epochs=1",
+            "evaluation.min_accuracy=0",
+            "evaluation.min_auc=0",
+            "evaluation.max_log_loss=9",
+        )
+        server.shutdown()
+    assert "downloading" in project.printed
+    assert record["ingest"]["examples"] == {
+        "train": {"negative": 150, "positive": 150},
+        "test": {"negative": 50, "positive": 50},
+    }
+    assert record["pushed"]["pushed"]
+    # In scalar mode the blog's weights are all 1.
+    model = CppSavedModel(record["pushed"]["path"])
+    attention = model.run("explain", {"text": np.array(["a film"], dtype=object)})["attention"]
+    expected = 1 if record["selection"]["winner"] == "scalar" else 1 / 16
+    np.testing.assert_allclose(attention, expected, rtol=1e-5)

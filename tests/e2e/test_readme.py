@@ -1,0 +1,73 @@
+"""Every command of the README is run by a test; a command that nobody runs fails here."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = "tests/e2e/test_pipeline_runs.py"
+BLOG = f"{RUNS}::test_the_download_and_the_blog_preset_run_through"
+
+# Each command, and where it is run; CI runs `make test`.
+RUN_BY = {
+    "make run": f"{RUNS}::test_the_first_run_executes_every_node_and_pushes_a_version",
+    "make test": ".ci/run",
+    "tfx run create --pipeline pipeline/ --set data.source=imdb": BLOG,
+    "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz": (
+        "tests/components/ingest/test_ingest_executor.py"
+    ),
+    "tfx run create --pipeline pipeline/ --set data.source=reviews.csv": (
+        f"{RUNS}::test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed"
+    ),
+    "imdb-attention config show": "tests/e2e/test_readme.py::test_the_settings_are_shown",
+    "tfx run create --pipeline pipeline/ --set training.epochs=4": (
+        f"{RUNS}::test_the_first_run_executes_every_node_and_pushes_a_version"
+    ),
+    "tfx run create --pipeline pipeline/ --config my.toml": (
+        f"{RUNS}::test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much"
+    ),
+    "tfx run create --pipeline pipeline/ --set preset=blog": BLOG,
+    "tfx pipeline create --engine local --pipeline_path pipeline/local_runner.py": (
+        f"{RUNS}::test_the_two_steps_of_tfx_itself_run_the_same_pipeline"
+    ),
+    "tfx run create --engine local --pipeline_name imdb_attention": (
+        f"{RUNS}::test_the_two_steps_of_tfx_itself_run_the_same_pipeline"
+    ),
+    (
+        'saved_model_cli run --dir "$(ls -d workspace/models/imdb_attention/* | tail -1)" --tag_set serve '
+        "--signature_def explain --input_exprs 'text=[\"Not a masterpiece, but never boring.\"]'"
+    ): f"{RUNS}::test_the_readmes_query_explains_the_pushed_version",
+}
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n  ", "").splitlines()
+    return [re.sub(r"\s+# .*", "", line).strip() for line in lines if line.strip()]
+
+
+def test_the_readme_and_this_list_have_the_same_commands():
+    assert sorted(set(commands())) == sorted(RUN_BY)
+
+
+@pytest.mark.parametrize("place", sorted(set(RUN_BY.values())))
+def test_the_test_is_there(place):
+    file, _, name = place.partition("::")
+    text = (ROOT / file).read_text()
+    assert f"def {name}(" in text if name else text
+
+
+def test_make_run_is_the_tfx_command():
+    planned = subprocess.run(
+        ["make", "--dry-run", "--always-make", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert planned.stdout.splitlines()[-1].strip() == "tfx run create --pipeline pipeline/"
+
+
+def test_the_settings_are_shown():
+    script = Path(sys.executable).parent / "imdb-attention"
+    shown = subprocess.run([script, "config", "show"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"^training\.epochs = \d+ +# default$", shown, re.MULTILINE)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import tensorflow_data_validation as tfdv
+
+from components import reviews
+
+SCHEMA = tfdv.load_schema_text(str(Path(__file__).parents[2] / "schemas" / "review.pbtxt"))
+ROWS = [
+    {"text": "Good.", "label": 1, "id": "a", "length_bucket": "001-050", "rating": 10},
+    {"text": "", "label": 0, "id": "b", "length_bucket": "401+", "rating": 1},
+]
+
+
+def anomalies(rows: list[dict[str, Any]]) -> dict[str, str]:
+    statistics = tfdv.generate_statistics_from_dataframe(pd.DataFrame(rows), n_jobs=1)
+    found = tfdv.validate_statistics(statistics, SCHEMA)
+    assert not found.HasField("dataset_anomaly_info")
+    return {feature: info.short_description for feature, info in found.anomaly_info.items()}
+
+
+def test_what_the_ingest_writes_has_no_anomaly() -> None:
+    assert anomalies(ROWS) == {}
+    assert anomalies([{key: value for key, value in row.items() if key != "rating"} for row in ROWS]) == {}
+
+
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [
+        ("label", 2),
+        ("label", -1),
+        ("rating", 0),
+        ("rating", 11),
+        ("length_bucket", "long"),
+        ("text", 5),
+        ("text", None),
+    ],
+)
+def test_a_value_that_does_not_fit_is_an_anomaly_of_its_feature(feature: str, value: Any) -> None:
+    assert set(anomalies([*ROWS, {**ROWS[0], feature: value}] if value != 5 else [{**ROWS[0], feature: value}])) == {
+        feature
+    }
+
+
+@pytest.mark.parametrize("feature", ["text", "label", "id", "length_bucket"])
+def test_a_missing_feature_is_an_anomaly(feature: str) -> None:
+    assert set(anomalies([{key: value for key, value in row.items() if key != feature} for row in ROWS])) == {feature}
+
+
+def test_length_buckets_are_those_that_ingest_writes() -> None:
+    written = [name for _, name in reviews.LENGTH_BUCKETS] + [reviews.LONGEST_BUCKET]
+    assert list(tfdv.get_domain(SCHEMA, "length_bucket").value) == written
