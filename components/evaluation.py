@@ -13,7 +13,7 @@ CANDIDATE: Final = "candidate"
 BASELINE: Final = "baseline"
 
 # So that a drop of exactly what is allowed passes: accuracies 0.88 and 0.87 differ by 0.010000000000000009.
-_ROUNDING: Final = 1e-9
+ROUNDING: Final = 1e-9
 
 
 def modes_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
@@ -40,7 +40,7 @@ def champion_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
     """
     thresholds = _absolute_thresholds(settings)
     thresholds[metrics.ACCURACY].change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-    thresholds[metrics.ACCURACY].change_threshold.absolute.value = -(settings.max_accuracy_drop + _ROUNDING)
+    thresholds[metrics.ACCURACY].change_threshold.absolute.value = -(settings.max_accuracy_drop + ROUNDING)
     return _config(thresholds, [[]])
 
 

@@ -20,7 +20,7 @@ class Section(BaseModel):
     """Base of all sections: immutable, no unknown keys, no silent conversion of types."""
 
     # Tuples are written as lists in TOML and JSON; pydantic's strict mode would refuse them, so they relax it.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DataSettings(Section):

@@ -20,6 +20,9 @@ def main() -> None:
         run = runs.run_pipeline(settings, config.workspace_path(), verbose=verbose)
         if run is not None:
             summary.report(run)
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues where it was", file=sys.stderr)
+        sys.exit(130)
     except ReviewPipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -109,7 +109,7 @@ def _shortfalls(
             reasons.append(f"{name} {value:.4f}, required {comparison} {bound:.4f}: missed by {abs(value - bound):.4f}")
     if baseline is not None:
         drop = baseline[metrics.ACCURACY] - candidate[metrics.ACCURACY]
-        if drop > settings.max_accuracy_drop:
+        if drop > settings.max_accuracy_drop + evaluation.ROUNDING:
             reasons.append(
                 f"accuracy {candidate[metrics.ACCURACY]:.4f} is {100 * drop:.2f} points below the last blessed model's "
                 f"{baseline[metrics.ACCURACY]:.4f}; allowed are {100 * settings.max_accuracy_drop:.2f}"
@@ -144,6 +144,7 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     table.add_row("parameters", *(f"{selection['parameters'][mode]:,}" for mode in reviews.MODES))
     console.print()
     console.print(table)
+    console.print(_data_line(summary["ingest"]), soft_wrap=True)
     console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
     if pushed["pushed"]:
         console.print(f"Pushed: {pushed['path']}", soft_wrap=True)
@@ -155,6 +156,17 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     console.print("Next:")
     for command in next_commands(summary):
         console.print(f"  {command}", soft_wrap=True)
+
+
+def _data_line(ingest: dict[str, Any]) -> str:
+    sizes = ", ".join(f"{sum(by_label.values()):,} {split}" for split, by_label in ingest["examples"].items())
+    rejected = ", ".join(f"{count} {reason}" for reason, count in ingest["rejected"].items())
+    duplicates = ingest["duplicates"]
+    return (
+        f"Data: {sizes} reviews; rows rejected: {rejected or 'none'}; duplicates: {duplicates['training']} in the "
+        f"training data, {duplicates[reviews.TEST]} in test; texts in both: {ingest['leaks']}; "
+        f"dropped: {sum(ingest['dropped'].values())}."
+    )
 
 
 def next_commands(summary: dict[str, Any]) -> list[str]:

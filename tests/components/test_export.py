@@ -2,41 +2,38 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import Transformed
+from exported_models import (
+    ARGUMENTS,
+    ATTENTION,
+    PRESETS,
+    Exported,
+    Run,
+    a_model,
+    check_all_signatures,
+    in_cpp,
+    in_graph_mode,
+    in_python,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
-from token_oracle import REVIEWS, token_ids_of, tokens_of
+from token_oracle import REVIEWS
 
-from components.cpp_loader import CppSavedModel
 from components.errors import RunError
-from components.export import WARMUP_FILE, export_model, serialized_example, write_warmup_requests
-from components.model import build_model, explaining_model
+from components.export import WARMUP_FILE, export_model, write_warmup_requests
 from components.reviews import Mode
-from components.settings import ModelSettings, ServingSettings
-
-Outputs = Mapping[str, np.ndarray]
-Run = Callable[[str, Mapping[str, list[bytes]]], Outputs]
+from components.settings import ServingSettings
 
 SERVING = ServingSettings(model_name="tiny", warmup_requests=6)
-ATTENTION = ModelSettings(embedding_dim=6, gru_units=5, dense_units=4)
-PRESETS = {
-    "attention": ATTENTION,
-    "blog": ATTENTION.model_copy(update={"softmax": "last", "pooling": "flatten", "mask": False}),
-    # Seed generators of dropout are variables too, which a careless export leaves behind.
-    "dropout": ATTENTION.model_copy(update={"word_dropout": 0.5, "embedding_dropout": 0.5, "dropout": 0.5}),
-}
 CASES = [
     ("attention", "scalar"),
     ("attention", "vector"),
@@ -44,7 +41,6 @@ CASES = [
     ("blog", "vector"),
     ("dropout", "vector"),
 ]
-ARGUMENTS = {"serving_default": "examples", "serve_text": "text", "explain": "text", "classify": "inputs"}
 SOME_REVIEWS = [
     b"",
     "Ünlü word1, word2<br />word3 DON'T ΟΣ 🎬".encode(),
@@ -53,33 +49,6 @@ SOME_REVIEWS = [
     b" ".join(f"word{place}".encode() for place in range(50)) * 20,
     b"caf\xe9 \0 word5",
 ]
-
-
-@dataclass
-class Exported:
-    model: keras.Model
-    settings: ModelSettings
-    path: str
-    transformed: Transformed
-
-    @functools.cached_property
-    def answers(self) -> Callable[[np.ndarray], list[tf.Tensor]]:
-        """Token ids to probabilities and attention."""
-        return tf.function(explaining_model(self.model), reduce_retracing=True)
-
-    def token_ids(self, reviews: list[bytes]) -> np.ndarray:
-        vocabulary, max_tokens = self.transformed.vocabulary, self.transformed.settings.max_tokens
-        rows = [token_ids_of(review, vocabulary, max_tokens) for review in reviews]
-        return np.reshape(np.asarray(rows, np.int64), (len(reviews), max_tokens))
-
-
-def a_model(preset: str, mode: Mode, transformed: Transformed) -> keras.Model:
-    """Weights so large that no two reviews are alike to it."""
-    model = build_model(PRESETS[preset], transformed.settings, mode)
-    rng = np.random.default_rng(1)
-    for variable in model.trainable_variables:
-        variable.assign(rng.normal(size=variable.shape))
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -98,84 +67,10 @@ def exported(request: pytest.FixtureRequest, export: Callable[[str, Mode], Expor
     return export(*request.param)
 
 
-@contextmanager
-def in_python(path: str) -> Iterator[Run]:
-    signatures = tf.saved_model.load(path).signatures
-
-    def run(signature: str, inputs: Mapping[str, list[bytes]]) -> Outputs:
-        tensors = {name: tf.constant(value, tf.string, [len(value)]) for name, value in inputs.items()}
-        return {name: value.numpy() for name, value in signatures[signature](**tensors).items()}
-
-    yield run
-
-
-@contextmanager
-def in_graph_mode(path: str) -> Iterator[Run]:
-    session = tf.compat.v1.Session(graph=tf.Graph())
-    with session.graph.as_default():
-        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], path).signature_def
-
-    def run(signature: str, inputs: Mapping[str, list[bytes]]) -> Outputs:
-        definition = signatures[signature]
-        # An array of bytes, unlike one of objects, drops NULs at the end.
-        feeds = {
-            definition.inputs[name].name: np.asarray(value, object if isinstance(value, list) else None)
-            for name, value in inputs.items()
-        }
-        return session.run({name: info.name for name, info in definition.outputs.items()}, feeds)
-
-    yield run
-    session.close()
-
-
-@contextmanager
-def in_cpp(path: str) -> Iterator[Run]:
-    with CppSavedModel(path) as model:
-        yield model.run
-
-
 @pytest.fixture(params=[in_python, in_graph_mode, in_cpp], ids=lambda loader: loader.__name__)
 def run(request: pytest.FixtureRequest, exported: Exported) -> Iterator[Run]:
     with request.param(exported.path) as loaded:
         yield loaded
-
-
-def examples(reviews: list[bytes]) -> list[bytes]:
-    return [serialized_example(review) for review in reviews]
-
-
-def check_all_signatures(run: Run, exported: Exported, reviews: list[bytes]) -> None:
-    """All paths from a review to an answer agree with the oracle's token ids sent through the trained model."""
-    token_ids = exported.token_ids(reviews)
-    probabilities, attention = (np.asarray(value) for value in exported.answers(token_ids))
-    close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=0)  # NaN is close to NaN alone
-    assert np.all(np.isfinite(probabilities))
-
-    by_example = run("serving_default", {"examples": examples(reviews)})
-    assert set(by_example) == {"probabilities"}
-    close(by_example["probabilities"], probabilities)
-
-    by_text = run("serve_text", {"text": reviews})
-    assert set(by_text) == {"probabilities", "label"}
-    close(by_text["probabilities"], probabilities)
-    assert by_text["label"].tolist() == [[b"negative", b"positive"][row.argmax()] for row in probabilities]
-
-    explained = run("explain", {"text": reviews})
-    assert set(explained) == {"probabilities", "tokens", "attention"}
-    close(explained["probabilities"], probabilities)
-    close(explained["attention"], attention)
-    max_tokens = exported.transformed.settings.max_tokens
-    assert explained["tokens"].tolist() == [tokens_of(review, max_tokens) for review in reviews]
-    # What a token is in one signature is a token id in the other.
-    np.testing.assert_array_equal(explained["tokens"] != b"", token_ids != 0)
-    if exported.settings.softmax == "time":
-        close(explained["attention"].sum(axis=1), np.ones(len(reviews)))
-        assert np.all(explained["attention"][token_ids == 0] == 0.0)
-
-    classified = run("classify", {"inputs": examples(reviews)})
-    assert set(classified) == {"classes", "scores"}
-    close(classified["scores"], probabilities)
-    assert classified["classes"].tolist() == [[b"negative", b"positive"]] * len(reviews)
 
 
 def test_every_loader_agrees_with_the_trained_model_on_batches_of_all_sizes(run: Run, exported: Exported) -> None:

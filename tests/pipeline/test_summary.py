@@ -1,0 +1,79 @@
+import pytest
+from rich.console import Console
+
+from components.settings import EvaluationSettings
+from pipeline import summary
+
+CANDIDATE = {"accuracy": 0.80, "auc": 0.90, "log_loss": 0.40}
+SETTINGS = EvaluationSettings(min_accuracy=0.7, min_auc=0.75, max_log_loss=0.65, max_accuracy_drop=0.01)
+
+
+@pytest.fixture
+def record():
+    measured = {"accuracy": 0.8, "auc": 0.9, "log_loss": 0.4, "expected_calibration_error": 0.05}
+    return {
+        "seconds": 61.4,
+        "executed": ["Pusher"],
+        "ingest": {
+            "examples": {"train": {"negative": 900, "positive": 901}, "test": {"negative": 250, "positive": 250}},
+            "rejected": {"no_text": 3},
+            "duplicates": {"train": 2, "training": 2, "test": 1},
+            "leaks": 4,
+            "dropped": {"train": 0, "test": 0},
+        },
+        "selection": {
+            "winner": "vector",
+            "reason": "vector is better: because",
+            "parameters": {"scalar": 1000, "vector": 2000},
+            "metrics": {"scalar": measured, "vector": {**measured, "accuracy": 0.85}},
+        },
+        "champion": {"reasons": []},
+        "pushed": {"pushed": True, "path": "/models/it's/7", "version": "7"},
+    }
+
+
+def printed(record, tmp_path) -> str:
+    console = Console(record=True, width=100, file=(tmp_path / "out").open("w"))
+    summary._print(record, tmp_path / "run.json", console)
+    return console.export_text()
+
+
+def test_nothing_is_missed_by_a_model_within_all_bounds():
+    assert summary._shortfalls(CANDIDATE, None, SETTINGS) == []
+    assert summary._shortfalls(CANDIDATE, {**CANDIDATE, "accuracy": 0.809}, SETTINGS) == []
+
+
+def test_each_shortfall_says_by_how_much():
+    bad = {"accuracy": 0.65, "auc": 0.70, "log_loss": 0.70}
+    assert summary._shortfalls(bad, {**bad, "accuracy": 0.70}, SETTINGS) == [
+        "accuracy 0.6500, required at least 0.7000: missed by 0.0500",
+        "AUC 0.7000, required at least 0.7500: missed by 0.0500",
+        "log loss 0.7000, required at most 0.6500: missed by 0.0500",
+        "accuracy 0.6500 is 5.00 points below the last blessed model's 0.7000; allowed are 1.00",
+    ]
+
+
+def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, tmp_path):
+    text = printed(record, tmp_path)
+    assert "vector (winner)" in text
+    assert "0.8500" in text
+    assert "Winner: vector: vector is better: because." in text
+    assert (
+        "Data: 1,801 train, 500 test reviews; rows rejected: 3 no_text; duplicates: 2 in the training data, 1 in test; "
+        in text
+    )
+    assert "texts in both: 4" in text
+    assert "Pushed: /models/it's/7" in text
+    assert "1 nodes executed" in text
+    assert len(summary.next_commands(record)) == 3
+    assert "--dir '/models/it'\"'\"'s/7'" in summary.next_commands(record)[0]
+
+
+def test_a_model_that_is_not_pushed_says_why(record, tmp_path):
+    record["pushed"] = {"pushed": False, "path": None, "version": None}
+    record["champion"]["reasons"] = ["accuracy is bad", "log loss is bad"]
+    record["executed"] = []
+    text = printed(record, tmp_path)
+    assert "Not pushed: accuracy is bad; log loss is bad." in text
+    assert "no node executed, all results were cached" in text
+    assert len(summary.next_commands(record)) == 3
