@@ -95,8 +95,8 @@ class ModelSettings(Section):
     pooling: Literal["sum", "flatten"] = "sum"
     mask: bool = True
     word_dropout: Fraction = 0.2
-    embedding_dropout: Fraction = 0.3
-    dropout: Fraction = 0.3
+    embedding_dropout: Fraction = 0.5
+    dropout: Fraction = 0.5
 
     @model_validator(mode="after")
     def _pairs_that_train(self) -> "ModelSettings":

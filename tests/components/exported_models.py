@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from conftest import Transformed
 from token_oracle import token_ids_of, tokens_of
+from transformed_reviews import Transformed
 
 from components.cpp_loader import CppSavedModel
 from components.export import serialized_example

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import Transformed
 from exported_models import (
     ARGUMENTS,
     ATTENTION,
@@ -27,6 +26,7 @@ from hypothesis import strategies as st
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from token_oracle import REVIEWS
+from transformed_reviews import Transformed
 
 from components.errors import RunError
 from components.export import WARMUP_FILE, export_model, write_warmup_requests

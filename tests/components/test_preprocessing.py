@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import Transformed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from token_oracle import BREAKS, NO_BREAKS, REVIEWS, SEPARATORS, token_ids_of, tokens_of, vocabulary_of, words_of
+from transformed_reviews import Transformed
 
 from components.preprocessing import align, tokenize
 from components.settings import TransformSettings
