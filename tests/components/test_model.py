@@ -10,10 +10,11 @@ import tensorflow as tf
 from components.model import build_model, explaining_model
 from components.reviews import MODES, Mode
 from components.settings import ModelSettings, TransformSettings
+from pipeline.config import load_settings
 
 TRANSFORM = TransformSettings(vocabulary_size=50, max_tokens=12)
-ATTENTION = ModelSettings()
-BLOG = ModelSettings(softmax="last", pooling="flatten", mask=False)
+ATTENTION = ModelSettings(word_dropout=0.0, embedding_dropout=0.0, dropout=0.0)
+BLOG = load_settings(None, ["preset=blog"]).config.model
 REGULARISED = ModelSettings(word_dropout=0.5, embedding_dropout=0.5, dropout=0.5)
 
 
