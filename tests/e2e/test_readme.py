@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = "tests/e2e/test_pipeline_runs.py"
-BLOG = f"{RUNS}::test_the_download_and_the_blog_preset_run_through"
+OTHERS = "tests/e2e/test_other_runs.py"
+BLOG = f"{OTHERS}::test_the_download_and_the_blog_preset_run_through"
 
 # Each command, and where it is run; CI runs `make test`.
 RUN_BY = {
@@ -20,7 +21,7 @@ RUN_BY = {
         "tests/components/ingest/test_ingest_executor.py"
     ),
     "tfx run create --pipeline pipeline/ --set data.source=reviews.csv": (
-        f"{RUNS}::test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed"
+        f"{OTHERS}::test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed"
     ),
     "imdb-attention config show": "tests/e2e/test_readme.py::test_the_settings_are_shown",
     "tfx run create --pipeline pipeline/ --set training.epochs=4": (

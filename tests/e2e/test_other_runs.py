@@ -1,0 +1,99 @@
+"""Whole runs on other sources: one that is killed, and one that downloads its data."""
+
+import csv
+import functools
+import hashlib
+import http.server
+import io
+import os
+import signal
+import subprocess
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_project import FROM_TRAINERS, TFX_RUN, Project
+
+from components.cpp_loader import CppSavedModel
+from components.ingest.sample import sample_review
+
+pytestmark = pytest.mark.e2e
+
+
+def write_csv(path: Path, train: int, test: int) -> None:
+    """Writes the sample's reviews the way a user would have them."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "label", "split", "rating"])
+        for split, number in (("train", train), ("test", test)):
+            for index in range(number):
+                review = sample_review(split, index, 1)
+                rows.writerow([review.text, ("neg", "pos")[review.label], split, review.rating])
+
+
+def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, first):
+    project = Project(tmp_path)
+    write_csv(project.root / "reviews.csv", train=600, test=200)
+    running = subprocess.Popen(
+        project.complete(TFX_RUN, ["data.source=reviews.csv"]),
+        cwd=project.root,
+        env=project.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("Trainer.vector epoch 1/"):
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+
+    record = project.succeed("data.source=reviews.csv")
+    assert sorted(record["executed"]) == sorted(set(FROM_TRAINERS) - {"Trainer.scalar"})
+    epochs = [line.split()[2] for line in project.printed.splitlines() if line.startswith("Trainer.vector epoch")]
+    assert epochs == ["2/3", "3/3"]
+    # Same reviews, settings and seed, from a file, in another folder and in two pieces: the same figures.
+    assert record["selection"] == first[0]["selection"]
+
+
+def test_the_download_and_the_blog_preset_run_through(tmp_path, first):
+    """`data.source=imdb` and `preset=blog`, from a server that has a small archive in the official layout."""
+    del first
+    project = Project(tmp_path / "project")
+    archive = tmp_path / "aclImdb_v1.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for split, number in (("train", 300), ("test", 100)):
+            for index in range(number):
+                review = sample_review(split, index, 2)
+                name = f"aclImdb/{split}/{('neg', 'pos')[review.label]}/{index}_{review.rating}.txt"
+                header = tarfile.TarInfo(name)
+                text = review.text.encode()
+                header.size = len(text)
+                tar.addfile(header, io.BytesIO(text))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        record = project.succeed(
+            "preset=blog",
+            "data.source=imdb",
+            f"data.download_url=http://127.0.0.1:{server.server_port}/{archive.name}",
+            f"data.download_sha256={hashlib.sha256(archive.read_bytes()).hexdigest()}",
+            "training.epochs=1",
+            "evaluation.min_accuracy=0",
+            "evaluation.min_auc=0",
+            "evaluation.max_log_loss=9",
+        )
+        server.shutdown()
+    assert "downloading" in project.printed
+    assert record["ingest"]["examples"] == {
+        "train": {"negative": 150, "positive": 150},
+        "test": {"negative": 50, "positive": 50},
+    }
+    assert record["pushed"]["pushed"]
+    # In scalar mode the blog's weights are all 1.
+    model = CppSavedModel(record["pushed"]["path"])
+    attention = model.run("explain", {"text": np.array(["a film"], dtype=object)})["attention"]
+    expected = 1 if record["selection"]["winner"] == "scalar" else 1 / 16
+    np.testing.assert_allclose(attention, expected, rtol=1e-5)
