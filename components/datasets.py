@@ -10,6 +10,8 @@ import tensorflow as tf
 from components import reviews
 
 _PARSE_BATCH: Final = 1024
+# Batches made ready while the network computes.
+_PREFETCHED: Final = 2
 
 
 class Examples(NamedTuple):
@@ -37,7 +39,7 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
     """
     files = sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)})
     spec = {name: feature_spec[name] for name in (reviews.TOKEN_IDS, reviews.LABEL)}
-    batches = (
+    batches = _untuned(
         tf.data.TFRecordDataset(files, compression_type="GZIP")
         .batch(_PARSE_BATCH)
         .map(lambda records: _compact(tf.io.parse_example(records, spec)), num_parallel_calls=2, deterministic=True)
@@ -72,11 +74,11 @@ def training_batches(examples: Examples, batch_size: int, seed: int, first_epoch
         order = tf.random.experimental.stateless_shuffle(rows, seed=tf.stack([tf.constant(seed, tf.int64), epoch]))
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-    return (
+    return _untuned(
         tf.data.Dataset.counter(start=first_epoch)
         .flat_map(epoch_batches)
         .map(lambda batch: (tf.gather(token_ids, batch), tf.gather(labels, batch)))
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(_PREFETCHED)
     )
 
 
@@ -91,12 +93,19 @@ def evaluation_batches(examples: Examples, batch_size: int) -> tf.data.Dataset:
         As of `training_batches`, cached. It repeats because Keras warns about a dataset that ends.
     """
     batches = tf.data.Dataset.from_tensor_slices((examples.token_ids, _one_hot(examples))).batch(batch_size)
-    return batches.cache().repeat().prefetch(tf.data.AUTOTUNE)
+    return _untuned(batches.cache().repeat().prefetch(_PREFETCHED))
 
 
 def steps(examples: Examples, batch_size: int) -> int:
     """Number of batches in one pass, the smaller last one included."""
     return -(-len(examples.labels) // batch_size)
+
+
+def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    options = tf.data.Options()
+    # There is nothing to tune, and the tuner's thread sleeps for up to a minute while an iterator waits for its end.
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _compact(parsed: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
