@@ -176,9 +176,10 @@ def fit(
         initial_epoch=checkpoint.epochs_done,
         epochs=checkpoint.last_epoch(training.epochs),
         callbacks=[
-            _progress_lines(mode, training.epochs),
             keras.callbacks.TensorBoard(log_dir, write_graph=False),
             checkpoint,
+            # Last: what a person has been told is on disk.
+            _progress_lines(mode, training.epochs),
         ],
         verbose=0,
         **validation,
