@@ -120,7 +120,7 @@ def test_changing_the_tokenizer_runs_from_transform_on(project, first):
 def test_bad_settings_end_in_one_line_and_status_2(project):
     done = project.run("training.epoch=3")
     assert done.returncode == 2
-    assert "error: unknown setting 'training.epoch'; did you mean 'epochs'?" in done.stderr
+    assert "error: unknown setting 'training.epoch' (--set); did you mean 'epochs'?" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -63,7 +63,11 @@ def test_the_test_is_there(place):
 
 def test_make_run_is_the_tfx_command():
     planned = subprocess.run(
-        ["make", "--dry-run", "--always-make", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "--always-make", "run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert planned.stdout.splitlines()[-1].strip() == "tfx run create --pipeline pipeline/"
 
