@@ -146,8 +146,14 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     console.print(table)
     console.print(_data_line(summary["ingest"]), soft_wrap=True)
     console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
-    if pushed["pushed"]:
+    if pushed["pushed"] and Path(pushed["path"]).is_dir():
         console.print(f"Pushed: {pushed['path']}", soft_wrap=True)
+    elif pushed["pushed"]:
+        console.print(
+            f"Not there any more: {pushed['path']}, pushed by an earlier run; the model itself is still under "
+            "artifacts/ModeSelector/model in the workspace",
+            soft_wrap=True,
+        )
     else:
         console.print(f"Not pushed: {'; '.join(champion['reasons']) or 'the model was not blessed'}.", soft_wrap=True)
     executed = summary["executed"]

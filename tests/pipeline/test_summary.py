@@ -53,6 +53,13 @@ def test_each_shortfall_says_by_how_much():
     ]
 
 
+def test_a_pushed_version_that_was_removed_since_is_not_claimed(record, tmp_path):
+    record["pushed"]["path"] = str(tmp_path / "7")
+    assert f"Not there any more: {tmp_path / '7'}" in printed(record, tmp_path)
+    (tmp_path / "7").mkdir()
+    assert f"Pushed: {tmp_path / '7'}" in printed(record, tmp_path)
+
+
 def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, tmp_path):
     text = printed(record, tmp_path)
     assert "vector (winner)" in text
@@ -63,7 +70,6 @@ def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, t
         in text
     )
     assert "texts in both: 4" in text
-    assert "Pushed: /models/it's/7" in text
     assert "1 nodes executed" in text
     assert len(summary.next_commands(record)) == 3
     assert "--dir '/models/it'\"'\"'s/7'" in summary.next_commands(record)[0]
