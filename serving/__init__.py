@@ -1,0 +1,1 @@
+"""Serving: a server that speaks TensorFlow Serving's protocol, a client, and releases of pushed versions."""

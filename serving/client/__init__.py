@@ -1,0 +1,1 @@
+"""The client: sentiment and attention of reviews from any TensorFlow Serving."""

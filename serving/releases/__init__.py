@@ -1,0 +1,1 @@
+"""Releases: which pushed version is live, and the record of how that came about."""

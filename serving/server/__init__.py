@@ -1,0 +1,1 @@
+"""The embedded server: TensorFlow Serving's gRPC and REST API on any SavedModel."""
