@@ -35,14 +35,14 @@ def _section(record: Record) -> Iterator[str]:
     yield f"- Python {machine['python']}, {versions}; {record['date']}."
     yield from (f"- **{warning}**" for warning in figures.warnings(record))
     yield ""
-    yield from _table(figures.quality(record))
+    yield from table_lines(figures.quality(record))
     for preset, run in record["pipelines"].items():
         selection = run["selection"]
         pushed = "pushed" if run["pushed"] else "not pushed"
         yield f"Preset `{preset}` chose {selection['winner']}, {pushed}: {selection['reason']}."
         yield ""
     for table in (figures.targets, figures.cost, figures.nodes, figures.ingest, figures.vocabulary):
-        yield from _table(table(record))
+        yield from table_lines(table(record))
 
 
 def _means(records: Sequence[Record]) -> Iterator[str]:
@@ -65,10 +65,11 @@ def _means(records: Sequence[Record]) -> Iterator[str]:
                 cells = [*(f"{value:.4f}" for value in ours), f"{mean(ours):.4f}", f"{points:+.2f}"]
                 rows.append([f"{preset}, {mode}", *cells])
         columns = ["", *(f"seed {record['seed']}" for record in group), "mean", "points from the script"]
-        yield from _table(Table(f"{name}: accuracy over {len(group)} seeds", columns, rows), level=2)
+        yield from table_lines(Table(f"{name}: accuracy over {len(group)} seeds", columns, rows), level=2)
 
 
-def _table(table: Table, level: int = 3) -> Iterator[str]:
+def table_lines(table: Table, level: int = 3) -> Iterator[str]:
+    """Yields a table as lines of Markdown, under a heading of the given level."""
     yield f"{'#' * level} {table.title}"
     yield ""
     yield f"| {' | '.join(table.columns)} |"

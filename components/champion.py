@@ -5,7 +5,7 @@ from typing import Any, Final
 from tfx.dsl.components.common import resolver
 from tfx.types import Artifact
 
-from components.selector import SELECTED_MODE
+from components.comparison import SELECTED_MODE
 
 CANDIDATE: Final = "candidate"
 MODEL: Final = "model"

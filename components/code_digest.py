@@ -5,22 +5,25 @@ TFX knows the version of a function given by import path only through what stand
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Final
 
-_PACKAGE: Final = "components"
+_PACKAGES: Final = ("components", "serving")
 # What nodes use of these reaches them as values.
-_DECLARATIONS: Final = frozenset({_PACKAGE, f"{_PACKAGE}.settings", f"{_PACKAGE}.errors", f"{_PACKAGE}.code_digest"})
+_DECLARATIONS: Final = frozenset(
+    {"components", *(f"components.{name}" for name in ("settings", "errors", "code_digest"))}
+)
 
 
-def code_digest(module: str) -> str:
-    """Digests a module and all of `components` that it imports, directly or not.
+def code_digest(*modules: str) -> str:
+    """Digests modules and all of `components` and `serving` that they import, directly or not.
 
     Imports count wherever they stand, in functions and under `if TYPE_CHECKING` too; those that a string names do not.
 
     Args:
-        module: like `components.training`.
+        *modules: like `components.training`.
 
     Returns:
         SHA-256 in hex, of the syntax trees: comments and layout do not count.
@@ -28,18 +31,19 @@ def code_digest(module: str) -> str:
     Raises:
         ModuleNotFoundError: there is no such module.
     """
-    sources = _closure(module)
-    if module not in sources:
-        raise ModuleNotFoundError(f"no module {module!r} of {_PACKAGE!r} to digest", name=module)
+    sources = _closure(modules)
+    for module in modules:
+        if module not in sources:
+            raise ModuleNotFoundError(f"no module {module!r} of {' or '.join(_PACKAGES)} to digest", name=module)
     digest = hashlib.sha256()
     for name, source in sorted(sources.items()):
         digest.update(f"{name}\n{ast.dump(ast.parse(source))}\n".encode())
     return digest.hexdigest()
 
 
-def _closure(module: str) -> dict[str, str]:
+def _closure(modules: Iterable[str]) -> dict[str, str]:
     sources: dict[str, str] = {}
-    waiting = [module]
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
         spec = None if name in sources or name in _DECLARATIONS else find_spec(name)
@@ -48,7 +52,7 @@ def _closure(module: str) -> dict[str, str]:
         sources[name] = Path(spec.origin).read_text(encoding="utf-8")
         waiting += _imports(sources[name], name if spec.submodule_search_locations else name.rpartition(".")[0])
         # Importing a module runs its packages first.
-        waiting.append(name.rpartition(".")[0])
+        waiting += [package for package, dot, _ in [name.rpartition(".")] if dot]
     return sources
 
 
@@ -63,11 +67,11 @@ def _imports(source: str, package: str) -> set[str]:
             names.add(module)
             if _is_package(module):
                 names.update(f"{module}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.partition(".")[0] == _PACKAGE}
+    return {name for name in names if name.partition(".")[0] in _PACKAGES}
 
 
 def _is_package(name: str) -> bool:
-    if name.partition(".")[0] != _PACKAGE:
+    if name.partition(".")[0] not in _PACKAGES:
         return False
     spec = find_spec(name)
     return spec is not None and spec.submodule_search_locations is not None

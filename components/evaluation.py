@@ -3,14 +3,16 @@
 import json
 from typing import Final
 
+from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from components import metrics, reviews
 from components.code_digest import code_digest
+from components.comparison import BASELINE, CANDIDATE
 from components.settings import EvaluationSettings
 
-CANDIDATE: Final = "candidate"
-BASELINE: Final = "baseline"
+# The module from which TFX's Evaluators take their extractors.
+EXTRACTORS: Final = "components.extractors"
 
 # So that a drop of exactly what is allowed passes: accuracies 0.88 and 0.87 differ by 0.010000000000000009.
 ROUNDING: Final = 1e-9
@@ -69,12 +71,14 @@ def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
-                name=name,
-                signature_name=reviews.SERVING_DEFAULT,
+                name=role,
+                # What `Predictions` wrote is read, and no model is loaded.
+                model_type=constants.MATERIALIZED_PREDICTION,
+                prediction_key=role,
                 label_key=reviews.LABEL,
-                is_baseline=name == BASELINE,
+                is_baseline=role == BASELINE,
             )
-            for name in (CANDIDATE, BASELINE)
+            for role in (CANDIDATE, BASELINE)
         ],
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in slices],
         metrics_specs=[
@@ -84,7 +88,7 @@ def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list
                         class_name=metrics.CLASS_NAME,
                         module=metrics.__name__,
                         # The Evaluator is cached by this config: other code has to make another one.
-                        config=json.dumps({"code_digest": code_digest(metrics.__name__)}),
+                        config=json.dumps({"code_digest": code_digest(metrics.__name__, EXTRACTORS)}),
                     )
                 ],
                 per_slice_thresholds=per_slice,

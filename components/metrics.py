@@ -160,12 +160,14 @@ class _CollectPredictions(beam.CombineFn):  # type: ignore[misc]  # Beam ships n
         return _Predictions(positive=[array("d") for _ in self._models])
 
     def add_input(self, accumulator: _Predictions, element: metric_types.StandardMetricInputs) -> _Predictions:
+        # Of one group of reviews, see `components.extractors`: labels `[m, 1]`, predictions `[m, 2]`.
         labels, predictions = element["labels"], element["predictions"]
         if isinstance(labels, dict):
             labels = labels[self._models[0]]
-        accumulator.labels.append(int(labels.item()))
+        accumulator.labels.frombytes(labels.astype(np.int8).tobytes())
         for values, model in zip(accumulator.positive, self._models, strict=True):
-            values.append((predictions[model] if isinstance(predictions, dict) else predictions)[reviews.POSITIVE])
+            probabilities = predictions[model] if isinstance(predictions, dict) else predictions
+            values.frombytes(probabilities[:, reviews.POSITIVE].astype(np.float64).tobytes())
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[_Predictions]) -> _Predictions:

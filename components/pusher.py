@@ -1,26 +1,29 @@
 """Pushes a version so that whoever watches the folder sees the whole of it or nothing."""
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from absl import logging
 from tfx.components.pusher import component, executor
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
-from tfx.types import artifact_utils
+from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
+
+from components.selector import SELECTION_FILE
+from serving.releases.versions import RELEASE_FILE, Blessing, Release, digest, read_release
 
 # TF Serving takes only children whose name is a number for versions.
 PARTIAL_PREFIX: Final = ".pushing-"
 # Held while pushing, so that no push takes another's copy for the leftover of a crash.
 _LOCK_FILE: Final = ".lock"
-RELEASE_FILE: Final = os.path.join("assets.extra", "release.json")
 
 
 class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ships no types
@@ -41,9 +44,28 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], destination)
         source = Path(self.GetModelPath(input_dict))
-        version = push(source, Path(destination.filesystem.base_directory))
+        version = push(source, Path(destination.filesystem.base_directory), self._notes(input_dict))
         logging.info("Pushed %s to %s", source, version)
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
+
+    def _notes(self, input_dict: dict[str, list[Artifact]]) -> dict[str, Any]:
+        """What this run knows of the model, as fields of `Release`."""
+        return {
+            "run_id": self._context.pipeline_run_id if self._context else None,
+            **_selection(input_dict.get(standard_component_specs.MODEL_KEY)),
+            "blessings": {
+                name: Blessing(
+                    blessed=blessing.get_int_custom_property("blessed") == 1,
+                    artifact=blessing.uri,
+                    reason=blessing.get_string_custom_property("reason") or None,
+                )
+                for name, key in (
+                    ("model", standard_component_specs.MODEL_BLESSING_KEY),
+                    ("infra", standard_component_specs.INFRA_BLESSING_KEY),
+                )
+                for blessing in input_dict.get(key, [])
+            },
+        }
 
 
 class AtomicPusher(component.Pusher):  # type: ignore[misc]  # TFX ships no types
@@ -52,7 +74,7 @@ class AtomicPusher(component.Pusher):  # type: ignore[misc]  # TFX ships no type
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(AtomicPusherExecutor)
 
 
-def push(source: Path, base: Path) -> Path:
+def push(source: Path, base: Path, notes: Mapping[str, Any] | None = None) -> Path:
     """Copies a SavedModel to a new version, unless the newest version is already this model.
 
     It is where a run was killed after the copy and before ML Metadata knew. An older version of the same model is no
@@ -61,6 +83,7 @@ def push(source: Path, base: Path) -> Path:
     Args:
         source: a SavedModel; it may be read-only.
         base: folder of the model's versions; made if missing. Of several pushes to it at a time, each waits its turn.
+        notes: further fields of `Release`, for the version's `release.json`.
 
     Returns:
         The version's folder, named by the Unix second of the push, or one more than the newest version if that is
@@ -71,16 +94,17 @@ def push(source: Path, base: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for partial in base.glob(f"{PARTIAL_PREFIX}*"):
             shutil.rmtree(partial)
-        origin = {"source": str(source), "sha256": _digest(source)}
+        # The path alone says little: a workspace made anew reuses the paths of the old.
+        origin = (str(source), digest(source))
         newest = max((child for child in base.iterdir() if child.name.isdecimal()), key=_number, default=None)
         if newest is not None and _origin_of(newest) == origin:
             return newest
         number = max(int(time.time()), _number(newest) + 1 if newest else 0)
         partial = base / f"{PARTIAL_PREFIX}{number}"
         _copy(source, partial)
-        release = partial / RELEASE_FILE
-        release.parent.mkdir(exist_ok=True)
-        release.write_text(json.dumps({**origin, "pushed_at": int(time.time())}, indent=2))
+        release = Release(source=origin[0], sha256=origin[1], pushed_at=int(time.time()), **(notes or {}))
+        (partial / RELEASE_FILE).parent.mkdir(exist_ok=True)
+        (partial / RELEASE_FILE).write_text(release.model_dump_json(indent=2, exclude_none=True))
         for path in (*partial.rglob("*"), partial):
             _flush(path)
         version = base / str(number)
@@ -93,21 +117,20 @@ def _number(version: Path) -> int:
     return int(version.name)
 
 
-def _origin_of(version: Path) -> dict[str, str] | None:
-    try:
-        release = json.loads((version / RELEASE_FILE).read_text())
-        return {"source": release["source"], "sha256": release["sha256"]}
-    except (OSError, ValueError, KeyError, TypeError):  # not ours, or damaged
-        return None
+def _origin_of(version: Path) -> tuple[str, str] | None:
+    release = read_release(version)
+    return (release.source, release.sha256) if release else None
 
 
-def _digest(folder: Path) -> str:
-    """Digests names and contents. The path alone says little: a workspace made anew reuses the paths of the old."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(folder)}\n{content}\n".encode())
-    return digest.hexdigest()
+def _selection(models: list[Artifact] | None) -> dict[str, Any]:
+    """Reads what the ModeSelector left beside its model; another node's model has nothing there."""
+    files = [os.path.join(model.uri, SELECTION_FILE) for model in models or ()]
+    if not files or not fileio.exists(files[0]):
+        return {}
+    with fileio.open(files[0]) as file:
+        selection = json.loads(file.read())
+    mode = selection["winner"]
+    return {"mode": mode, "metrics": selection["metrics"][mode], "reason": selection["reason"]}
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -49,6 +49,9 @@ PROBABILITIES: Final = "probabilities"
 TOKENS: Final = "tokens"
 ATTENTION: Final = "attention"
 
+# The Keras model as it was trained, beside the folders of TFX's own formats in a Model artifact.
+TRAINED_MODEL: Final = "Format-Keras/model.keras"
+
 LENGTH_BUCKETS: Final = ((50, "001-050"), (100, "051-100"), (200, "101-200"), (400, "201-400"))
 LONGEST_BUCKET: Final = "401+"
 

@@ -13,12 +13,11 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components import evaluation, metrics, reviews
+from components import metrics, reviews
+from components.comparison import ROLES, SELECTED_MODE
 from components.paired import PairedOutcomes, choose
 
 SELECTION_FILE: Final = "selection.json"
-# A custom property that only models of this node carry.
-SELECTED_MODE: Final = "selected_mode"
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
@@ -42,10 +41,7 @@ def ModeSelector(  # noqa: N802, PLR0917 - nodes are named like classes; TFX pas
     """
     del code_digest
     models = {reviews.SCALAR: scalar, reviews.VECTOR: vector}
-    measured = {
-        reviews.SCALAR: overall_metrics(evaluation_result.uri, evaluation.BASELINE),
-        reviews.VECTOR: overall_metrics(evaluation_result.uri, evaluation.CANDIDATE),
-    }
+    measured = {mode: overall_metrics(evaluation_result.uri, role) for mode, role in ROLES.items()}
     outcomes = PairedOutcomes(
         *(
             round(measured[reviews.VECTOR][name])
@@ -61,6 +57,11 @@ def ModeSelector(  # noqa: N802, PLR0917 - nodes are named like classes; TFX pas
     choice = choose(outcomes, reviews.SCALAR, reviews.VECTOR, parameters, confidence)
 
     io_utils.copy_dir(_saved_model(models[choice.winner]), path_utils.serving_model_dir(model.uri))
+    io_utils.copy_file(
+        os.path.join(models[choice.winner].uri, reviews.TRAINED_MODEL),
+        os.path.join(model.uri, reviews.TRAINED_MODEL),
+        overwrite=True,
+    )
     low, high = outcomes.interval(confidence)
     selection = {
         "winner": choice.winner,

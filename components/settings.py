@@ -162,15 +162,24 @@ class EvaluationSettings(Section):
 
 
 class ServingSettings(Section):
-    """What is pushed.
+    """What is pushed, and what a server must show with it first.
 
     Attributes:
         model_name: folder under `models/`, and the name clients ask for.
         warmup_requests: number of requests that TF Serving replays before a version is available.
+        check: who checks the winner before it is pushed: `embedded`, our own server in a process of its own, or
+            `infra_validator`, TFX's InfraValidator with the real server, which needs Docker.
+        check_reviews: number of `test` reviews that are sent.
+        check_timeout: seconds until the server must have loaded the model.
+        max_latency_ms: milliseconds that 95 of 100 requests of one review each may take.
     """
 
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "imdb_attention"
     warmup_requests: NonNegative = 4
+    check: Literal["embedded", "infra_validator"] = "embedded"
+    check_reviews: Count = 64
+    check_timeout: Annotated[float, Field(gt=0.0)] = 120.0
+    max_latency_ms: Annotated[float, Field(gt=0.0)] = 500.0
 
 
 class BeamSettings(Section):

@@ -93,7 +93,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def train(job: Job) -> None:
-    """Fits one attention mode and exports it.
+    """Fits one attention mode and exports it: a SavedModel, and the Keras model as it was trained beside it.
 
     Training stops early on the log loss of the eval files and keeps the best weights; without eval files it runs all
     epochs and keeps the last. Interrupted, it resumes after its last finished epoch. The TensorBoard logs and
@@ -124,6 +124,10 @@ def train(job: Job) -> None:
 
     with tf.io.gfile.GFile(os.path.join(job.model_run_dir, HISTORY_FILE), "w") as file:
         file.write(json.dumps(checkpoint.history, indent=2) + "\n")
+    trained = os.path.join(os.path.dirname(job.serving_model_dir.rstrip("/")), reviews.TRAINED_MODEL)
+    tf.io.gfile.makedirs(os.path.dirname(trained))
+    # Before the export, which takes the GRU off cuDNN: nothing is changed that the file could hold.
+    model.save(trained)
     export_model(model, transform_output, job.serving_model_dir, ServingSettings.model_validate(config["serving"]))
     checkpoint.discard()
 

@@ -9,6 +9,9 @@ import click
 
 from components.errors import ReviewPipelineError
 from pipeline import tfx_command
+from serving.client.cli import explain, predict
+from serving.releases.cli import models_group
+from serving.server.cli import serve
 
 
 class ActionableErrors(click.Group):
@@ -80,6 +83,9 @@ config_group.add_command(
         params=[*_settings_options(), click.Option(["--json", "as_json"], is_flag=True, help="For programs.")],
     )
 )
+
+for command in (serve, predict, explain, models_group):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import Evaluator, ExampleValidator, InfraValidator, StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 from components import evaluation, reviews
@@ -19,12 +21,18 @@ from components.anomaly_gate import AnomalyGate
 from components.champion import LastBlessedChampion
 from components.code_digest import code_digest
 from components.ingest.component import ImdbExampleGen
+from components.predictions import Predictions
 from components.pusher import AtomicPusher
 from components.selector import ModeSelector
+from components.serving_check import ServingCheck
 from pipeline.config import PipelineConfig
 
 PIPELINE_NAME: Final = "imdb_attention"
 LAST_BLESSED: Final = "LastBlessedChampion"
+SERVING_CHECK: Final = "ServingCheck"
+
+# The real server that the embedded one stands for.
+TENSORFLOW_SERVING: Final = "2.16.1"
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,11 @@ def create_pipeline(
     examples = ImdbExampleGen(
         data=config.data, code_digest=code_digest("components.ingest.component"), cache_dir=str(places.cache)
     )
-    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    statistics = StatisticsGen(
+        examples=examples.outputs["examples"],
+        # Half the time: exact counts of some 50,000 distinct texts would say no more.
+        stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True),
+    )
     schema = ImportSchemaGen(schema_file=str(places.schema))
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = AnomalyGate(anomalies=validator.outputs["anomalies"], code_digest=code_digest("components.anomaly_gate"))
@@ -83,11 +95,18 @@ def create_pipeline(
     transform.add_upstream_node(gate)
     trainers = {mode: _trainer(config, places, transform, mode) for mode in reviews.MODES}
 
-    modes = Evaluator(
+    modes_predictions = Predictions(
         examples=examples.outputs["examples"],
+        candidate=trainers[reviews.VECTOR].outputs["model"],
+        baseline=trainers[reviews.SCALAR].outputs["model"],
+        code_digest=code_digest("components.predictions"),
+    ).with_id("Predictions.modes")
+    modes = Evaluator(
+        examples=modes_predictions.outputs["predictions"],
         model=trainers[reviews.VECTOR].outputs["model"],
         baseline_model=trainers[reviews.SCALAR].outputs["model"],
         eval_config=evaluation.modes_config(config.evaluation),
+        module_path=evaluation.EXTRACTORS,
         example_splits=[reviews.TEST],
     ).with_id("Evaluator.modes")
     selector = ModeSelector(
@@ -103,23 +122,34 @@ def create_pipeline(
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id(LAST_BLESSED)
-    champion = Evaluator(
+    champion_predictions = Predictions(
         examples=examples.outputs["examples"],
+        candidate=selector.outputs["model"],
+        baseline=last_blessed.outputs["model"],
+        known=modes_predictions.outputs["predictions"],
+        code_digest=code_digest("components.predictions"),
+    ).with_id("Predictions.champion")
+    champion = Evaluator(
+        examples=champion_predictions.outputs["predictions"],
         model=selector.outputs["model"],
         baseline_model=last_blessed.outputs["model"],
         eval_config=evaluation.champion_config(config.evaluation),
+        module_path=evaluation.EXTRACTORS,
         example_splits=[reviews.TEST],
     ).with_id("Evaluator.champion")
+    check = _serving_check(config, examples, transform, selector)
+    check.add_upstream_node(champion)
     pusher = AtomicPusher(
         model=selector.outputs["model"],
         model_blessing=champion.outputs["blessing"],
+        infra_blessing=check.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(places.versions))
         ),
     ).with_id("Pusher")
 
     nodes: list[BaseNode] = [examples, statistics, schema, validator, gate, transform, *trainers.values()]
-    nodes += [modes, selector, last_blessed, champion, pusher]
+    nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher]
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=str(places.artifacts),
@@ -136,7 +166,8 @@ def _trainer(config: PipelineConfig, places: Places, transform: Transform, mode:
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json"),
         "transform": config.transform.model_dump(mode="json"),
-        "serving": config.serving.model_dump(mode="json"),
+        # Only what is written into the model, so that a check's settings retrain nothing.
+        "serving": config.serving.model_dump(mode="json", include={"model_name", "warmup_requests"}),
         "code_digest": code_digest("components.training"),
         "checkpoint_root": str(places.checkpoints),
     }
@@ -149,6 +180,37 @@ def _trainer(config: PipelineConfig, places: Places, transform: Transform, mode:
         eval_args=trainer_pb2.EvalArgs(splits=[_fitting_splits(config)[-1]]),
         custom_config=custom_config,
     ).with_id(f"Trainer.{mode}")
+
+
+def _serving_check(
+    config: PipelineConfig, examples: BaseNode, transform: Transform, selector: BaseNode
+) -> BaseComponent:
+    settings = config.serving
+    if settings.check == "infra_validator":
+        return InfraValidator(
+            model=selector.outputs["model"],
+            examples=examples.outputs["examples"],
+            serving_spec=infra_validator_pb2.ServingSpec(
+                model_name=settings.model_name,
+                tensorflow_serving=infra_validator_pb2.TensorFlowServing(tags=[TENSORFLOW_SERVING]),
+                local_docker=infra_validator_pb2.LocalDockerConfig(),
+            ),
+            request_spec=infra_validator_pb2.RequestSpec(
+                tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(
+                    signature_names=[reviews.SERVING_DEFAULT]
+                ),
+                split_name=reviews.TEST,
+                num_examples=settings.check_reviews,
+            ),
+            validation_spec=infra_validator_pb2.ValidationSpec(max_loading_time_seconds=round(settings.check_timeout)),
+        ).with_id(SERVING_CHECK)
+    return ServingCheck(
+        model=selector.outputs["model"],
+        examples=examples.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        serving=settings.model_dump_json(),
+        code_digest=code_digest("components.serving_check", "serving.server.__main__"),
+    ).with_id(SERVING_CHECK)
 
 
 def _fitting_splits(config: PipelineConfig) -> list[str]:

@@ -9,15 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from tfx.types import Artifact
 
-from components import evaluation, metrics, reviews, selector
+from components import comparison, evaluation, metrics, reviews, selector, serving_check
 from components.settings import EvaluationSettings
 from pipeline.config import flatten
-from pipeline.graph import LAST_BLESSED
+from pipeline.graph import LAST_BLESSED, SERVING_CHECK
 from pipeline.progress import quiet_console
 from pipeline.run_states import COMPLETE
 from pipeline.runs import Run
 
 RUN_FILE: Final = "run.json"
+
+_EXAMPLE: Final = "Not the masterpiece some call it, but a film I will not forget."
 
 _SHOWN: Final = (
     ("accuracy", metrics.ACCURACY),
@@ -52,7 +54,7 @@ def summarize(run: Run) -> dict[str, Any]:
 
     Returns:
         JSON: run id, settings, nodes with state, seconds and peak memory, the ingest's report, the selection with both
-        modes' metrics, the champion's evaluation, and what was pushed.
+        modes' metrics, the champion's evaluation, what the server said, and what was pushed.
     """
     model = _only(run, "ModeSelector", "model")
     examples = _only(run, "ImdbExampleGen", "examples")
@@ -77,6 +79,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "ingest": json.loads((Path(examples.uri) / "ingest_report.json").read_text()),
         "selection": json.loads((Path(model.uri) / selector.SELECTION_FILE).read_text()),
         "champion": _champion(run),
+        "serving_check": _serving_check(run),
         "pushed": _pushed(run),
     }
 
@@ -84,8 +87,8 @@ def summarize(run: Run) -> dict[str, Any]:
 def _champion(run: Run) -> dict[str, Any]:
     blessing = _only(run, "Evaluator.champion", "blessing")
     uri = _only(run, "Evaluator.champion", "evaluation").uri
-    candidate = selector.overall_metrics(uri, evaluation.CANDIDATE)
-    baseline = selector.overall_metrics(uri, evaluation.BASELINE) if metrics.FLIP_RATE in candidate else None
+    candidate = selector.overall_metrics(uri, comparison.CANDIDATE)
+    baseline = selector.overall_metrics(uri, comparison.BASELINE) if metrics.FLIP_RATE in candidate else None
     return {
         "blessed": blessing.get_int_custom_property("blessed") == 1,
         "accuracy": candidate[metrics.ACCURACY],
@@ -117,6 +120,19 @@ def _shortfalls(
     return reasons
 
 
+def _serving_check(run: Run) -> dict[str, Any]:
+    blessing = _only(run, SERVING_CHECK, "blessing")
+    passed = blessing.get_int_custom_property("blessed") == 1
+    # TFX's InfraValidator leaves no reason.
+    reason = blessing.get_string_custom_property(serving_check.REASON) or "see the log"
+    outcome = Path(blessing.uri) / serving_check.OUTCOME_FILE
+    return {
+        "passed": passed,
+        "reason": reason,
+        "outcome": json.loads(outcome.read_text()) if outcome.exists() else None,
+    }
+
+
 def _pushed(run: Run) -> dict[str, Any]:
     pushed = _only(run, "Pusher", "pushed_model")
     if pushed.get_int_custom_property("pushed") != 1:
@@ -146,6 +162,8 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     console.print(table)
     console.print(_data_line(summary["ingest"]), soft_wrap=True)
     console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
+    if summary["serving_check"]["passed"]:
+        console.print(f"Served: {summary['serving_check']['reason']}.", soft_wrap=True)
     if pushed["pushed"] and Path(pushed["path"]).is_dir():
         console.print(f"Pushed: {pushed['path']}", soft_wrap=True)
     elif pushed["pushed"]:
@@ -155,7 +173,10 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
             soft_wrap=True,
         )
     else:
-        console.print(f"Not pushed: {'; '.join(champion['reasons']) or 'the model was not blessed'}.", soft_wrap=True)
+        reasons = [*champion["reasons"]]
+        if not summary["serving_check"]["passed"]:
+            reasons.append(f"the serving check failed: {summary['serving_check']['reason']}")
+        console.print(f"Not pushed: {'; '.join(reasons) or 'the model was not blessed'}.", soft_wrap=True)
     executed = summary["executed"]
     work = f"{len(executed)} nodes executed" if executed else "no node executed, all results were cached"
     console.print(f"{summary['seconds']:.0f} s, {work}. Record: {file}", soft_wrap=True)
@@ -181,13 +202,11 @@ def next_commands(summary: dict[str, Any]) -> list[str]:
     Args:
         summary: from `summarize`.
     """
-    settings = "imdb-attention config show"
     real_data = "tfx run create --pipeline pipeline/ --set data.source=imdb"
-    version = summary["pushed"]["path"]
-    if version is None:
-        return [settings, "tfx run create --pipeline pipeline/ --set training.epochs=8", real_data]
-    ask = (
-        f"saved_model_cli run --dir {shlex.quote(version)} --tag_set serve --signature_def {reviews.SERVE_TEXT} "
-        """--input_exprs 'text=["A film I will not forget."]'"""
-    )
-    return [ask, settings, real_data]
+    if summary["pushed"]["path"] is None:
+        return [
+            "imdb-attention config show",
+            "tfx run create --pipeline pipeline/ --set training.epochs=8",
+            real_data,
+        ]
+    return ["imdb-attention serve", f"imdb-attention explain {shlex.quote(_EXAMPLE)}", real_data]

@@ -4,7 +4,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.champion import LastBlessedChampion
-from components.selector import SELECTED_MODE
+from components.comparison import SELECTED_MODE
 
 
 @pytest.fixture

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.evaluators import metrics_validator
+from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
-from tiny_evaluator import evaluate, example, save_oracle, write_examples
+from tiny_evaluator import evaluate, example, judge, predict, save_oracle, write_examples
 
 from components import metrics, reviews
 from components.code_digest import code_digest
-from components.evaluation import BASELINE, CANDIDATE, champion_config, modes_config
+from components.comparison import BASELINE, CANDIDATE
+from components.evaluation import EXTRACTORS, champion_config, modes_config
 from components.selector import overall_metrics
 from components.settings import EvaluationSettings
 
@@ -161,6 +163,14 @@ def test_the_order_of_files_and_examples_changes_no_bit(folder, models, modes):
         np.testing.assert_array_equal(list(values.values()), [second[name][key] for key in values])
 
 
+def test_the_evaluator_itself_loads_no_model(tmp_path, models, examples, modes):
+    predictions = predict(tmp_path / "predictions", examples, models["weak"], models["strong"])
+    gone = standard_artifacts.Model()
+    gone.uri = "/nowhere"
+    evaluation, _ = judge(tmp_path, modes_config(EvaluationSettings()), predictions, gone, gone)
+    assert by_slice(evaluation)["overall"] == by_slice(modes[0])["overall"]
+
+
 @pytest.mark.parametrize(
     ("candidate", "baseline", "drop", "blessed"),
     [
@@ -232,11 +242,11 @@ def test_thresholds_are_those_of_the_settings_on_the_overall_slice():
     )
 
 
-def test_a_change_of_the_metrics_makes_another_config():
+def test_a_change_of_the_code_that_the_evaluators_run_makes_another_config():
     # TFX caches an Evaluator by its config.
     for config in (modes_config(EvaluationSettings()), champion_config(EvaluationSettings())):
         (metric,) = config.metrics_specs[0].metrics
-        assert code_digest("components.metrics") in metric.config
+        assert code_digest("components.metrics", EXTRACTORS) in metric.config
 
 
 def test_modes_are_sliced_by_length_and_rating():

@@ -1,5 +1,7 @@
+import itertools
 import math
 import pickle
+from collections.abc import Iterator
 
 import metrics_oracle
 import numpy as np
@@ -94,14 +96,23 @@ def test_all_metrics_agree_with_their_definitions(reviews):
 # The combiner, as Beam may call it
 
 
-def extracts(reviews) -> list[dict[str, object]]:
-    return [
-        {
-            "labels": {"candidate": np.array([label]), "baseline": np.array([label])},
-            "predictions": {"candidate": np.array([1 - c, c]), "baseline": np.array([1 - b, b])},
-        }
-        for label, b, c in reviews
-    ]
+def extracts(reviews, sizes: Iterator[int]) -> list[dict[str, object]]:
+    """Groups of reviews, as the Evaluators' extractors make them."""
+    groups = []
+    while reviews:
+        size = next(sizes)
+        labels, baseline, candidate = (np.array(column) for column in zip(*reviews[:size], strict=True))
+        reviews = reviews[size:]
+        groups.append(
+            {
+                "labels": {"candidate": labels[:, np.newaxis], "baseline": labels[:, np.newaxis]},
+                "predictions": {
+                    "candidate": np.stack([1 - candidate, candidate], axis=1),
+                    "baseline": np.stack([1 - baseline, baseline], axis=1),
+                },
+            }
+        )
+    return groups
 
 
 @given(REVIEWS, st.randoms(use_true_random=False), st.integers(1, 5))
@@ -118,9 +129,14 @@ def test_order_and_batching_change_no_bit(reviews, random, parts):
         random.shuffle(accumulators)
         return combiner.extract_output(combiner.merge_accumulators(accumulators))
 
-    elements = extracts(reviews)
-    whole = combine(elements, 1)
-    random.shuffle(elements)
-    pieces = combine(elements, parts)
+    whole = combine(extracts(reviews, itertools.repeat(len(reviews))), 1)
+    labels, baseline, candidate = (np.array(column) for column in zip(*reviews, strict=True))
+    own = single_model_metrics(labels, candidate)
+    assert {name: whole[metrics._key(name, "candidate")] for name in own} == pytest.approx(own, nan_ok=True)
+    both = paired_metrics(labels, baseline, candidate)
+    assert {name: whole[metrics._key(name, "candidate", is_diff=True)] for name in both} == pytest.approx(both)
+
+    random.shuffle(reviews)
+    pieces = combine(extracts(reviews, iter(lambda: random.randint(1, 4), 0)), parts)
     assert set(whole) == set(pieces) == set(combiner.keys)
     np.testing.assert_array_equal([whole[key] for key in combiner.keys], [pieces[key] for key in combiner.keys])

@@ -6,10 +6,12 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 from tiny_evaluator import evaluate, example, save_oracle, write_examples
 
-from components.evaluation import BASELINE, CANDIDATE, modes_config
+from components.comparison import BASELINE, CANDIDATE, SELECTED_MODE
+from components.evaluation import modes_config
 from components.metrics import SINGLE_MODEL
 from components.paired import PairedOutcomes
-from components.selector import SELECTED_MODE, SELECTION_FILE, ModeSelector, count_parameters, overall_metrics
+from components.reviews import TRAINED_MODEL
+from components.selector import SELECTION_FILE, ModeSelector, count_parameters, overall_metrics
 from components.settings import EvaluationSettings
 
 # On 40 reviews the vector mode is right on all, the scalar mode wrong on the last 10.
@@ -76,6 +78,7 @@ def test_a_mode_that_is_better_is_chosen_though_it_is_larger(select, tmp_path):
     model = select(0.95)
     assert model.get_string_custom_property(SELECTED_MODE) == "vector"
     assert answers(model, vector=0.75) == 0.75
+    assert (tmp_path / "selected" / TRAINED_MODEL).read_bytes() == b"vector"
     selection = json.loads((tmp_path / "selected" / SELECTION_FILE).read_text())
     assert (selection["winner"], selection["significant"]) == ("vector", True)
     assert selection["reason"] == model.get_string_custom_property("reason")

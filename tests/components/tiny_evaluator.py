@@ -1,4 +1,7 @@
-"""TFX's Evaluator, run for real on a few hand-made reviews and models that read their answer from the review."""
+"""Predictions and TFX's Evaluator, run for real on a few hand-made reviews.
+
+The models read their answer from the review.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +13,9 @@ from tfx.components.evaluator.executor import Executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
-from components import reviews
+from components import evaluation, reviews
+from components.predictions import Predictions
+from components.reviews import TRAINED_MODEL
 from components.settings import BeamSettings
 
 
@@ -39,6 +44,8 @@ def save_oracle(folder: Path, feature: str, weights: int = 1) -> standard_artifa
     """Saves such a model as a Trainer does."""
     oracle = Oracle(feature, weights)
     tf.saved_model.save(oracle, str(folder / "Format-Serving"), {reviews.SERVING_DEFAULT: oracle.serve})
+    (folder / TRAINED_MODEL).parent.mkdir()
+    (folder / TRAINED_MODEL).write_bytes(feature.encode())
     model = standard_artifacts.Model()
     model.uri = str(folder)
     return model
@@ -46,8 +53,9 @@ def save_oracle(folder: Path, feature: str, weights: int = 1) -> standard_artifa
 
 def example(label: int, bucket: str, rating: int | None, **probabilities: float) -> tf.train.Example:
     features = {
+        reviews.TEXT: _bytes(b"Some film."),
         reviews.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-        reviews.LENGTH_BUCKET: tf.train.Feature(bytes_list=tf.train.BytesList(value=[bucket.encode()])),
+        reviews.LENGTH_BUCKET: _bytes(bucket.encode()),
         **{
             name: tf.train.Feature(float_list=tf.train.FloatList(value=[probability]))
             for name, probability in probabilities.items()
@@ -56,6 +64,10 @@ def example(label: int, bucket: str, rating: int | None, **probabilities: float)
     if rating is not None:
         features[reviews.RATING] = tf.train.Feature(int64_list=tf.train.Int64List(value=[rating]))
     return tf.train.Example(features=tf.train.Features(feature=features))
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
 def write_examples(
@@ -76,10 +88,42 @@ def write_examples(
     return artifact
 
 
+def predict(
+    folder: Path,
+    examples: standard_artifacts.Examples,
+    candidate: standard_artifacts.Model,
+    baseline: standard_artifacts.Model | None,
+    known: standard_artifacts.Examples | None = None,
+) -> standard_artifacts.Examples:
+    """Runs the node's real executor."""
+    predictions = standard_artifacts.Examples()
+    predictions.uri = str(folder)
+    inputs = {"examples": examples, "candidate": candidate, "baseline": baseline, "known": known}
+    Predictions.EXECUTOR_SPEC.executor_class().Do(
+        # TFX gives an empty list for an optional input that nothing was found for.
+        {name: [] if artifact is None else [artifact] for name, artifact in inputs.items()},
+        {"predictions": [predictions]},
+        {"code_digest": "any"},
+    )
+    return predictions
+
+
 def evaluate(
     folder: Path,
     config: config_pb2.EvalConfig,
     examples: standard_artifacts.Examples,
+    candidate: standard_artifacts.Model,
+    baseline: standard_artifacts.Model | None,
+) -> tuple[standard_artifacts.ModelEvaluation, bool]:
+    """Runs the models, then the Evaluator on what they say; returns as `judge`."""
+    predictions = predict(folder / "predictions", examples, candidate, baseline)
+    return judge(folder, config, predictions, candidate, baseline)
+
+
+def judge(
+    folder: Path,
+    config: config_pb2.EvalConfig,
+    predictions: standard_artifacts.Examples,
     candidate: standard_artifacts.Model,
     baseline: standard_artifacts.Model | None,
 ) -> tuple[standard_artifacts.ModelEvaluation, bool]:
@@ -88,18 +132,19 @@ def evaluate(
     Returns:
         Its evaluation, and whether it blessed the candidate.
     """
-    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
-    evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
-    inputs: dict[str, list[Any]] = {"examples": [examples], "model": [candidate]}
+    result, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    result.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+    inputs: dict[str, list[Any]] = {"examples": [predictions], "model": [candidate]}
     if baseline is not None:
         inputs["baseline_model"] = [baseline]
     Executor(Executor.Context(beam_pipeline_args=list(BeamSettings().pipeline_args), tmp_dir=str(folder / "tmp"))).Do(
         inputs,
-        {"evaluation": [evaluation], "blessing": [blessing]},
+        {"evaluation": [result], "blessing": [blessing]},
         {
             "eval_config": proto_utils.proto_to_json(config),
             "example_splits": '["test"]',
             "fairness_indicator_thresholds": "null",
+            "module_path": evaluation.EXTRACTORS,
         },
     )
-    return evaluation, blessing.get_int_custom_property("blessed") == 1
+    return result, blessing.get_int_custom_property("blessed") == 1

@@ -28,7 +28,8 @@ SMALL = [
 ]
 TFX_RUN = ["tfx", "run", "create", "--pipeline", "pipeline/"]
 UPSTREAM = ["ImdbExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "AnomalyGate"]
-FROM_TRAINERS = ["Trainer.scalar", "Trainer.vector", "Evaluator.modes", "ModeSelector", "Evaluator.champion", "Pusher"]
+TO_WINNER = ["Trainer.scalar", "Trainer.vector", "Predictions.modes", "Evaluator.modes", "ModeSelector"]
+FROM_TRAINERS = [*TO_WINNER, "Predictions.champion", "Evaluator.champion", "ServingCheck", "Pusher"]
 FIRST_RUN = [*UPSTREAM, "Transform", *FROM_TRAINERS]
 
 
@@ -39,7 +40,7 @@ class Project:
         folder.mkdir(exist_ok=True)
         self.root = folder / "project"
         self.workspace = folder / "workspace"
-        for name in ("pipeline", "components", "schemas"):
+        for name in ("pipeline", "components", "serving", "schemas"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "README.md", self.root)
         scripts = Path(sys.executable).parent

@@ -1,12 +1,11 @@
 """Whole runs on the sample, through the command that users type. The tests tell one story and run in this order."""
 
 import json
-import re
 import subprocess
 
 import numpy as np
 import pytest
-from sample_project import FIRST_RUN, FROM_TRAINERS, ROOT, SMALL, TFX_RUN
+from sample_project import FIRST_RUN, FROM_TRAINERS, SMALL, TFX_RUN
 
 from components.cpp_loader import CppSavedModel
 
@@ -39,28 +38,6 @@ def test_the_pushed_version_answers_in_the_cpp_loader(project, first):
     np.testing.assert_allclose(outputs["probabilities"].sum(axis=1), 1, atol=1e-6)
     assert [token.decode() for token in outputs["tokens"][0][:4]] == ["[START]", "a", "wonderful", "film"]
     np.testing.assert_allclose(outputs["attention"].sum(axis=1), 1, atol=1e-5)
-
-
-def test_the_printed_query_works_as_printed(project, first):
-    _, printed = first
-    query = next(line.strip() for line in printed.splitlines() if "saved_model_cli" in line)
-    done = subprocess.run(["bash", "-c", query], env=project.environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Result for output key probabilities" in done.stdout
-    assert "positive" in done.stdout or "negative" in done.stdout
-
-
-def test_the_readmes_query_explains_the_pushed_version(project, first):
-    del first
-    readme = (ROOT / "README.md").read_text()
-    (query,) = re.findall(r"^saved_model_cli .*?(?:\\\n.*?)*$", readme, re.MULTILINE)
-    folder = project.workspace.parent
-    done = subprocess.run(
-        ["bash", "-c", query], cwd=folder, env=project.environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Result for output key attention" in done.stdout
-    assert "masterpiece" in done.stdout
 
 
 def test_running_again_executes_nothing(project, first):

@@ -10,6 +10,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = "tests/e2e/test_pipeline_runs.py"
 OTHERS = "tests/e2e/test_other_runs.py"
+SERVING = "tests/e2e/test_serving_commands.py"
+RELEASES = "test_a_release_goes_from_canary_to_stable_and_back"
+RELEASE_COMMANDS = (
+    "list",
+    "promote VERSION",
+    "compare stable canary --input reviews.jsonl",
+    "rollback",
+    "verify VERSION",
+    "prune --keep 3",
+)
 BLOG = f"{OTHERS}::test_the_download_and_the_blog_preset_run_through"
 
 # Each command, and where it is run; CI runs `make test`.
@@ -37,10 +47,20 @@ RUN_BY = {
     "tfx run create --engine local --pipeline_name imdb_attention": (
         f"{RUNS}::test_the_two_steps_of_tfx_itself_run_the_same_pipeline"
     ),
-    (
-        'saved_model_cli run --dir "$(ls -d workspace/models/imdb_attention/* | tail -1)" --tag_set serve '
-        "--signature_def explain --input_exprs 'text=[\"Not a masterpiece, but never boring.\"]'"
-    ): f"{RUNS}::test_the_readmes_query_explains_the_pushed_version",
+    "imdb-attention serve": f"{SERVING}::served",
+    'imdb-attention predict "A film I will not forget."': f"{SERVING}::test_predict_answers_in_one_line",
+    'imdb-attention explain "Not a masterpiece, but never boring."': (
+        f"{SERVING}::test_explain_shows_every_word_and_writes_a_page"
+    ),
+    "imdb-attention predict --input reviews.jsonl --output predictions.jsonl": (
+        f"{SERVING}::test_files_are_predicted_alike_by_the_server_and_by_beam"
+    ),
+    "imdb-attention predict --input reviews.jsonl --output predictions.jsonl --beam": (
+        f"{SERVING}::test_files_are_predicted_alike_by_the_server_and_by_beam"
+    ),
+    # Needs Docker: all that can be checked without it is.
+    "docker compose up": "tests/schemas/test_serving_schemas.py",
+    **{f"imdb-attention models {rest}": f"{SERVING}::{RELEASES}" for rest in RELEASE_COMMANDS},
 }
 
 
@@ -51,7 +71,9 @@ def commands() -> list[str]:
 
 
 def test_the_readme_and_this_list_have_the_same_commands():
-    assert sorted(set(commands())) == sorted(RUN_BY)
+    others = [command for command in commands() if command.startswith(("curl ", "grpcurl "))]
+    assert sorted(set(commands()) - set(others)) == sorted(RUN_BY)
+    assert len(others) == 2  # test_serving_commands.py sends what both send
 
 
 @pytest.mark.parametrize("place", sorted(set(RUN_BY.values())))

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration import metadata
 
+from components.code_digest import code_digest
 from pipeline.config import load_settings
 from pipeline.graph import Places, create_pipeline
 
@@ -16,10 +18,13 @@ ORDER = [
     "Transform",
     "Trainer.scalar",
     "Trainer.vector",
+    "Predictions.modes",
     "Evaluator.modes",
     "ModeSelector",
     "LastBlessedChampion",
+    "Predictions.champion",
     "Evaluator.champion",
+    "ServingCheck",
     "Pusher",
 ]
 
@@ -61,10 +66,44 @@ def test_the_evaluators_alone_see_the_test_split(nodes):
             assert "test" not in parameter(nodes[f"Trainer.{mode}"], arguments)
 
 
+def producer(node, name: str) -> str:
+    (channel,) = node.inputs.inputs[name].channels
+    return channel.producer_node_query.id
+
+
 def test_vector_is_compared_with_scalar(nodes):
-    inputs = nodes["Evaluator.modes"].inputs.inputs
-    assert inputs["model"].channels[0].producer_node_query.id == "Trainer.vector"
-    assert inputs["baseline_model"].channels[0].producer_node_query.id == "Trainer.scalar"
+    for name, roles in (
+        ("Predictions.modes", ("candidate", "baseline")),
+        ("Evaluator.modes", ("model", "baseline_model")),
+    ):
+        assert [producer(nodes[name], role) for role in roles] == ["Trainer.vector", "Trainer.scalar"]
+
+
+def test_the_winner_is_compared_with_the_last_champion(nodes):
+    for name, roles in (
+        ("Predictions.champion", ("candidate", "baseline")),
+        ("Evaluator.champion", ("model", "baseline_model")),
+    ):
+        assert [producer(nodes[name], role) for role in roles] == ["ModeSelector", "LastBlessedChampion"]
+
+
+def test_the_evaluators_read_predictions_and_run_no_model(nodes):
+    for name in ("modes", "champion"):
+        evaluator = nodes[f"Evaluator.{name}"]
+        assert producer(evaluator, "examples") == f"Predictions.{name}"
+        assert parameter(evaluator, "module_path") == "components.extractors"
+        assert "materialized_prediction" in parameter(evaluator, "eval_config")
+
+
+def test_the_winner_is_not_run_again_and_a_first_run_has_no_champion(nodes):
+    predictions = nodes["Predictions.champion"]
+    assert producer(predictions, "known") == "Predictions.modes"
+    assert predictions.inputs.inputs["baseline"].min_count == 0
+
+
+def test_new_code_predicts_anew(nodes):
+    for name in ("modes", "champion"):
+        assert parameter(nodes[f"Predictions.{name}"], "code_digest") == code_digest("components.predictions")
 
 
 def test_the_same_settings_make_the_same_graph(nodes, tmp_path):
@@ -78,3 +117,17 @@ def test_preset_blog_holds_nothing_out(tmp_path):
     nodes = compiled(tmp_path, "preset=blog")
     assert "eval" not in parameter(nodes["Transform"], "splits_config")
     assert '"train"' in parameter(nodes["Trainer.scalar"], "eval_args")
+
+
+def test_tfx_s_infra_validator_takes_the_place_of_the_serving_check(tmp_path):
+    node = compiled(tmp_path, "serving.check=infra_validator", "serving.check_reviews=7")["ServingCheck"]
+    assert node.node_info.type.name == "tfx.components.infra_validator.component.InfraValidator"
+    assert json.loads(parameter(node, "serving_spec"))["tensorflow_serving"] == {"tags": ["2.16.1"]}
+    assert json.loads(parameter(node, "request_spec"))["num_examples"] == 7
+
+
+def test_the_settings_of_the_check_retrain_nothing(tmp_path):
+    slow = compiled(tmp_path, "serving.max_latency_ms=900.0", "serving.check_reviews=7")
+    default = compiled(tmp_path)
+    assert parameter(slow["Trainer.scalar"], "custom_config") == parameter(default["Trainer.scalar"], "custom_config")
+    assert parameter(slow["ServingCheck"], "serving") != parameter(default["ServingCheck"], "serving")

@@ -28,6 +28,7 @@ def record():
             "metrics": {"scalar": measured, "vector": {**measured, "accuracy": 0.85}},
         },
         "champion": {"reasons": []},
+        "serving_check": {"passed": True, "reason": "6 reviews through every signature", "outcome": None},
         "pushed": {"pushed": True, "path": "/models/it's/7", "version": "7"},
     }
 
@@ -72,7 +73,6 @@ def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, t
     assert "texts in both: 4" in text
     assert "1 nodes executed" in text
     assert len(summary.next_commands(record)) == 3
-    assert "--dir '/models/it'\"'\"'s/7'" in summary.next_commands(record)[0]
 
 
 def test_a_model_that_is_not_pushed_says_why(record, tmp_path):
@@ -83,3 +83,24 @@ def test_a_model_that_is_not_pushed_says_why(record, tmp_path):
     assert "Not pushed: accuracy is bad; log loss is bad." in text
     assert "no node executed, all results were cached" in text
     assert len(summary.next_commands(record)) == 3
+
+
+def test_what_the_server_said_is_told(record, tmp_path):
+    assert "Served: 6 reviews through every signature." in printed(record, tmp_path)
+
+
+def test_a_model_that_failed_in_the_server_says_why_it_was_not_pushed(record, tmp_path):
+    record["serving_check"].update(passed=False, reason="the server ended before it served: no such op")
+    record["pushed"] = {"pushed": False, "path": None, "version": None}
+    assert (
+        "Not pushed: the serving check failed: the server ended before it served: no such op."
+        in printed(record, tmp_path)
+    )
+    assert "Served:" not in printed(record, tmp_path)
+
+
+def test_after_a_push_the_next_commands_serve_and_explain(record):
+    serve, explain, real_data = summary.next_commands(record)
+    assert serve == "imdb-attention serve"
+    assert explain == "imdb-attention explain 'Not the masterpiece some call it, but a film I will not forget.'"
+    assert real_data == "tfx run create --pipeline pipeline/ --set data.source=imdb"

@@ -1,0 +1,95 @@
+"""`python -m benchmarks.serving`: measure; `python -m benchmarks.serving results FILE`: render what was measured."""
+
+import json
+import os
+import shlex
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import rich.table
+from rich.console import Console
+
+from benchmarks import machine
+from benchmarks.serving import tables
+from components.errors import SettingsError
+from components.ingest.sample import sample_review
+from pipeline.cli import ActionableErrors
+
+_REVIEWS = 2048
+
+
+@click.group(cls=ActionableErrors, invoke_without_command=True)
+@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A SavedModel.")
+@click.option("--seconds", default=10.0, show_default=True, help="For each figure.")
+@click.option("--soak", default=60.0, show_default=True, help="Seconds under load while versions change; 0 is none.")
+@click.option("--swap", default=5.0, show_default=True, help="Seconds between new versions in the soak.")
+@click.option("--reviews", "sizes", default="1,32", show_default=True, help="Per request, with commas between.")
+@click.option("--flag", "flags", multiple=True, help="Of the server, such as --flag=--enable_batching=true.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON.")
+@click.pass_context
+def main(
+    context: click.Context,
+    *,
+    model: Path | None,
+    seconds: float,
+    soak: float,
+    swap: float,
+    sizes: str,
+    flags: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Measure `serve_text` through the embedded server, as ratios to calling it in this process in one thread."""
+    if context.invoked_subcommand:
+        return
+    # After --help: this imports TensorFlow.
+    from benchmarks.serving import measure  # noqa: PLC0415 - as said
+
+    console = Console(highlight=False, soft_wrap=True)
+    path = model or _newest_version()
+    console.print(f"Model: {path}")
+    texts = [sample_review("test", index, seed=1).text.encode() for index in range(_REVIEWS)]
+    record: dict[str, Any] = {
+        "command": shlex.join(["python", "-m", "benchmarks.serving", *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine.describe(),
+        "load": machine.load(),
+    }
+    with tempfile.TemporaryDirectory(prefix="imdb-bench-serving-") as folder:
+        record["in_process"] = measure.in_process(path, texts, seconds)
+        console.print("Measured in-process.")
+        setup = measure.Setup(path, texts, flags, Path(folder))
+        record["server"] = measure.through_server(setup, seconds, [int(size) for size in sizes.split(",")])
+        console.print("Measured through the server.")
+        record["soak"] = measure.soak(setup, soak, swap) if soak else None
+    if out:
+        out.write_text(json.dumps(record, indent=2) + "\n")
+    for table in tables.all_of(record):
+        drawn = rich.table.Table(title=table.title, title_justify="left")
+        for number, column in enumerate(table.columns):
+            drawn.add_column(column, justify="right" if number else "left")
+        for row in table.rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+
+
+@main.command("results")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def render(file: Path) -> None:
+    """Render a record as Markdown, for docs/results.md."""
+    click.echo(tables.markdown(json.loads(file.read_text())), nl=False)
+
+
+def _newest_version() -> Path:
+    base = Path(os.environ.get("IMDB_WORKSPACE", "workspace"), "models", "imdb_attention").absolute()
+    versions = [child for child in base.glob("*") if child.name.isdecimal()]
+    if not versions:
+        raise SettingsError(f"{base} holds no version of a model; run the pipeline first, or give --model")
+    return max(versions, key=lambda version: int(version.name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The measurements: in-process, through the server, and a soak in which versions change."""
+
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from tensorflow_serving.apis import predict_pb2
+
+from benchmarks.serving.load import Answers, closed_loop
+from components import reviews
+from serving.launch import Server, launched_server
+from serving.server.servable import Servable
+from serving.server.tensors import to_proto
+
+MODEL_NAME: Final = "imdb_attention"
+CLIENTS: Final = (1, 8, 64)
+BATCHES: Final = (1, 8, 32, 64, 128, 256, 512)
+SOAK_CLIENTS: Final = 8
+_WARM_UP_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is served, and what it is asked.
+
+    Attributes:
+        model: folder of a SavedModel.
+        texts: reviews, UTF-8, used in turn.
+        flags: of the server.
+        folder: for the server's model folders.
+    """
+
+    model: Path
+    texts: Sequence[bytes]
+    flags: Sequence[str]
+    folder: Path
+
+
+def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
+    """Calls `serve_text` in this process, in one thread.
+
+    Args:
+        model: folder of a SavedModel.
+        texts: reviews, used in turn.
+        seconds: for each batch size.
+
+    Returns:
+        JSON: `p50_ms` and `p99_ms` of single reviews; `rates` in reviews a second by batch size; the `best_rate` and
+        the `best_batch` it was reached at.
+    """
+    servable = Servable.load(MODEL_NAME, 1, str(model))
+    try:
+        rates = {}
+        single: list[float] = []
+        for size in BATCHES:
+            _calls(servable, texts, size, _WARM_UP_SECONDS)
+            milliseconds = _calls(servable, texts, size, seconds)
+            rates[str(size)] = 1000 * size * len(milliseconds) / sum(milliseconds)
+            single = single or milliseconds
+    finally:
+        servable.close()
+    best = max(rates, key=lambda size: rates[size])
+    return {
+        "p50_ms": float(np.percentile(single, 50)),
+        "p99_ms": float(np.percentile(single, 99)),
+        "rates": rates,
+        "best_batch": int(best),
+        "best_rate": rates[best],
+    }
+
+
+def _calls(servable: Servable, texts: Sequence[bytes], size: int, seconds: float) -> list[float]:
+    milliseconds = []
+    turn = itertools.cycle(texts)
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        batch = np.array(list(itertools.islice(turn, size)), dtype=object)
+        called = time.perf_counter()
+        servable.run(reviews.SERVE_TEXT, {"text": batch}, None, None)
+        milliseconds.append(1000 * (time.perf_counter() - called))
+    return milliseconds
+
+
+def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Calls `serve_text` over gRPC.
+
+    Args:
+        setup: of the server.
+        seconds: for each row.
+        sizes: numbers of reviews in a request.
+
+    Returns:
+        A row of JSON for each size and number of clients.
+    """
+    rows = []
+    with _served(setup) as (server, _):
+        for size, clients in itertools.product(sizes, CLIENTS):
+            requests = [_request(batch) for batch in _batches(setup.texts, size)]
+            closed_loop(server.target, requests, clients, _WARM_UP_SECONDS)
+            answers = closed_loop(server.target, requests, clients, seconds)
+            rows.append({"reviews_per_request": size, "clients": clients, **_row(answers, size)})
+    return rows
+
+
+def soak(setup: Setup, seconds: float, swap_seconds: float) -> dict[str, Any]:
+    """Swaps the served version again and again under load.
+
+    Args:
+        setup: of the server.
+        seconds: how long.
+        swap_seconds: a new version comes each so many seconds.
+
+    Returns:
+        JSON: requests, failures by status code, versions pushed, the last version that answered.
+    """
+    with _served(setup) as (server, base):
+        done = threading.Event()
+        pushed = [1]
+
+        def swap() -> None:
+            while not done.wait(swap_seconds):
+                partial = base / f".pushing-{pushed[-1] + 1}"
+                shutil.copytree(setup.model, partial)
+                partial.rename(base / str(pushed[-1] + 1))
+                pushed.append(pushed[-1] + 1)
+
+        swapper = threading.Thread(target=swap)
+        swapper.start()
+        answers = closed_loop(
+            server.target, [_request(batch) for batch in _batches(setup.texts, 1)], SOAK_CLIENTS, seconds
+        )
+        done.set()
+        swapper.join()
+    return {
+        "seconds": seconds,
+        "clients": SOAK_CLIENTS,
+        "swap_seconds": swap_seconds,
+        "versions": len(pushed),
+        "last_version_that_answered": predict_pb2.PredictResponse.FromString(answers.last).model_spec.version.value,
+        **_row(answers, 1),
+    }
+
+
+@contextmanager
+def _served(setup: Setup) -> Iterator[tuple[Server, Path]]:
+    base = setup.folder / f"models-{time.monotonic_ns()}"
+    shutil.copytree(setup.model, base / "1")
+    with launched_server(f"--model_name={MODEL_NAME}", f"--model_base_path={base}", *setup.flags) as server:
+        yield server, base
+
+
+def _row(answers: Answers, size: int) -> dict[str, Any]:
+    return {
+        "requests": len(answers.milliseconds),
+        "failures": answers.failures,
+        "p50_ms": answers.percentile(50),
+        "p99_ms": answers.percentile(99),
+        "reviews_per_second": answers.rate * size,
+    }
+
+
+def _batches(texts: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
+    turn = itertools.cycle(texts)
+    for _ in range(max(1, len(texts) // size)):
+        yield list(itertools.islice(turn, size))
+
+
+def _request(texts: Sequence[bytes]) -> bytes:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = MODEL_NAME
+    request.model_spec.signature_name = reviews.SERVE_TEXT
+    request.inputs["text"].CopyFrom(to_proto(np.array(list(texts), dtype=object)))
+    return bytes(request.SerializeToString())

@@ -1,0 +1,192 @@
+"""The client: asks any TensorFlow Serving for sentiments and what they rest on."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Final
+
+from components.errors import SettingsError
+from components.reviews import ATTENTION, EXPLAIN, PROBABILITIES, SENTIMENTS, SERVE_TEXT, TOKENS
+from serving.client.errors import LabelNotFoundError
+from serving.client.refusals import DEFAULT_MODEL, refusal
+from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
+from serving.client.tls import TLS
+from serving.client.transport import Answer, ModelSpec, Result, StatusError, Transport, with_retries
+
+DEFAULT_TARGET: Final = "localhost:8500"
+STABLE: Final = "stable"
+
+# So often is looked again whether a server that had no label `stable` has one now.
+_UNLABELLED_SECONDS: Final = 10.0
+
+
+class Client:
+    """Asks one model of one server; it may be shared by threads. Use it in a `with` statement, or close it.
+
+    Args:
+        target: `host:port` for gRPC (also `grpc://host:port`, or `unix:///path`), or `http://host:port` or
+            `https://host:port` for REST.
+        model: its name.
+        version: a certain version.
+        label: the version that has it. With neither, the one with the label `stable` if there is one, else the newest.
+        deadline: seconds for one request, its retries included.
+        retries: how often a request is repeated while the server is unavailable; after any other error it is not.
+        batch_size: longest request, in reviews.
+        tls: encrypts gRPC; for https what is needed beside the system's certificates.
+
+    Raises:
+        SettingsError: these make no sense.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        model: str = DEFAULT_MODEL,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        deadline: float = 30.0,
+        retries: int = 4,
+        batch_size: int = 128,
+        tls: TLS | None = None,
+    ) -> None:
+        if version is not None and label is not None:
+            raise SettingsError(f"version {version} and label {label!r} are both given; give one")
+        if not model:
+            raise SettingsError("the model's name is empty; give one")
+        self.model = model
+        self.version = version
+        self.label = label
+        self.deadline = deadline
+        self.retries = retries
+        self.batch_size = batch_size
+        self._unlabelled_until = 0.0
+        self._transport = _transport(target, tls)
+        self.target = self._transport.target
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Asks for the sentiment of reviews.
+
+        Args:
+            texts: reviews.
+
+        Returns:
+            One for each.
+
+        Raises:
+            ClientError: see `serving.client.errors`.
+        """
+        return [
+            prediction(text, row, answer.version)
+            for batch, answer in self._answers(SERVE_TEXT, texts, [PROBABILITIES])
+            for text, row in zip(batch, answer.outputs[PROBABILITIES], strict=True)
+        ]
+
+    def explain(self, texts: Sequence[str]) -> list[Explanation]:
+        """Asks for the sentiment of reviews, and where the network looked.
+
+        Args:
+            texts: reviews.
+
+        Returns:
+            One for each.
+
+        Raises:
+            SignatureNotFoundError: the model is older than `explain`.
+            ClientError: see `serving.client.errors`.
+        """
+        names = [PROBABILITIES, TOKENS, ATTENTION]
+        return [
+            explanation(prediction(text, row, answer.version), tokens, attention)
+            for batch, answer in self._answers(EXPLAIN, texts, names)
+            for text, row, tokens, attention in zip(batch, *(answer.outputs[name] for name in names), strict=True)
+        ]
+
+    def status(self) -> list[VersionStatus]:
+        """Tells the states of the model's versions, newest first.
+
+        Raises:
+            ClientError: see `serving.client.errors`.
+        """
+        return self._retrying(lambda spec, timeout: self._transport.status(spec.name, timeout), ModelSpec(self.model))
+
+    def metadata(self) -> Metadata:
+        """Tells the model's signatures.
+
+        Raises:
+            ClientError: see `serving.client.errors`.
+        """
+        return self._ask(self._transport.metadata)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answers(
+        self, signature: str, texts: Sequence[str], outputs: Sequence[str]
+    ) -> Iterator[tuple[Sequence[str], Answer]]:
+        if isinstance(texts, str):
+            raise TypeError("texts: expected a list of reviews, got one review; write [review]")
+        for start in range(0, len(texts), self.batch_size):
+            batch = texts[start : start + self.batch_size]
+            # Half a surrogate pair, which a str can hold, is no text.
+            sent = [text.encode(errors="replace").decode() for text in batch]
+
+            def call(spec: ModelSpec, timeout: float, sent: Sequence[str] = sent) -> Answer:
+                answer = self._transport.predict(spec, signature, sent, outputs, timeout)
+                _check(answer, outputs, len(sent))
+                return answer
+
+            yield batch, self._ask(call, signature)
+
+    def _ask(self, call: Callable[[ModelSpec, float], Result], signature: str | None = None) -> Result:
+        if self.version is not None or self.label is not None:
+            return self._retrying(call, ModelSpec(self.model, self.version, self.label), signature)
+        if time.monotonic() >= self._unlabelled_until:
+            try:
+                return self._retrying(call, ModelSpec(self.model, label=STABLE), signature)
+            except LabelNotFoundError:
+                self._unlabelled_until = time.monotonic() + _UNLABELLED_SECONDS
+        return self._retrying(call, ModelSpec(self.model), signature)
+
+    def _retrying(
+        self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec, signature: str | None = None
+    ) -> Result:
+        try:
+            return with_retries(lambda timeout: call(spec, timeout), retries=self.retries, deadline=self.deadline)
+        except StatusError as error:
+            raise refusal(error, self._transport, spec, signature, self.deadline) from None
+
+
+def _check(answer: Answer, outputs: Sequence[str], count: int) -> None:
+    lengths = {name: len(answer.outputs.get(name, ())) for name in outputs}
+    classes = {len(row) for row in answer.outputs.get(PROBABILITIES, ())}
+    if set(lengths.values()) != {count} or classes != {len(SENTIMENTS)}:
+        raise StatusError(
+            "INTERNAL",
+            f"the answer to {count} reviews holds {lengths} values and {classes} classes: another kind of model",
+        )
+
+
+def _transport(target: str, tls: TLS | None) -> Transport:
+    scheme, separator, rest = target.partition("://")
+    if separator and (scheme not in {"grpc", "http", "https", "unix"} or not rest):
+        raise SettingsError(f"{target}: a server is host:port (gRPC), http://host:port or https://host:port (REST)")
+    # Each needs a third of a second to import, and one client one of them.
+    if separator and scheme in {"http", "https"}:
+        if tls and scheme == "http":
+            raise SettingsError(f"{target} is not encrypted, but TLS is asked for; write https://{rest}")
+        from serving.client.rest_transport import RestTransport  # noqa: PLC0415 - see above
+
+        return RestTransport(target, tls)
+    from serving.client.grpc_transport import GrpcTransport  # noqa: PLC0415 - see above
+
+    return GrpcTransport(rest if scheme == "grpc" else target, tls)

@@ -1,0 +1,119 @@
+"""Asks a server by gRPC."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import grpc
+
+from serving.client.protos import message
+from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
+from serving.client.tensors import set_strings, to_list
+from serving.client.tls import TLS
+from serving.client.transport import TEXT_INPUT, Answer, ModelSpec, StatusError
+
+_DEFAULT_PORT: Final = 8500
+# Or is the path of a socket.
+_HAS_PORT: Final = re.compile(r":\d+$|/")
+
+_PREDICTION: Final = "/tensorflow.serving.PredictionService"
+_MODEL: Final = "/tensorflow.serving.ModelService"
+_SIGNATURES: Final = "signature_def"
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", -1),  # answers are not limited, as TensorFlow Serving does not limit questions
+    # Retries are ours: a channel that waited between its own attempts to connect would answer them from memory.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 10_000),  # despite its name, what one attempt to connect may take
+)
+
+
+class GrpcTransport:
+    """A Transport.
+
+    Args:
+        target: `host:port` (without port 8500), or any other name that gRPC knows, like `unix:///run/serving.sock`.
+        tls: None for a connection in the clear.
+    """
+
+    def __init__(self, target: str, tls: TLS | None = None) -> None:
+        self.target = target if _HAS_PORT.search(target) else f"{target}:{_DEFAULT_PORT}"
+        if tls is None:
+            self._channel = grpc.insecure_channel(self.target, _OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(self.target, tls.channel_credentials(), _OPTIONS)
+
+    def predict(
+        self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
+    ) -> Answer:
+        """See Transport."""
+        request = message("predict", "PredictRequest")(model_spec=_model_spec(spec), output_filter=outputs)
+        request.model_spec.signature_name = signature
+        set_strings(request.inputs[TEXT_INPUT], [text.encode() for text in texts])
+        response = self._call(f"{_PREDICTION}/Predict", request, message("predict", "PredictResponse"), timeout)
+        return Answer(
+            {name: to_list(tensor) for name, tensor in response.outputs.items()}, response.model_spec.version.value
+        )
+
+    def status(self, model: str, timeout: float) -> list[VersionStatus]:
+        """See Transport."""
+        request = message("get_model_status", "GetModelStatusRequest")(model_spec=_model_spec(ModelSpec(model)))
+        response_class = message("get_model_status", "GetModelStatusResponse")
+        states = message("get_model_status", "ModelVersionStatus").State
+        response = self._call(f"{_MODEL}/GetModelStatus", request, response_class, timeout)
+        return [
+            VersionStatus(status.version, states.Name(status.state), status.status.error_message)
+            for status in sorted(response.model_version_status, key=lambda status: -status.version)
+        ]
+
+    def metadata(self, spec: ModelSpec, timeout: float) -> Metadata:
+        """See Transport."""
+        request = message("get_model_metadata", "GetModelMetadataRequest")(
+            model_spec=_model_spec(spec), metadata_field=[_SIGNATURES]
+        )
+        response_class = message("get_model_metadata", "GetModelMetadataResponse")
+        response = self._call(f"{_PREDICTION}/GetModelMetadata", request, response_class, timeout)
+        packed = response.metadata[_SIGNATURES].value
+        signatures = message("get_model_metadata", "SignatureDefMap").FromString(packed).signature_def
+        return Metadata(
+            response.model_spec.version.value,
+            {
+                name: Signature(_tensor_specs(signature.inputs), _tensor_specs(signature.outputs))
+                for name, signature in signatures.items()
+            },
+        )
+
+    def model_names(self, timeout: float) -> set[str]:
+        """None: nothing in gRPC's API names models."""
+        del timeout
+        return set()
+
+    def close(self) -> None:
+        """See Transport."""
+        self._channel.close()
+
+    def _call(self, method: str, request: Any, response_class: Any, timeout: float) -> Any:
+        call = self._channel.unary_unary(method, type(request).SerializeToString, response_class.FromString)
+        try:
+            return call(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise StatusError(error.code().name, error.details() or "") from None
+
+
+def _model_spec(spec: ModelSpec) -> Any:
+    proto = message("model", "ModelSpec")(name=spec.name)
+    if spec.version is not None:
+        proto.version.value = spec.version
+    elif spec.label is not None:
+        proto.version_label = spec.label
+    return proto
+
+
+def _tensor_specs(infos: Any) -> dict[str, TensorSpec]:
+    return {
+        name: TensorSpec(
+            type(info).DESCRIPTOR.fields_by_name["dtype"].enum_type.values_by_number[info.dtype].name,
+            None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim),
+        )
+        for name, info in infos.items()
+    }

@@ -1,0 +1,119 @@
+"""Asks a server by REST."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
+from serving.client.tls import TLS
+from serving.client.transport import TEXT_INPUT, UNAVAILABLE, Answer, ModelSpec, StatusError
+
+# What TensorFlow Serving makes HTTP's status codes of; 400 has three origins, of which this is the usual one.
+_CODES: Final = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    413: "RESOURCE_EXHAUSTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    502: UNAVAILABLE,
+    503: UNAVAILABLE,
+    504: "DEADLINE_EXCEEDED",
+}
+_METRICS: Final = "/monitoring/prometheus/metrics"
+_MODEL_NAME: Final = re.compile(r'model_name="([^"\\]+)"')
+
+
+class RestTransport:
+    """A Transport.
+
+    Args:
+        target: `http://host:port` or `https://host:port`.
+        tls: None for the system's certificates where the target is https.
+    """
+
+    def __init__(self, target: str, tls: TLS | None = None) -> None:
+        self.target = target.rstrip("/")
+        self._client = httpx.Client(verify=tls.ssl_context() if tls else True)
+
+    def predict(
+        self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
+    ) -> Answer:
+        """See Transport; the API has no way to ask for some outputs alone."""
+        body = {"signature_name": signature, "inputs": {TEXT_INPUT: list(texts)}}
+        answer = self._call("POST", f"{_path(spec)}:predict", timeout, body)["outputs"]
+        # An only output stands there without its name.
+        return Answer(answer if isinstance(answer, dict) else {outputs[0]: answer}, spec.version)
+
+    def status(self, model: str, timeout: float) -> list[VersionStatus]:
+        """See Transport."""
+        statuses = self._call("GET", _path(ModelSpec(model)), timeout)["model_version_status"]
+        return sorted(
+            (
+                VersionStatus(int(one["version"]), one["state"], one.get("status", {}).get("error_message", ""))
+                for one in statuses
+            ),
+            key=lambda status: -status.version,
+        )
+
+    def metadata(self, spec: ModelSpec, timeout: float) -> Metadata:
+        """See Transport."""
+        answer = self._call("GET", f"{_path(spec)}/metadata", timeout)
+        signatures = answer["metadata"]["signature_def"]["signature_def"]
+        return Metadata(
+            int(answer["model_spec"]["version"]),
+            {
+                name: Signature(_tensor_specs(signature["inputs"]), _tensor_specs(signature["outputs"]))
+                for name, signature in signatures.items()
+            },
+        )
+
+    def model_names(self, timeout: float) -> set[str]:
+        """Names the models that the server's metrics tell of, those that it was asked for in vain among them."""
+        try:
+            page = self._client.get(self.target + _METRICS, timeout=timeout)
+        except httpx.HTTPError:
+            return set()
+        return set(_MODEL_NAME.findall(page.text)) if page.is_success else set()
+
+    def close(self) -> None:
+        """See Transport."""
+        self._client.close()
+
+    def _call(self, method: str, path: str, timeout: float, body: Mapping[str, Any] | None = None) -> Any:
+        try:
+            response = self._client.request(method, self.target + path, json=body, timeout=timeout)
+        except httpx.TimeoutException as error:
+            raise StatusError("DEADLINE_EXCEEDED", str(error)) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise StatusError(UNAVAILABLE, str(error)) from None
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise StatusError("UNKNOWN", f"HTTP {response.status_code} without JSON: no TensorFlow Serving")
+        if "error" in answer or not response.is_success:
+            code = _CODES.get(response.status_code, "UNKNOWN")
+            raise StatusError(code, str(answer.get("error", f"HTTP {response.status_code}")))
+        return answer
+
+
+def _path(spec: ModelSpec) -> str:
+    path = f"/v1/models/{quote(spec.name, safe='')}"
+    if spec.version is not None:
+        return f"{path}/versions/{spec.version}"
+    return f"{path}/labels/{quote(spec.label, safe='')}" if spec.label is not None else path
+
+
+def _tensor_specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    return {name: TensorSpec(info["dtype"], _shape(info.get("tensor_shape", {}))) for name, info in infos.items()}
+
+
+def _shape(shape: Mapping[str, Any]) -> tuple[int, ...] | None:
+    return None if shape.get("unknown_rank") else tuple(int(dim["size"]) for dim in shape.get("dim", ()))

@@ -1,0 +1,108 @@
+"""A review as its reader wrote it, with the attention of each word."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from serving.client.results import Explanation
+
+START: Final = "[START]"
+
+# What separates words for the network (see components/preprocessing.py): line breaks, white space and all punctuation
+# but the apostrophe.
+_PIECE: Final = re.compile(
+    r"""(?P<line_break><\s*/?\s*br(?:[\s/][^<>]*)?>)|(?P<word>[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+)""",
+    re.IGNORECASE,
+)
+# A terminal would obey them.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A part of a review.
+
+    Attributes:
+        text: to show; control characters are replaced.
+        attention: of a word that the network read, None for what is between words.
+        strength: `attention` as a share of the review's greatest, 0 to 1.
+        read: false before the part that the network reads of a long review.
+    """
+
+    text: str
+    attention: float | None = None
+    strength: float = 0.0
+    read: bool = True
+
+
+def printable(text: str) -> str:
+    """Replaces control characters, except tabs and ends of lines.
+
+    Args:
+        text: of anybody.
+    """
+    return _CONTROL.sub("\ufffd", text)
+
+
+def shaded(explanation: Explanation) -> list[Piece]:
+    """Cuts a review into pieces: a mark for its start, if the network read that, and then the whole review.
+
+    The words are found again in the review. Where they cannot be, as the network cuts words another way, its own words
+    are shown instead.
+
+    Args:
+        explanation: of the review.
+    """
+    from_start = list(explanation.tokens[:1]) == [START]
+    greatest = max(explanation.attention, default=0.0)
+    read = [
+        Piece(printable(token), weight, min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0)
+        for token, weight in zip(explanation.tokens, explanation.attention, strict=True)
+    ]
+    mark, read = read[:from_start], read[from_start:]
+    matches = list(_PIECE.finditer(explanation.text))
+    words = [match["word"] for match in matches if match["word"]]
+    unread = 0 if from_start else max(len(words) - len(read), 0)
+    if _folded(words[unread:]) == _folded(explanation.tokens[from_start:]):
+        review = _laid_out(explanation.text, matches, unread, iter(read))
+    else:
+        review = (piece for word in read for piece in (word, Piece(" ")))
+    return [*(piece for start in mark for piece in (start, Piece(" "))), *review]
+
+
+def notes(explanation: Explanation, pieces: Iterable[Piece]) -> list[str]:
+    """Says what a reader of a shaded review should know.
+
+    Args:
+        explanation: of the review.
+        pieces: of `shaded`.
+    """
+    found = []
+    if not all(piece.read for piece in pieces):
+        found.append(f"the network reads the last {len(explanation.tokens)} words only")
+    if explanation.model_version is not None:
+        found.append(f"model version {explanation.model_version}")
+    return found
+
+
+def _laid_out(text: str, matches: Sequence[re.Match[str]], unread: int, read: Iterator[Piece]) -> Iterator[Piece]:
+    end = 0
+    for match in matches:
+        if match.start() > end:
+            yield Piece(printable(text[end : match.start()]), read=unread == 0)
+        end = match.end()
+        if match["line_break"]:
+            yield Piece("\n", read=unread == 0)
+        elif unread:
+            unread -= 1
+            yield Piece(printable(match[0]), read=False)
+        else:
+            yield dataclasses.replace(next(read), text=printable(match[0]))
+    if end < len(text):
+        yield Piece(printable(text[end:]))
+
+
+def _folded(words: Sequence[str]) -> list[str]:
+    # Lower case alone is not enough: Python's knows the final sigma, the network's does not.
+    return [word.replace("\0", "\ufffd").casefold() for word in words]

@@ -1,0 +1,95 @@
+"""Answers for people: in colour at a terminal, as plain text in a pipe."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from serving.client.results import Explanation, Prediction
+from serving.client.shading import Piece, notes, printable, shaded
+
+# Shown as the colour of a word's background, from no attention to the greatest of its review; black reads well on all.
+_FAINTEST: Final = (255, 244, 214)
+_STRONGEST: Final = (240, 120, 0)
+# Where there are 16 colours: faint, middle, strong.
+_SIXTEEN: Final = ("bright_white", "bright_yellow", "yellow")
+_SHADED_FROM: Final = 0.05
+_SCALE: Final = (0.05, 0.25, 0.5, 0.75, 1.0)
+_SENTIMENT: Final = {"negative": "bold red", "positive": "bold green"}
+
+
+def show_prediction(prediction: Prediction, console: Console) -> None:
+    """Prints one line: sentiment, its probability, the review.
+
+    At a terminal the review is cut to the width; in a pipe, or without colours, the three are separated by tabs.
+
+    Args:
+        prediction: of the review.
+        console: where to.
+    """
+    text = " ".join(printable(prediction.text).split())
+    if not _colours(console):
+        _plain(console, f"{prediction.label}\t{prediction.probability:.4f}\t{text}")
+        return
+    line = Text.assemble(_headline(prediction), "  ", text)
+    console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def show_explanation(explanation: Explanation, console: Console) -> None:
+    """Prints the sentiment and the review, each word's background shaded by its attention.
+
+    In a pipe, or without colours, there are no shades: a line for the sentiment, then one for each word that the
+    network read, after its attention.
+
+    Args:
+        explanation: of the review.
+        console: where to.
+    """
+    if not _colours(console):
+        _plain(console, f"{explanation.label}\t{explanation.probability:.4f}")
+        for token, weight in zip(explanation.tokens, explanation.attention, strict=True):
+            _plain(console, f"{weight:.4f}\t{printable(token)}")
+        return
+    pieces = shaded(explanation)
+    console.print(_headline(explanation))
+    sixteen = console.color_system == "standard"
+    console.print(Text.assemble(*((piece.text, _style(piece, sixteen)) for piece in pieces)))
+    console.print(Text.assemble(*_legend(explanation, pieces, sixteen)))
+
+
+def _headline(prediction: Prediction) -> Text:
+    return Text.assemble(
+        (f"{prediction.label:8}", _SENTIMENT.get(prediction.label, "bold")), f" {100 * prediction.probability:5.1f} %"
+    )
+
+
+def _colours(console: Console) -> bool:
+    return console.is_terminal and console.color_system is not None and not console.no_color
+
+
+def _legend(explanation: Explanation, pieces: list[Piece], sixteen: bool) -> Iterator[tuple[str, str]]:
+    greatest = max(explanation.attention, default=0.0)
+    yield "attention ", "dim"
+    for strength in _SCALE:
+        yield f" {100 * strength * greatest:.1f} % ", _style(Piece("", strength * greatest, strength), sixteen)
+    for note in notes(explanation, pieces):
+        yield f"  {note}", "dim"
+
+
+def _style(piece: Piece, sixteen: bool) -> str:
+    if not piece.read:
+        return "dim"
+    if piece.strength < _SHADED_FROM:
+        return ""
+    if sixteen:
+        return f"black on {_SIXTEEN[min(int(piece.strength * len(_SIXTEEN)), len(_SIXTEEN) - 1)]}"
+    red, green, blue = (
+        round(faint + (strong - faint) * piece.strength) for faint, strong in zip(_FAINTEST, _STRONGEST, strict=True)
+    )
+    return f"black on rgb({red},{green},{blue})"
+
+
+def _plain(console: Console, line: str) -> None:
+    # Not through rich, which would wrap it.
+    console.file.write(line + "\n")

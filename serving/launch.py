@@ -1,0 +1,89 @@
+"""Starts the embedded server in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Final
+
+from components.errors import RunError
+
+_READY: Final = re.compile(r"grpc://(\S+?),?(?: http://(\S+))?$")
+_STOP_SECONDS: Final = 30.0
+_SHOWN_LINES: Final = 5
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs.
+
+    Attributes:
+        target: `host:port` of gRPC.
+        rest: `host:port` of HTTP; None where it was not asked for.
+        process: its process.
+    """
+
+    target: str
+    rest: str | None
+    process: "subprocess.Popen[str]"
+
+
+@contextmanager
+def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[Server]:
+    """Starts a server, waits until it serves, and stops it in the end.
+
+    Args:
+        *flags: of `python -m serving.server`; the ports are free ones unless given.
+        timeout: seconds until it must serve.
+
+    Yields:
+        The server.
+
+    Raises:
+        RunError: it ended or did not serve in time; the message holds its last words.
+    """
+    command = [sys.executable, "-m", "serving.server", "--port=0", "--rest_api_port=0", *flags]
+    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+        )
+        try:
+            yield _wait_until_ready(process, errors, timeout)
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+
+def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout: float) -> Server:
+    ready: list[Server] = []
+    served = threading.Event()
+
+    def read() -> None:
+        for line in process.stdout or ():
+            found = _READY.search(line.strip())
+            if found and not ready:
+                ready.append(Server(found[1], found[2], process))
+                served.set()
+        served.set()  # it ended
+
+    # Read to the end, or a server with much to say would stop at a full pipe.
+    threading.Thread(target=read, daemon=True).start()
+    in_time = served.wait(timeout)
+    if ready:
+        return ready[0]
+    what = "ended before it served" if in_time else f"did not serve within {timeout:g} s"
+    errors.seek(0)
+    last = " ".join(line.strip() for line in errors.readlines()[-_SHOWN_LINES:])
+    raise RunError(f"the server {what}: {last or 'it said nothing'}")

@@ -1,0 +1,148 @@
+"""`models.config`: which versions servers load, and their labels; TensorFlow Serving's ModelServerConfig as text.
+
+Until the first promotion the policy is `latest`, so that each push goes live by itself. From then on the versions to
+load are listed (`specific`), and traffic follows the labels `stable` and `canary`.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+
+from components.errors import SettingsError
+from serving.releases.files import write_atomically
+from serving.releases.versions import read_versions
+
+CONFIG_FILE: Final = "models.config"
+DEFAULT_MODEL: Final = "imdb_attention"
+STABLE: Final = "stable"
+CANARY: Final = "canary"
+
+_HEADER: Final = "# Written by `imdb-attention models`; releases.jsonl beside it tells who changed what and why.\n"
+
+
+def ensure(models: Path, model: str = DEFAULT_MODEL) -> Path:
+    """Makes the config where there is none: the newest version of each model on disk.
+
+    Args:
+        models: folder of all models; made if missing.
+        model: listed even before its first version is pushed.
+
+    Returns:
+        The config's path.
+    """
+    models = models.absolute()
+    file = models / CONFIG_FILE
+    if not file.exists():
+        models.mkdir(parents=True, exist_ok=True)
+        on_disk = {child.name for child in models.iterdir() if child.is_dir() and read_versions(child)}
+        config = ModelServerConfig()
+        for name in sorted({model, *on_disk}):
+            _add(config, models, name)
+        write(models, config)
+    return file
+
+
+def read(models: Path) -> ModelServerConfig:
+    """Reads the config.
+
+    Args:
+        models: folder of all models.
+
+    Returns:
+        An empty one if the file is missing.
+
+    Raises:
+        SettingsError: it is no ModelServerConfig with a list of models.
+    """
+    file = models / CONFIG_FILE
+    try:
+        config = text_format.Parse(file.read_text(encoding="utf-8"), ModelServerConfig())
+    except FileNotFoundError:
+        return ModelServerConfig()
+    except (OSError, ValueError, text_format.ParseError) as error:
+        raise SettingsError(f"{file} cannot be read as a ModelServerConfig: {error}; correct it or delete it") from None
+    if config.WhichOneof("config") == "custom_model_config":
+        raise SettingsError(f"{file} holds a custom_model_config; give a model_config_list")
+    return config
+
+
+def write(models: Path, config: ModelServerConfig) -> None:
+    """Replaces the config as a whole.
+
+    Args:
+        models: folder of all models.
+        config: the new one.
+    """
+    write_atomically(models / CONFIG_FILE, _HEADER + text_format.MessageToString(config))
+
+
+def entry(config: ModelServerConfig, models: Path, model: str) -> ModelConfig:
+    """Finds one model in a config, and adds it if it is not there.
+
+    Args:
+        config: changed in place by changing what is returned.
+        models: folder of all models.
+        model: its name.
+
+    Raises:
+        SettingsError: the config looks for the model's versions elsewhere.
+    """
+    base_path = models.absolute() / model
+    found = next((one for one in config.model_config_list.config if one.name == model), None)
+    if found is not None and Path(found.base_path).resolve() != base_path.resolve():
+        raise SettingsError(
+            f"{models / CONFIG_FILE} has base_path {found.base_path!r} for model {model!r}, but its versions are "
+            f"pushed to {str(base_path)!r}; correct the file or delete it"
+        )
+    return found if found is not None else _add(config, models.absolute(), model)
+
+
+def is_managed(model: ModelConfig) -> bool:
+    """Whether somebody has chosen the versions: no push goes live by itself.
+
+    Args:
+        model: its entry in the config.
+    """
+    return bool(model.model_version_policy.WhichOneof("policy_choice") == "specific")
+
+
+def loaded(model: ModelConfig, on_disk: Iterable[int]) -> set[int]:
+    """Says which versions a server loads, if it can.
+
+    Args:
+        model: its entry in the config.
+        on_disk: all versions.
+    """
+    versions = sorted(on_disk)
+    policy = model.model_version_policy
+    match policy.WhichOneof("policy_choice"):
+        case "specific":
+            return set(versions) & set(policy.specific.versions)
+        case "all":
+            return set(versions)
+        case _:
+            return set(versions[-max(policy.latest.num_versions, 1) :])
+
+
+def choose(model: ModelConfig, versions: Iterable[int], labels: Mapping[str, int]) -> None:
+    """Writes versions and labels into a model's entry, in place of those that it has.
+
+    Args:
+        model: its entry in the config.
+        versions: to load.
+        labels: version by label.
+    """
+    model.model_version_policy.Clear()
+    model.model_version_policy.specific.versions.extend(sorted(versions))
+    model.version_labels.clear()
+    for label, version in sorted(labels.items()):
+        model.version_labels[label] = version
+
+
+def _add(config: ModelServerConfig, models: Path, model: str) -> ModelConfig:
+    added = config.model_config_list.config.add(name=model, base_path=str(models / model), model_platform="tensorflow")
+    added.model_version_policy.latest.num_versions = 1
+    return added

@@ -1,0 +1,179 @@
+"""Releases as people and programs read them."""
+
+import textwrap
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.table import Table
+
+from serving.releases.journal import Entry
+from serving.releases.model_config import STABLE
+from serving.releases.state import State
+from serving.releases.versions import Release
+
+if TYPE_CHECKING:  # it brings NumPy, which a list of versions can do without
+    from serving.releases.compare import Comparison
+
+_METRICS: Final = (("accuracy", "accuracy"), ("AUC", "auc"), ("log loss", "log_loss"))
+_UNKNOWN: Final = "-"
+_SHOWN_FLIPS: Final = 10
+_SHOWN_CHARACTERS: Final = 100
+
+
+def describe(state: State) -> list[dict[str, Any]]:
+    """Describes all versions of a model.
+
+    Args:
+        state: of its releases.
+
+    Returns:
+        JSON, newest version first: its `release.json`, where it lies, its size, and its part in what is served.
+    """
+    return [
+        {
+            "version": number,
+            "path": str(version.path),
+            "megabytes": round(version.megabytes, 3),
+            "live": number == state.live,
+            "loaded": number in state.loaded,
+            "labels": _labels(state, number),
+            "rollback_target": number == state.previous,
+            "release": version.release.model_dump(mode="json") if version.release else None,
+        }
+        for number, version in sorted(state.versions.items(), reverse=True)
+    ]
+
+
+def versions_table(state: State) -> Table:
+    """Lays the versions out, newest first.
+
+    Args:
+        state: of the model's releases.
+    """
+    table = Table(box=None, pad_edge=False)
+    table.add_column("version", no_wrap=True)
+    # Both fold well where a terminal is narrow.
+    table.add_column("pushed", min_width=10)
+    table.add_column("run", min_width=13, overflow="fold")
+    table.add_column("mode", no_wrap=True)
+    for title, _ in _METRICS:
+        table.add_column(title, justify="right", min_width=6)
+    table.add_column("blessed", no_wrap=True)
+    table.add_column("MB", justify="right", no_wrap=True)
+    table.add_column("live", min_width=8)
+    for number, version in sorted(state.versions.items(), reverse=True):
+        release = version.release
+        metrics = release.metrics if release else {}
+        table.add_row(
+            str(number),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(release.pushed_at)) if release else _UNKNOWN,
+            (release.run_id if release else None) or _UNKNOWN,
+            (release.mode if release else None) or _UNKNOWN,
+            *(f"{metrics[name]:.4f}" if name in metrics else _UNKNOWN for _, name in _METRICS),
+            _blessed(release),
+            f"{version.megabytes:.1f}",
+            _part(state, number),
+        )
+    return table
+
+
+def notes(state: State) -> list[str]:
+    """Says what a table of versions does not show.
+
+    Args:
+        state: of the model's releases.
+    """
+    lines = []
+    if not state.managed:
+        lines.append("No version was promoted yet: each push goes live by itself.")
+    newest = max(state.loaded, default=None)
+    if newest != state.live:
+        lines.append(f"Requests that ask for no label get version {newest}, the largest that is loaded.")
+    missing = sorted(set(state.labels.values()) - set(state.versions))
+    if missing:
+        lines.append(f"Not on disk, though labelled: {', '.join(map(str, missing))}.")
+    if state.unrecorded:
+        lines.append("models.config was changed by other hands since the last entry of the journal.")
+    return lines
+
+
+def history_table(entries: Sequence[Entry]) -> Table:
+    """Lays the journal out, newest entry first.
+
+    Args:
+        entries: oldest first.
+    """
+    table = Table("when", "who", "action", "label", "from", "to", "why", box=None, pad_edge=False)
+    for entry in reversed(entries):
+        table.add_row(
+            entry.when,
+            entry.who,
+            entry.action,
+            entry.label or _UNKNOWN,
+            *(_UNKNOWN if number is None else str(number) for number in (entry.before, entry.after)),
+            f"removed {', '.join(map(str, entry.removed))}" if entry.removed else entry.why,
+        )
+    return table
+
+
+def comparison_table(comparison: "Comparison") -> Table:
+    """Lays two versions out side by side.
+
+    Args:
+        comparison: of them.
+    """
+    table = Table("", "version", "p50 ms", "p99 ms", "accuracy", box=None, pad_edge=False)
+    for side in comparison.sides:
+        table.add_row(
+            side.name,
+            ", ".join(map(str, side.versions)),
+            *(f"{side.latency_ms[name]:.1f}" for name in ("p50", "p99")),
+            _UNKNOWN if side.accuracy is None else f"{side.accuracy:.4f}",
+        )
+    return table
+
+
+def comparison_lines(comparison: "Comparison") -> list[str]:
+    """Says on what two versions agree, and shows the reviews on which they do so least.
+
+    Args:
+        comparison: of them.
+    """
+    first, second = (side.name for side in comparison.sides)
+    agreed = comparison.reviews - len(comparison.flips)
+    lines = [
+        f"Agreement: {agreed} of {comparison.reviews} reviews ({100 * comparison.agreement:.1f}%); probabilities "
+        f"differ by {comparison.greatest_difference:.3g} at most."
+    ]
+    if comparison.flips:
+        shown = comparison.flips[:_SHOWN_FLIPS]
+        which = "all" if len(shown) == len(comparison.flips) else f"{len(shown)} of {len(comparison.flips)}"
+        lines.append(f"Flips ({which}; {first} -> {second}, with the probability of positive):")
+    for flip in comparison.flips[:_SHOWN_FLIPS]:
+        truth = f", in truth {flip.sentiment}" if flip.sentiment else ""
+        lines.append(
+            f"  {flip.sentiments[0]} {flip.positive[0]:.3f} -> {flip.sentiments[1]} {flip.positive[1]:.3f}{truth}: "
+            + textwrap.shorten(flip.text, _SHOWN_CHARACTERS, placeholder="…")
+        )
+    return lines
+
+
+def _blessed(release: Release | None) -> str:
+    said = {name: blessing.blessed for name, blessing in release.blessings.items()} if release else {}
+    if not said:
+        return _UNKNOWN
+    return "yes" if all(said.values()) else "no: " + ", ".join(name for name, blessed in said.items() if not blessed)
+
+
+def _labels(state: State, number: int) -> list[str]:
+    return sorted(label for label, version in state.labels.items() if version == number)
+
+
+def _part(state: State, number: int) -> str:
+    parts = _labels(state, number)
+    if number == state.live and STABLE not in parts:
+        parts.append("live")
+    if number == state.previous:
+        parts.append("previous")
+    return ", ".join(parts)

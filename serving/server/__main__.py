@@ -1,0 +1,15 @@
+"""`python -m serving.server`: the same as `imdb-attention serve`."""
+
+import sys
+
+import click
+
+from components.errors import ReviewPipelineError
+from serving.server.cli import serve
+
+if __name__ == "__main__":
+    try:
+        serve(prog_name="python -m serving.server")
+    except ReviewPipelineError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,207 @@
+"""Tensors on the wire and as arrays, by the rules of the C++ runtime's `Tensor::FromProto` and `AsProtoField`."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+
+from serving.server.errors import StatusError, invalid_argument
+
+Array = np.ndarray[Any, Any]
+
+# A request of some bytes may claim any shape, and its last value counts for all that are missing. More than this many
+# missing values are refused, or a few such requests would take all memory.
+MAX_REPEATED_VALUES: Final = 2**22
+
+_MAX_RANK: Final = 32  # of numpy
+_VARINT_CONTINUES: Final = 0x80
+_MAX_VARINT32_BITS: Final = 32
+_UINT32: Final = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a dtype travels.
+
+    Args:
+        number: its DataType.
+        dtype: of the arrays.
+        field: the repeated field of its values.
+        stored: what each value of the field is, where that is not the dtype: bits of small floats, parts of complex
+            numbers.
+    """
+
+    number: int
+    dtype: np.dtype[Any]
+    field: str
+    stored: np.dtype[Any]
+
+
+def _kinds() -> list[_Kind]:
+    same: dict[str, tuple[tf.DType, ...]] = {
+        "float_val": (tf.float32,),
+        "double_val": (tf.float64,),
+        "int_val": (tf.int32, tf.int16, tf.int8, tf.uint16, tf.uint8),
+        "int64_val": (tf.int64,),
+        "uint32_val": (tf.uint32,),
+        "uint64_val": (tf.uint64,),
+        "bool_val": (tf.bool,),
+        "string_val": (tf.string,),
+    }
+    other = (
+        (tf.float16, "half_val", np.uint16),
+        (tf.bfloat16, "half_val", np.uint16),
+        (tf.complex64, "scomplex_val", np.float32),
+        (tf.complex128, "dcomplex_val", np.float64),
+        (tf.qint8, "int_val", np.int8),
+        (tf.quint8, "int_val", np.uint8),
+        (tf.qint16, "int_val", np.int16),
+        (tf.quint16, "int_val", np.uint16),
+        (tf.qint32, "int_val", np.int32),
+    )
+    kinds = [(dtype, field, dtype.as_numpy_dtype) for field, dtypes in same.items() for dtype in dtypes]
+    return [
+        _Kind(dtype.as_datatype_enum, np.dtype(dtype.as_numpy_dtype), field, np.dtype(stored))
+        for dtype, field, stored in (*kinds, *other)
+    ]
+
+
+_BY_NUMBER: Final = {kind.number: kind for kind in _kinds()}
+_BY_DTYPE: Final = {kind.dtype: kind for kind in _kinds()}
+
+
+def to_array(proto: tensor_pb2.TensorProto, alias: str) -> Array:
+    """Reads a tensor as TensorFlow Serving does.
+
+    Values come from `tensor_content` if there is any, else from the dtype's field. Of too many values in the field the
+    first count; if there are too few, the last one fills the rest; if there is none, zeros or empty strings do.
+
+    Args:
+        proto: from a request.
+        alias: name of the input, for the message.
+
+    Returns:
+        An array of the proto's shape, perhaps read-only; strings as objects of type bytes.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT if the proto is malformed, or of a dtype that is no data (resource, variant).
+    """
+    kind = _BY_NUMBER.get(proto.dtype)
+    shape = _shape_of(proto.tensor_shape)
+    if kind is None or shape is None:
+        raise _malformed(alias)
+    count = math.prod(shape)
+    try:
+        if not count:
+            return np.empty(shape, kind.dtype)
+        if proto.tensor_content:
+            values = _from_content(proto.tensor_content, kind, count)
+        else:
+            values = _from_field(getattr(proto, kind.field), kind, count)
+    except ValueError:
+        raise _malformed(alias) from None
+    return values.reshape(shape)
+
+
+def to_proto(array: Array) -> tensor_pb2.TensorProto:
+    """Writes a tensor as TensorFlow Serving does: values in the dtype's own field, never in `tensor_content`.
+
+    Args:
+        array: strings as objects of type bytes.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        StatusError: UNIMPLEMENTED if the dtype has no such field.
+    """
+    kind = _BY_DTYPE.get(array.dtype)
+    if kind is None:
+        raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Tensors of dtype {array.dtype} cannot be sent")
+    proto = tensor_pb2.TensorProto(dtype=kind.number)
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    values = array.ravel()
+    getattr(proto, kind.field).extend((values if kind.stored == kind.dtype else values.view(kind.stored)).tolist())
+    return proto
+
+
+def data_type_name(dtype: np.dtype[Any]) -> str:
+    """The protocol's name of an array's dtype, like `DT_FLOAT`."""
+    kind = _BY_DTYPE.get(dtype)
+    return str(types_pb2.DataType.Name(kind.number if kind else types_pb2.DT_INVALID))
+
+
+def _malformed(alias: str) -> StatusError:
+    return invalid_argument(f"tensor parsing error: {alias}")
+
+
+def _shape_of(proto: tensor_shape_pb2.TensorShapeProto) -> tuple[int, ...] | None:
+    shape = tuple(dim.size for dim in proto.dim)
+    # The runtime too reads an unknown rank as that of the dimensions that are there.
+    if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
+        return None
+    return shape
+
+
+def _from_content(content: bytes, kind: _Kind, count: int) -> Array:
+    """Raises ValueError if the content is not that many values."""
+    if kind.number == tf.string.as_datatype_enum:
+        return _strings_of(content, count)
+    if len(content) != count * kind.dtype.itemsize:
+        raise ValueError
+    if kind.dtype == np.bool_ and content.strip(b"\x00\x01"):
+        raise ValueError  # other bytes are no bools
+    return np.frombuffer(content, kind.dtype)
+
+
+def _strings_of(content: bytes, count: int) -> Array:
+    """Decodes all lengths as varints of 32 bits, then all strings."""
+    lengths = []
+    place = 0
+    for _ in range(count):
+        length = shift = 0
+        while True:
+            if place >= len(content) or shift >= _MAX_VARINT32_BITS:
+                raise ValueError
+            byte = content[place]
+            place += 1
+            length |= (byte & ~_VARINT_CONTINUES) << shift
+            shift += 7
+            if not byte & _VARINT_CONTINUES:
+                break
+        lengths.append(length & _UINT32)
+    if place + sum(lengths) != len(content):
+        raise ValueError
+    strings = np.empty(count, object)
+    for number, length in enumerate(lengths):
+        strings[number] = content[place : place + length]
+        place += length
+    return strings
+
+
+def _from_field(field: Any, kind: _Kind, count: int) -> Array:
+    """Raises ValueError if the missing values are too many."""
+    width = 2 if kind.dtype.kind == "c" else 1
+    given = min(len(field) // width, count)
+    if count - given > MAX_REPEATED_VALUES:
+        raise ValueError
+    values: Array
+    if kind.field in ("half_val", "int_val"):  # 32 bits on the wire, of which the low ones count
+        values = np.fromiter(field, np.int32, given).astype(kind.stored).view(kind.dtype)
+    else:
+        values = np.fromiter(field, kind.stored, given * width).view(kind.dtype)
+    if given == count:
+        return values
+    missing = np.empty(count - given, kind.dtype)
+    if given:
+        missing[:] = values[-1]
+    elif kind.dtype == np.object_:
+        missing[:] = b""
+    else:
+        missing[:] = np.zeros((), kind.dtype)
+    return np.concatenate([values, missing])

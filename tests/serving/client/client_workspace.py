@@ -1,0 +1,46 @@
+"""A workspace with pushed versions, and the config of a server of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tiny_sentiment import TinySentiment, write_tiny_sentiment
+
+_CONFIG = """
+model_config_list {{
+  config {{
+    name: "imdb_attention" base_path: "{models}/imdb_attention" model_platform: "tensorflow"
+    model_version_policy {{ specific {{ versions: [1, 2] }} }}
+    version_labels {{ key: "stable" value: 1 }}
+    version_labels {{ key: "canary" value: 2 }}
+  }}
+  config {{ name: "unlabelled" base_path: "{models}/unlabelled" model_platform: "tensorflow" }}
+  config {{ name: "old" base_path: "{models}/old" model_platform: "tensorflow" }}
+}}
+"""
+_PLACED = {1: "imdb_attention", 2: "imdb_attention", 3: "unlabelled", 4: "unlabelled", 5: "old"}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`imdb_attention` has 1 (stable) and 2 (canary), `unlabelled` 3 and 4, and `old` 5, which is without `explain`."""
+
+    folder: Path
+    versions: dict[int, TinySentiment]
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+
+def write_workspace(folder: Path) -> Workspace:
+    models = folder / "models"
+    versions = {
+        number: write_tiny_sentiment(
+            models / model / str(number), bias=number / 10, without="explain" if model == "old" else ""
+        )
+        for number, model in _PLACED.items()
+    }
+    (models / "models.config").write_text(_CONFIG.format(models=models))
+    return Workspace(folder, versions)

@@ -1,0 +1,63 @@
+"""A text model small enough to make in a test, with the signatures and the tokenizer of the real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from components.preprocessing import align, tokenize
+
+MAX_TOKENS = 12
+
+
+class TinySentiment(tf.Module):
+    """Each word weighs what its hash says, and looks more important the longer it is."""
+
+    def __init__(self, bias: float) -> None:
+        super().__init__()
+        self.bias = tf.Variable(bias)
+
+    def _tokens(self, text: tf.Tensor) -> tf.Tensor:
+        words = tokenize(text)
+        return align(words, words[:, -MAX_TOKENS:], MAX_TOKENS, "[START]", "")
+
+    def _probabilities(self, text: tf.Tensor) -> tf.Tensor:
+        hashes = tf.strings.to_hash_bucket_fast(self._tokens(text), 1000)
+        positive = tf.sigmoid(tf.reduce_mean(tf.cast(hashes, tf.float32) / 100.0 - 5.0, axis=1) + self.bias)
+        return tf.stack([1.0 - positive, positive], axis=1)
+
+    def _attention(self, tokens: tf.Tensor) -> tf.Tensor:
+        lengths = tf.cast(tf.strings.length(tokens, unit="UTF8_CHAR"), tf.float32)
+        return tf.math.divide_no_nan(lengths, tf.reduce_sum(lengths, axis=1, keepdims=True))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serving_default(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        text = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})["text"]
+        return {"probabilities": self._probabilities(text)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def serve_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = self._probabilities(text)
+        label = tf.gather(tf.constant(["negative", "positive"]), tf.argmax(probabilities, axis=1))
+        return {"probabilities": probabilities, "label": label}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def explain(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        tokens = self._tokens(text)
+        probabilities = self._probabilities(text)
+        return {"probabilities": probabilities, "tokens": tokens, "attention": self._attention(tokens)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores = self.serving_default(inputs)["probabilities"]
+        return {"classes": tf.tile([["negative", "positive"]], [tf.shape(scores)[0], 1]), "scores": scores}
+
+
+def write_tiny_sentiment(path: Path, *, bias: float = 0.0, without: str = "") -> TinySentiment:
+    """Writes a model; the bias tells versions apart, and an old one is `without` a signature."""
+    model = TinySentiment(bias)
+    names = ("serving_default", "serve_text", "explain", "classify")
+    signatures = {name: getattr(model, name) for name in names if name != without}
+    tf.saved_model.save(model, str(path), signatures=signatures)
+    return model

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from released import add_version, served
+
+from components.errors import ReviewPipelineError
+from serving.releases import journal
+from serving.releases.cli import models_group
+from serving.releases.versions import Blessing
+
+MODEL = "imdb_attention"
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMDB_WORKSPACE", str(tmp_path))
+    folder = tmp_path / "models"
+    (folder / MODEL).mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def pushed(models: Path) -> Path:
+    """Two versions: 1 by somebody else, 2 by a run."""
+    (models / MODEL / "1").mkdir()
+    add_version(
+        models,
+        2,
+        MODEL,
+        run_id="2026-01-02T03-04-05.000006",
+        mode="vector",
+        metrics={"accuracy": 0.87654, "auc": 0.94321, "log_loss": 0.33333},
+        reason="vector is better",
+        blessings={
+            "model": Blessing(blessed=True, artifact="/evaluation"),
+            "infra": Blessing(blessed=True, artifact="/check", reason="64 reviews, all the same"),
+        },
+    )
+    return models
+
+
+def call(*arguments: str) -> str:
+    result = CliRunner().invoke(models_group, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*arguments: str) -> Result:
+    """A call that ends in an error of ours, which `imdb-attention` prints as one line."""
+    result = CliRunner().invoke(models_group, arguments)
+    assert isinstance(result.exception, ReviewPipelineError)
+    assert "\n" not in str(result.exception)
+    return result
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_the_list_shows_what_is_known_of_each_version(pushed: Path) -> None:
+    head, newest, oldest, *notes = call("list").splitlines()
+    assert cells(head) == ["version", "pushed", "run", "mode", "accuracy", "AUC", "log loss", "blessed", "MB", "live"]
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(1_700_000_002))
+    run = "2026-01-02T03-04-05.000006"
+    assert cells(newest) == ["2", when, run, "vector", "0.8765", "0.9432", "0.3333", "yes", "0.0", "live"]
+    assert cells(oldest) == ["1", *"-------", "0.0", "previous"]
+    assert notes == ["No version was promoted yet: each push goes live by itself."]
+
+
+def test_the_list_shows_labels(pushed: Path) -> None:
+    add_version(pushed, 3, MODEL)
+    call("promote", "2", "--offline")
+    call("promote", "3", "--label", "canary", "--offline")
+    _, newest, middle, _, *notes = call("list").splitlines()
+    assert (cells(newest)[-1], cells(middle)[-1]) == ("canary, previous", "stable")
+    assert notes == ["Requests that ask for no label get version 3, the largest that is loaded."]
+
+
+def test_programs_get_all_of_it(pushed: Path) -> None:
+    newest, oldest = json.loads(call("list", "--json"))
+    assert (newest["version"], newest["live"], newest["labels"], newest["path"]) == (
+        2,
+        True,
+        [],
+        str(pushed / MODEL / "2"),
+    )
+    assert newest["release"]["blessings"]["infra"]["reason"] == "64 reviews, all the same"
+    assert newest["release"]["metrics"]["accuracy"] == 0.87654
+    assert (oldest["version"], oldest["release"], oldest["rollback_target"]) == (1, None, True)
+
+
+def test_a_blessing_that_was_withheld_is_named(models: Path) -> None:
+    add_version(models, 1, MODEL, blessings={"infra": Blessing(blessed=False, artifact="/check")})
+    assert "no: infra" in call("list")
+
+
+def test_an_empty_folder_is_told(models: Path) -> None:
+    assert "push one with `imdb-attention run`" in call("list")
+    assert json.loads(call("list", "--json")) == []
+
+
+def test_changes_are_said_and_recorded(pushed: Path) -> None:
+    assert call("promote", "1", "--offline", "--why", "2 is slow") == (
+        "stable: 2 -> 1\nNo server was asked: those that start from now on follow.\n"
+    )
+    assert call("promote", "1", "--offline").startswith("It is so already.")
+    assert call("rollback", "--offline", "--why", "it was not").startswith("stable: 1 -> 2\n")
+    assert call("promote", "1", "--label", "canary", "--offline").startswith("canary: none -> 1\n")
+    assert call("rollback", "--label", "canary", "--offline").startswith("canary: 1 -> none\n")
+    head, *rows = call("history").splitlines()
+    assert cells(head) == ["when", "who", "action", "label", "from", "to", "why"]
+    assert [cells(row)[2:] for row in rows] == [
+        ["rollback", "canary", "1", "-"],
+        ["promote", "canary", "-", "1"],
+        ["rollback", "stable", "1", "2", "it was not"],
+        ["promote", "stable", "2", "1", "2 is slow"],
+    ]
+    assert json.loads(call("history", "--json"))[0]["why"] == "2 is slow"
+
+
+def test_pinning_what_is_live_says_what_that_means(pushed: Path) -> None:
+    assert "later pushes wait for a promotion" in call("promote", "2", "--offline")
+
+
+def test_pruning_says_what_went(pushed: Path) -> None:
+    add_version(pushed, 3, MODEL)
+    assert call("prune", "--keep", "1", "--dry-run") == "Would delete 1.\n"
+    assert (pushed / MODEL / "1").exists()
+    assert call("prune", "--keep", "1") == "Deleted 1.\n"
+    assert not (pushed / MODEL / "1").exists()
+    assert call("prune", "--keep", "1") == "Nothing to delete.\n"
+    assert "removed 1" in call("history")
+
+
+def test_another_model_is_another_matter(pushed: Path) -> None:
+    add_version(pushed, 5, "other")
+    call("promote", "5", "--model", "other", "--offline")
+    assert served(pushed, "other") == ([5], {"stable": 5})
+    assert journal.read(pushed, MODEL) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("promote", "9", "--offline"),
+        ("verify", "9"),
+        ("verify", "1"),
+        ("promote", "2", "--model", "none", "--offline"),
+        ("rollback", "--label", "canary", "--offline"),
+        ("compare", "1", "2", "--input", "/nowhere.txt"),
+    ],
+)
+def test_errors_are_one_line(pushed: Path, arguments: tuple[str, ...]) -> None:
+    refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("prune",),
+        ("prune", "--keep", "0"),
+        ("promote", "2", "--label", "beta"),
+        ("promote", "2", "--offline", "--server", "localhost:1"),
+    ],
+)
+def test_wrong_calls_are_refused_by_usage(pushed: Path, arguments: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(models_group, arguments).exit_code == 2
+    assert not (pushed / "models.config").exists()
+
+
+ASK_FOR_HELP = """
+import sys
+from serving.releases.cli import models_group
+try:
+    models_group(["promote", "--help"])
+finally:
+    heavy = {"google.protobuf", "grpc", "numpy", "pydantic", "rich", "tensorflow"}
+    print(*heavy & set(sys.modules), file=sys.stderr, end="")
+"""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    result = subprocess.run([sys.executable, "-c", ASK_FOR_HELP], capture_output=True, text=True, check=True)
+    assert "--label" in result.stdout
+    assert result.stderr == ""

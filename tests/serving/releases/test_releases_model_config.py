@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from released import MODEL, add_version, model_entry, served
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from components.errors import SettingsError
+from serving.releases import model_config
+
+OTHER = """
+model_config_list {
+  config {
+    name: "other" base_path: "/srv/other" model_platform: "tensorflow"
+    model_version_policy { all {} }
+    version_labels { key: "experiment" value: 9 }
+  }
+}
+"""
+
+
+def test_without_a_config_the_newest_version_of_each_model_is_served(models: Path) -> None:
+    add_version(models, 5, model="second")
+    (models / "notes").mkdir()
+    file = model_config.ensure(models, MODEL)
+    assert models / "models.config" == file
+    config = text_format.Parse(file.read_text(), ModelServerConfig())
+    assert [entry.name for entry in config.model_config_list.config] == [MODEL, "second"]
+    entry = model_entry(models)
+    assert (str(models / MODEL), "tensorflow") == (entry.base_path, entry.model_platform)
+    assert entry.model_version_policy.latest.num_versions == 1
+    assert dict(entry.version_labels) == {}
+    assert not model_config.is_managed(entry)
+    assert {3} == model_config.loaded(entry, [1, 2, 3])
+
+
+def test_a_model_is_listed_before_its_first_push(tmp_path: Path) -> None:
+    model_config.ensure(tmp_path / "workspace" / "models")
+    assert (
+        str(tmp_path / "workspace" / "models" / "imdb_attention")
+        == model_entry(tmp_path / "workspace" / "models", "imdb_attention").base_path
+    )
+
+
+def test_paths_are_absolute_as_servers_insist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = model_config.ensure(Path("models"), MODEL)
+    assert file.is_absolute()
+    assert str(tmp_path / "models" / MODEL) == model_entry(Path("models")).base_path
+
+
+def test_another_way_to_the_same_folder_is_no_other_folder(models: Path) -> None:
+    (models.parent / "link").symlink_to(models)
+    model_config.ensure(models.parent / "link", MODEL)
+    config = model_config.read(models)
+    assert model_config.entry(config, models, MODEL).base_path == str(models.parent / "link" / MODEL)
+
+
+def test_a_config_that_is_there_is_left_alone(models: Path) -> None:
+    (models / "models.config").write_text(OTHER)
+    model_config.ensure(models, MODEL)
+    assert (models / "models.config").read_text() == OTHER
+
+
+def test_a_change_of_one_model_leaves_the_others(models: Path) -> None:
+    (models / "models.config").write_text(OTHER)
+    config = model_config.read(models)
+    model_config.choose(model_config.entry(config, models, MODEL), {3, 1}, {"stable": 3, "canary": 1})
+    model_config.write(models, config)
+    assert served(models) == ([1, 3], {"stable": 3, "canary": 1})
+    assert text_format.Parse(OTHER, ModelServerConfig()).model_config_list.config[0] == model_entry(models, "other")
+
+
+def test_a_choice_replaces_the_one_before(models: Path) -> None:
+    config = model_config.read(models)
+    entry = model_config.entry(config, models, MODEL)
+    model_config.choose(entry, {1, 2}, {"stable": 1, "canary": 2})
+    model_config.choose(entry, {3}, {"stable": 3})
+    assert (list(entry.model_version_policy.specific.versions), dict(entry.version_labels)) == ([3], {"stable": 3})
+    assert model_config.is_managed(entry)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("", {30}),
+        ("latest {}", {30}),
+        ("latest { num_versions: 2 }", {20, 30}),
+        ("latest { num_versions: 9 }", {10, 20, 30}),
+        ("all {}", {10, 20, 30}),
+        ("specific { versions: 20 versions: 99 }", {20}),
+    ],
+)
+def test_policies_say_what_is_loaded(models: Path, policy: str, expected: set[int]) -> None:
+    config = text_format.Parse(
+        f'model_config_list {{ config {{ name: "m" model_version_policy {{ {policy} }} }} }}', ModelServerConfig()
+    )
+    (entry,) = config.model_config_list.config
+    assert expected == model_config.loaded(entry, [30, 10, 20])
+    assert set() == model_config.loaded(entry, [])
+
+
+@pytest.mark.parametrize("text", ["{", "model_list {}", "custom_model_config {}", "\udcff"])
+def test_what_is_no_config_is_refused_with_its_name(models: Path, text: str) -> None:
+    (models / "models.config").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(SettingsError, match=r"models\.config .*(delete it|give a model_config_list)"):
+        model_config.read(models)
+
+
+def test_a_config_that_looks_elsewhere_is_refused(models: Path) -> None:
+    moved = f'model_config_list {{ config {{ name: "{MODEL}" base_path: "/old/models/{MODEL}" }} }}'
+    (models / "models.config").write_text(moved)
+    with pytest.raises(SettingsError, match=r"base_path '/old/models/critic' .*; correct the file or delete it"):
+        model_config.entry(model_config.read(models), models, MODEL)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from released import MODEL, add_version
+
+from serving.releases.errors import ReleaseError
+from serving.releases.versions import RELEASE_FILE, Blessing, check_files, digest, read_versions
+
+
+def test_versions_are_what_a_server_would_find(tmp_path: Path) -> None:
+    base = tmp_path / MODEL
+    assert read_versions(base) == {}
+    for number in (10, 9):
+        add_version(tmp_path, number)
+    for name in (".pushing-11", "tmp", "12.tmp", "-3", "1e3", "٣", "1" * 30):
+        (base / name).mkdir()
+    (base / "13").write_text("no folder")
+    (base / "00000014").mkdir()
+    versions = read_versions(base)
+    assert list(versions) == [9, 10, 14]
+    assert base / "00000014" == versions[14].path
+
+
+def test_a_version_tells_what_the_pusher_wrote(tmp_path: Path) -> None:
+    blessings = {"infra": Blessing(blessed=True, artifact="/check", reason="all the same")}
+    add_version(tmp_path, 7, run_id="monday", mode="scalar", metrics={"accuracy": 0.875}, blessings=blessings)
+    release = read_versions(tmp_path / MODEL)[7].release
+    assert release is not None
+    assert (release.run_id, release.mode, release.metrics) == ("monday", "scalar", {"accuracy": 0.875})
+    assert blessings == release.blessings
+
+
+def test_a_release_file_of_an_older_project_can_be_read(tmp_path: Path) -> None:
+    path = add_version(tmp_path, 7)
+    (path / RELEASE_FILE).write_text('{"source": "/model", "sha256": "00", "pushed_at": 1}')
+    release = read_versions(tmp_path / MODEL)[7].release
+    assert release is not None
+    assert (release.run_id, release.metrics, release.blessings) == (None, {}, {})
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"source": 1}', "\ud800"])
+def test_a_version_of_somebody_else_has_no_release(tmp_path: Path, content: str | None) -> None:
+    path = add_version(tmp_path, 7)
+    (path / RELEASE_FILE).unlink()
+    if content is not None:
+        (path / RELEASE_FILE).write_bytes(content.encode("utf-8", "surrogatepass"))
+    version = read_versions(tmp_path / MODEL)[7]
+    assert version.release is None
+    with pytest.raises(ReleaseError, match=r"version 7 has no readable assets.extra/release\.json"):
+        check_files(version)
+
+
+def test_size_is_that_of_the_files(tmp_path: Path) -> None:
+    path = add_version(tmp_path, 7)
+    (path / "variables" / "data").write_bytes(b"0" * 2_500_000)
+    assert pytest.approx(2.5, abs=0.01) == read_versions(tmp_path / MODEL)[7].megabytes
+
+
+def test_an_untouched_version_passes_wherever_it_is_copied(tmp_path: Path) -> None:
+    path = add_version(tmp_path, 7)
+    shutil.copytree(path, path.with_name("8"))
+    for version in read_versions(tmp_path / MODEL).values():
+        check_files(version)
+
+
+@pytest.mark.parametrize("change", ["content", "name", "missing", "more"])
+def test_any_change_of_a_file_is_found(tmp_path: Path, change: str) -> None:
+    path = add_version(tmp_path, 7)
+    before = digest(path)
+    file = path / "variables" / "variables.index"
+    if change == "content":
+        file.write_bytes(b"x" * 999 + b"y")
+    elif change == "name":
+        file.rename(file.with_name("variables.other"))
+    elif change == "missing":
+        file.unlink()
+    else:
+        (path / "assets").mkdir()
+        (path / "assets" / "empty").touch()
+    assert before != digest(path)
+    with pytest.raises(ReleaseError, match="are not those that were pushed"):
+        check_files(read_versions(tmp_path / MODEL)[7])

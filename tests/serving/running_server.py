@@ -1,0 +1,35 @@
+"""The embedded server as users run it: in a process of its own, on free ports."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from serving.launch import launched_server
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that serves; `rest_port` is None where REST is off."""
+
+    grpc_port: int
+    rest_port: int | None
+    process: subprocess.Popen[str]
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.grpc_port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.rest_port}"
+
+
+@contextmanager
+def running_server(*flags: str) -> Iterator[RunningServer]:
+    """Starts it, waits until it serves, and stops it. It takes 4 s to import TensorFlow: share it where you can."""
+    with launched_server(*flags) as server:
+        rest_port = int(server.rest.rpartition(":")[2]) if server.rest else None
+        yield RunningServer(int(server.target.rpartition(":")[2]), rest_port, server.process)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from components.errors import SettingsError
+from serving.server import cli, process
+from serving.server.options import ServerOptions
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[ServerOptions]:
+    """What a server would be started with; here it is not."""
+    seen: list[ServerOptions] = []
+
+    def run(options: ServerOptions) -> int:
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(process, "run", run)
+    return seen
+
+
+def serve(*flags: str) -> None:
+    result = CliRunner().invoke(cli.serve, flags, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+def test_every_option_is_a_flag_and_every_flag_an_option() -> None:
+    assert {parameter.name for parameter in cli.serve.params} == set(ServerOptions.model_fields)
+
+
+def test_help_tells_the_defaults() -> None:
+    result = CliRunner().invoke(cli.serve, ["--help"], terminal_width=400)
+    for name, field in ServerOptions.model_fields.items():
+        (line,) = [line for line in result.output.splitlines() if line.split() and line.split()[0] == f"--{name}"]
+        if field.default not in ("", False, "default"):
+            assert line.endswith(f"[default: {str(field.default).removesuffix('.0').replace('True', 'true')}]")
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "value"),
+    [
+        ("--port=1", "port", 1),
+        ("--rest_api_port=0", "rest_api_port", 0),
+        ("--file_system_poll_wait_seconds=0.5", "file_system_poll_wait_seconds", 0.5),
+        ("--enable_batching", "enable_batching", True),
+        ("--enable_batching=true", "enable_batching", True),
+        ("--enable_batching=1", "enable_batching", True),
+        ("--enable_model_warmup=false", "enable_model_warmup", False),
+        ("--grpc_channel_arguments=a=1,b=c", "grpc_channel_arguments", "a=1,b=c"),
+    ],
+)
+def test_flags_are_spelled_as_tensorflow_servings(
+    started: list[ServerOptions], flag: str, name: str, value: Any
+) -> None:
+    serve("--model_base_path=/models/m", flag, "--model_name=m")
+    assert (getattr(started[0], name), started[0].model_name) == (value, "m")
+
+
+def test_what_is_not_given_has_its_default(started: list[ServerOptions]) -> None:
+    serve("--model_base_path=/models/m")
+    assert started == [ServerOptions(model_base_path="/models/m")]
+
+
+def test_without_a_model_the_workspace_is_served(
+    started: list[ServerOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMDB_WORKSPACE", str(tmp_path))
+    serve("--port=1234")
+    config = tmp_path / "models" / "models.config"
+    assert "imdb_attention" in config.read_text()
+    expected = ServerOptions(
+        model_config_file=str(config),
+        model_config_file_poll_wait_seconds=1,
+        allow_version_labels_for_unavailable_models=True,
+        monitoring_config_file=started[0].monitoring_config_file,
+        port=1234,
+    )
+    assert started == [expected]
+    assert expected.prometheus_path() == "/monitoring/prometheus/metrics"
+
+
+def test_a_wrong_flag_is_a_setting_to_mend(started: list[ServerOptions]) -> None:
+    with pytest.raises(SettingsError, match="--port=70000"):
+        serve("--model_base_path=/models/m", "--port=70000")
+    assert started == []
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3]
+    )
+
+
+def test_the_module_says_what_is_wrong_in_one_line() -> None:
+    result = python("-m", "serving.server", "--model_base_path=/models/m", "--batching_parameters_file=/b")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: --batching_parameters_file=/b is given without --enable_batching; give both or neither\n"
+    )
+
+
+def test_help_needs_nothing_heavy() -> None:
+    result = python("-c", "import sys, serving.server.cli; print(*sys.modules)")
+    assert not {"tensorflow", "grpc", "pydantic", "google.protobuf", "numpy"} & set(result.stdout.split())
