@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from components.errors import SettingsError
 from components.reviews import ATTENTION, EXPLAIN, PROBABILITIES, SENTIMENTS, SERVE_TEXT, TOKENS
@@ -167,13 +167,16 @@ class Client:
 
 
 def _check(answer: Answer, outputs: Sequence[str], count: int) -> None:
-    lengths = {name: len(answer.outputs.get(name, ())) for name in outputs}
-    classes = {len(row) for row in answer.outputs.get(PROBABILITIES, ())}
-    if set(lengths.values()) != {count} or classes != {len(SENTIMENTS)}:
-        raise StatusError(
-            "INTERNAL",
-            f"the answer to {count} reviews holds {lengths} values and {classes} classes: another kind of model",
-        )
+    shapes = [_shape(answer.outputs.get(name)) for name in outputs]
+    # One row for each review: a number for each sentiment, and as many tokens as weights.
+    if shapes[0] != [len(SENTIMENTS)] * count or len(set(map(tuple, shapes[1:]))) > 1 or len(shapes[-1]) != count:
+        raise StatusError("INTERNAL", f"{count} reviews were sent, and the answer is that of another kind of model")
+
+
+def _shape(rows: Any) -> list[int]:
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return []
+    return [len(row) for row in rows]
 
 
 def _transport(target: str, tls: TLS | None) -> Transport:

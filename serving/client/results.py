@@ -116,10 +116,9 @@ def prediction(text: str, probabilities: Sequence[float], model_version: int | N
         probabilities: one for each of `SENTIMENTS`; of equal ones the first wins, as in the exported model.
         model_version: that answered.
     """
-    probability = max(probabilities)
-    label = SENTIMENTS[list(probabilities).index(probability)]
     by_sentiment = dict(zip(SENTIMENTS, probabilities, strict=True))
-    return Prediction(text, label, probability, by_sentiment, model_version)
+    label = max(by_sentiment, key=lambda sentiment: by_sentiment[sentiment])
+    return Prediction(text, label, by_sentiment[label], by_sentiment, model_version)
 
 
 def explanation(predicted: Prediction, tokens: Sequence[str], attention: Sequence[float]) -> Explanation:

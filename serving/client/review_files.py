@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,9 +19,10 @@ from typing import IO, Any, Final, TypeVar
 
 from serving.client.errors import ReviewFileError
 
-STANDARD_INPUT: Final = "-"
 _JSON_LINES: Final = (".jsonl", ".ndjson", ".json")
 _GZIP: Final = ".gz"
+# JSON can write these, UTF-8 cannot.
+_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 Item = TypeVar("Item")
 
@@ -164,10 +166,12 @@ def _fields(text: str, where: str) -> dict[str, Any]:
     expected = 'expected a JSON object with a string `text`, like {"text": "A film I will not forget."}'
     try:
         fields = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReviewFileError(f"{where} is not JSON ({error}); {expected}") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
         raise ReviewFileError(f"{where} has no string `text`; {expected}")
-    if any("\ud800" <= character <= "\udfff" for character in fields["text"]):
-        raise ReviewFileError(f"{where} holds half of a surrogate pair in `text`, which is no character; {expected}")
+    if not isinstance(fields.get("id", ""), str | int | float):
+        raise ReviewFileError(f"{where} has an `id` that is neither a string nor a number; {expected}")
+    if _HALF_A_PAIR.search(f"{fields['text']}{fields.get('id')}"):
+        raise ReviewFileError(f"{where} holds half of a surrogate pair, which is no character; {expected}")
     return fields

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from serving.releases.journal import Entry
     from serving.releases.operations import RollOut
     from serving.releases.rollout import Server
@@ -59,7 +61,10 @@ def _change_options(command: _Command) -> _Command:
 @_model_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def _list(model: str, as_json: bool) -> None:
-    """List the versions on disk: when they were pushed, by which run, how good they are, which is live."""
+    """List the versions: how good they are, and which is live.
+
+    Their metrics are those on the test split, measured in the run that pushed them.
+    """
     from serving.releases import tables  # noqa: PLC0415 - as all in this file: `--help` answers without it
     from serving.releases.state import read_state  # noqa: PLC0415
 
@@ -69,7 +74,8 @@ def _list(model: str, as_json: bool) -> None:
     elif not state.versions:
         click.echo(f"No version of {model} in {_models() / model}; push one with `imdb-attention run`.")
     else:
-        _print(tables.versions_table(state))
+        console = _console()
+        console.print(tables.versions_table(state, console.width))
         for note in tables.notes(state):
             click.echo(note)
 
@@ -78,7 +84,7 @@ def _list(model: str, as_json: bool) -> None:
 @_model_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def _history(model: str, as_json: bool) -> None:
-    """Show who changed what, when, from which version to which, and why."""
+    """Show who changed what, when and why."""
     from serving.releases import journal, tables  # noqa: PLC0415
 
     entries = journal.read(_models(), model)
@@ -86,7 +92,7 @@ def _history(model: str, as_json: bool) -> None:
         dumped = [entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in entries]
         click.echo(json.dumps(dumped, indent=2))
     elif entries:
-        _print(tables.history_table(entries))
+        _console().print(tables.history_table(entries))
     else:
         click.echo("Nothing was changed yet: each push goes live by itself.")
 
@@ -97,7 +103,9 @@ def _history(model: str, as_json: bool) -> None:
 def _promote(
     *, version: str, label: str, why: str, servers: tuple[str, ...], offline: bool, timeout: float, model: str
 ) -> None:
-    """Make VERSION (a number, or a label that it has) the stable one, or the canary.
+    """Make VERSION the stable one, or the canary.
+
+    VERSION is a number, or a label, like canary.
 
     A running server loads it first; the label moves when it is available, so no request fails. With --label canary it
     is served beside the stable one, to requests that ask for the label. A request that asks for neither label nor
@@ -115,7 +123,11 @@ def _promote(
 @models_group.command("rollback")
 @_change_options
 def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, timeout: float, model: str) -> None:
-    """Make the previous stable version stable again; with --label canary, end the canary."""
+    """Make the previous version stable again, or end the canary.
+
+    A running server follows as soon as it reads its config again. The version that was left is unloaded if it is the
+    newer one, so that no request can get it.
+    """
     from serving.releases import operations  # noqa: PLC0415
 
     _change(
@@ -130,7 +142,10 @@ def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, 
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @_model_option
 def _prune(keep: int, dry_run: bool, model: str) -> None:
-    """Delete old versions, but none that is served, has a label, or is what a roll-back goes to."""
+    """Delete old versions that nobody needs.
+
+    What is served, what has a label, and what a roll-back goes to stays, however old.
+    """
     from serving.releases import operations  # noqa: PLC0415
 
     removed = operations.prune(_models(), model, keep, dry_run=dry_run)
@@ -145,7 +160,7 @@ def _prune(keep: int, dry_run: bool, model: str) -> None:
 @click.argument("version")
 @_model_option
 def _verify(version: str, model: str) -> None:
-    """Check that the files of VERSION are those that were pushed, and that it loads and runs as in a server."""
+    """Check that VERSION is as it was pushed, loads and runs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from serving.releases.state import read_state  # noqa: PLC0415
     from serving.releases.verification import verify  # noqa: PLC0415
@@ -172,9 +187,10 @@ def _verify(version: str, model: str) -> None:
 def _compare(
     *, versions: tuple[str, str], file: Path, limit: int | None, server: str, model: str, as_json: bool
 ) -> None:
-    """Send the same reviews to two versions of a running server: agreement, flips, latency, accuracy.
+    """Ask two versions in a server about the same reviews.
 
-    V1 and V2 are numbers or labels, like: compare stable canary --input reviews.jsonl
+    Shows on how many they agree, which flip, how long each takes, and, where the reviews have labels, how often each is
+    right. V1 and V2 are numbers or labels, like: compare stable canary --input reviews.jsonl
     """
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -187,7 +203,7 @@ def _compare(
     if as_json:
         click.echo(json.dumps(asdict(comparison), indent=2, ensure_ascii=False))
     else:
-        _print(tables.comparison_table(comparison))
+        _console().print(tables.comparison_table(comparison))
         for line in tables.comparison_lines(comparison):
             click.echo(line)
 
@@ -228,8 +244,8 @@ def _or_none(version: int | None) -> str:
     return "none" if version is None else str(version)
 
 
-def _print(part: object) -> None:
+def _console() -> "Console":
     from rich.console import Console  # noqa: PLC0415
 
     # A table that another program reads should not be folded to 80 columns.
-    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(part)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

@@ -141,13 +141,13 @@ def read_reviews(file: Path, limit: int | None = None) -> list[Review]:
     """Reads reviews from JSON lines with `text` and perhaps `label`, or from lines of plain text.
 
     Args:
-        file: JSON lines if its name ends in `.jsonl` or `.json`; empty lines do not count.
+        file: JSON lines if its name ends in `.jsonl`, `.ndjson` or `.json`; empty lines do not count.
         limit: most reviews to read.
 
     Raises:
         ReleaseError: there is none, or a line cannot be used.
     """
-    as_json = file.suffix in {".jsonl", ".json"}
+    as_json = file.suffix in {".jsonl", ".ndjson", ".json"}
     found: list[Review] = []
     try:
         with file.open(encoding="utf-8") as lines:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # it brings NumPy, which a list of versions can do without
 
 _METRICS: Final = (("accuracy", "accuracy"), ("AUC", "auc"), ("log loss", "log_loss"))
 _UNKNOWN: Final = "-"
+_WIDTH_OF_ALL: Final = 110
 _SHOWN_FLIPS: Final = 10
 _SHOWN_CHARACTERS: Final = 100
 
@@ -45,36 +46,41 @@ def describe(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def versions_table(state: State) -> Table:
+def versions_table(state: State, width: int) -> Table:
     """Lays the versions out, newest first.
 
     Args:
         state: of the model's releases.
+        width: of the terminal, in characters; a narrow one gets no sizes and runs.
     """
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("version", {"no_wrap": True}),
+        ("live", {"min_width": 8}),
+        ("pushed", {"min_width": 10}),
+        ("mode", {"no_wrap": True}),
+        *((title, {"justify": "right", "no_wrap": True}) for title, _ in _METRICS),
+        ("blessed", {"no_wrap": True}),
+        ("MB", {"justify": "right", "no_wrap": True}),
+        ("run", {"no_wrap": True}),
+    ]
+    shown = columns if width >= _WIDTH_OF_ALL else columns[:-2]
     table = Table(box=None, pad_edge=False)
-    table.add_column("version", no_wrap=True)
-    # Both fold well where a terminal is narrow.
-    table.add_column("pushed", min_width=10)
-    table.add_column("run", min_width=13, overflow="fold")
-    table.add_column("mode", no_wrap=True)
-    for title, _ in _METRICS:
-        table.add_column(title, justify="right", min_width=6)
-    table.add_column("blessed", no_wrap=True)
-    table.add_column("MB", justify="right", no_wrap=True)
-    table.add_column("live", min_width=8)
+    for title, options in shown:
+        table.add_column(title, **options)
     for number, version in sorted(state.versions.items(), reverse=True):
         release = version.release
         metrics = release.metrics if release else {}
-        table.add_row(
+        cells = [
             str(number),
+            _part(state, number),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(release.pushed_at)) if release else _UNKNOWN,
-            (release.run_id if release else None) or _UNKNOWN,
             (release.mode if release else None) or _UNKNOWN,
             *(f"{metrics[name]:.4f}" if name in metrics else _UNKNOWN for _, name in _METRICS),
             _blessed(release),
             f"{version.megabytes:.1f}",
-            _part(state, number),
-        )
+            (release.run_id if release else None) or _UNKNOWN,
+        ]
+        table.add_row(*cells[: len(shown)])
     return table
 
 
@@ -89,7 +95,7 @@ def notes(state: State) -> list[str]:
         lines.append("No version was promoted yet: each push goes live by itself.")
     newest = max(state.loaded, default=None)
     if newest != state.live:
-        lines.append(f"Requests that ask for no label get version {newest}, the largest that is loaded.")
+        lines.append(f"Requests that name neither label nor version get {newest}, the largest loaded.")
     missing = sorted(set(state.labels.values()) - set(state.versions))
     if missing:
         lines.append(f"Not on disk, though labelled: {', '.join(map(str, missing))}.")

@@ -99,9 +99,9 @@ class Backend:
         """Tells the state of a model's versions."""
         return self.servables.status(request)
 
-    def reload(self, config: model_server_config_pb2.ModelServerConfig) -> None:
+    def reload(self, config: model_server_config_pb2.ModelServerConfig, deadline: float | None) -> None:
         """Replaces the config; blocks until its models are loaded."""
-        self.servables.reload(config)
+        self.servables.reload(config, deadline)
 
     def _runner(self, api: str) -> _TimedRunner:
         return _TimedRunner(self.batcher, self.metrics, api)

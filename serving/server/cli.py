@@ -56,19 +56,24 @@ def _serve(**flags: Any) -> None:
     if not given.keys() & set(_MODEL_FLAGS):
         given = {**_workspace_flags(), **given}
     from serving.server.options import ServerOptions  # noqa: PLC0415 - `--help` answers without it
+
+    options = ServerOptions.model_validate(given)
     from serving.server.process import run  # noqa: PLC0415 - takes seconds: TensorFlow
 
-    raise SystemExit(run(ServerOptions.model_validate(given)))
+    raise SystemExit(run(options))
 
 
 def _workspace_flags() -> dict[str, Any]:
     from serving.releases.model_config import ensure  # noqa: PLC0415 - `--help` answers without it
 
-    models = Path(os.environ.get("IMDB_WORKSPACE") or "workspace").absolute() / "models"
+    models = Path(os.environ.get("IMDB_WORKSPACE") or "workspace").expanduser().resolve() / "models"
     return {
         "model_config_file": str(ensure(models)),
         "model_config_file_poll_wait_seconds": 1,
         "allow_version_labels_for_unavailable_models": True,
+        # A pushed version never changes: one that did not load will not, and whoever promotes it waits for the verdict.
+        "max_num_load_retries": 1,
+        "load_retry_interval_micros": 1_000_000,
         "monitoring_config_file": str(_SCHEMAS / "monitoring.config"),
     }
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ _INTERNAL: Final = "internal error; the server's log tells more"
 _HEALTH_NAMES: Final = ("", "ModelService", "PredictionService")
 _UNLIMITED: Final = -1
 _LONGEST_MESSAGE: Final = 2048
+_RELOADS: Final = 8
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]  # no types
@@ -82,8 +84,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
                 return await call(request, self._deadline(context))
 
     def _deadline(self, context: grpc.aio.ServicerContext) -> float | None:
-        remaining = context.time_remaining() if self._with_deadlines else None
-        return None if remaining is None else time.monotonic() + remaining
+        return _deadline(context) if self._with_deadlines else None
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]  # no types
@@ -95,6 +96,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        # Its own: a model whose first version never comes must not hold up anything else that needs a thread.
+        self._threads = ThreadPoolExecutor(_RELOADS, "reload")
 
     async def GetModelStatus(  # noqa: N802 - the RPC's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
@@ -108,7 +111,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
     ) -> model_management_pb2.ReloadConfigResponse:
         """Replaces the config; answers when its models are loaded. An RPC that fails carries no response in gRPC."""
         async with _status_for(context):
-            await asyncio.to_thread(self._backend.reload, request.config)
+            waiting = self._threads.submit(self._backend.reload, request.config, _deadline(context))
+            await asyncio.wrap_future(waiting)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.error_code = grpc.StatusCode.OK.value[0]
         return response
@@ -181,6 +185,11 @@ class _Readable(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
             return await handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
+
+
+def _deadline(context: grpc.aio.ServicerContext) -> float | None:
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
 
 
 @asynccontextmanager

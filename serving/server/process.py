@@ -27,6 +27,8 @@ from serving.server.warmup import WARMUP_FILE, warm_up
 
 _DRAIN_SECONDS: Final = 20
 _BACKLOG: Final = 2048
+# Longer than clients keep theirs, or they would now and then write to a connection that is just being closed.
+_KEEP_ALIVE_SECONDS: Final = 120
 
 
 def run(options: ServerOptions) -> int:
@@ -172,7 +174,15 @@ class _RestServer(uvicorn.Server):
             metrics_path=options.prometheus_path(),
         )
         super().__init__(
-            uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False)
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            )
         )
         self._serving = asyncio.create_task(self.serve([listening]))
 

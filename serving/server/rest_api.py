@@ -26,11 +26,11 @@ from serving.server import rest_requests, rest_responses
 from serving.server.backend import Backend
 from serving.server.errors import StatusError, http_status, invalid_argument
 from serving.server.monitoring import CONTENT_TYPE
+from serving.server.signatures import signature_key
 
 _LOG: Final = logging.getLogger(__name__)
 
 REST: Final = "REST"
-DEFAULT_SIGNATURE: Final = "serving_default"
 _INTERNAL: Final = "internal error; the server's log tells more"
 _JSON: Final = "application/json"
 _METHODS: Final = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
@@ -128,7 +128,7 @@ class RestApi:
         return rest_responses.regressions(regressed.result)
 
     def _signature(self, spec: model_pb2.ModelSpec) -> tuple[str, rest_requests.Inputs]:
-        name = spec.signature_name or DEFAULT_SIGNATURE
+        name = signature_key(spec)
         with self._backend.servables.lookup(spec) as servable:
             if name not in servable.signatures:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')

@@ -250,7 +250,7 @@ class ServedModel:
                 self._set(version, State.AVAILABLE)
             else:
                 version.failures += 1
-                if version.failures > self._load_retries or version.number not in self._aspired:
+                if version.failures > self._load_retries:
                     self._set(version, State.END)
                 else:
                     version.retry_at = time.monotonic() + self._retry_seconds

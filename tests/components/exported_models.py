@@ -6,10 +6,13 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import grpc
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
 from token_oracle import token_ids_of, tokens_of
 from transformed_reviews import Transformed
 
@@ -18,6 +21,7 @@ from components.export import serialized_example
 from components.model import build_model, explaining_model
 from components.reviews import Mode
 from components.settings import ModelSettings
+from serving.launch import launched_server
 
 Outputs = Mapping[str, np.ndarray]
 Run = Callable[[str, Mapping[str, list[bytes]]], Outputs]
@@ -95,6 +99,22 @@ def in_graph_mode(path: str) -> Iterator[Run]:
 def in_cpp(path: str) -> Iterator[Run]:
     with CppSavedModel(path) as model:
         yield model.run
+
+
+@contextmanager
+def in_server(path: str) -> Iterator[Run]:
+    """Over gRPC; the folder's name has to be a version."""
+    flags = ("--model_name=any", f"--model_base_path={Path(path).parent}", "--enable_model_warmup=false")
+    with launched_server(*flags) as server, grpc.insecure_channel(server.target) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+        def run(signature: str, inputs: Mapping[str, list[bytes]]) -> Outputs:
+            tensors = {name: tf.make_tensor_proto(value, tf.string, [len(value)]) for name, value in inputs.items()}
+            spec = model_pb2.ModelSpec(name="any", signature_name=signature)
+            response = stub.Predict(predict_pb2.PredictRequest(model_spec=spec, inputs=tensors), timeout=60)
+            return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
+
+        yield run
 
 
 def examples(reviews: list[bytes]) -> list[bytes]:

@@ -20,6 +20,7 @@ from exported_models import (
     in_cpp,
     in_graph_mode,
     in_python,
+    in_server,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,6 +137,27 @@ def run_one_in_cpp(one_export: Exported) -> Iterator[Run]:
 @given(reviews=st.lists(REVIEWS, min_size=1, max_size=4))
 def test_all_paths_agree_on_any_text(one_export: Exported, run_one_in_cpp: Run, reviews: list[bytes]) -> None:
     check_all_signatures(run_one_in_cpp, one_export, reviews)
+
+
+@pytest.fixture(scope="module")
+def run_one_in_server(one_export: Exported) -> Iterator[Run]:
+    with in_server(one_export.path) as served:
+        yield served
+
+
+@settings(max_examples=50, deadline=None)
+@given(reviews=st.lists(REVIEWS, min_size=1, max_size=4))
+def test_grpc_agrees_on_any_text(one_export: Exported, run_one_in_server: Run, reviews: list[bytes]) -> None:
+    check_all_signatures(run_one_in_server, one_export, reviews)
+
+
+def test_grpc_and_transform_give_the_same_token_ids(
+    one_export: Exported, run_one_in_server: Run, transformed: Transformed
+) -> None:
+    """What Transform wrote for training, sent through the network, is what clients are told of the same reviews."""
+    token_ids = np.array([row["token_ids"] for row in transformed.rows])
+    np.testing.assert_array_equal(one_export.token_ids(transformed.reviews), token_ids)
+    check_all_signatures(run_one_in_server, one_export, transformed.reviews)
 
 
 def test_an_example_without_text_is_refused(run_one_in_cpp: Run) -> None:

@@ -83,6 +83,17 @@ class Slow(tf.Module):
             return {"y": tf.identity(x)}
 
 
+class Gate(tf.Module):
+    """Answers once a file is there: `file` string `[]` → `there` bool `[]`."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="file")])
+    def __call__(self, file: tf.Tensor) -> dict[str, tf.Tensor]:
+        (there,) = tf.while_loop(
+            tf.logical_not, lambda _: [tf.size(tf.io.matching_files(file)) > 0], [tf.constant(value=False)]
+        )
+        return {"there": there}
+
+
 def _x_of(examples: tf.Tensor) -> tf.Tensor:
     return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
 
@@ -142,6 +153,12 @@ def write_broken(path: str | Path) -> None:
 def write_slow(path: str | Path, milliseconds: float) -> None:
     """Writes a Slow."""
     module = Slow(milliseconds)
+    tf.saved_model.save(module, str(path), signatures={"serving_default": module.__call__})
+
+
+def write_gate(path: str | Path) -> None:
+    """Writes a Gate."""
+    module = Gate()
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.__call__})
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,13 +10,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from released import add_version, served
+from rich.console import Console
 
 from components.errors import ReviewPipelineError
 from serving.releases import journal
 from serving.releases.cli import models_group
+from serving.releases.state import read_state
+from serving.releases.tables import versions_table
 from serving.releases.versions import Blessing
 
 MODEL = "imdb_attention"
+FIGURES = ["accuracy", "AUC", "log loss"]
 
 
 @pytest.fixture
@@ -66,11 +71,11 @@ def cells(line: str) -> list[str]:
 
 def test_the_list_shows_what_is_known_of_each_version(pushed: Path) -> None:
     head, newest, oldest, *notes = call("list").splitlines()
-    assert cells(head) == ["version", "pushed", "run", "mode", "accuracy", "AUC", "log loss", "blessed", "MB", "live"]
+    assert cells(head) == ["version", "live", "pushed", "mode", *FIGURES, "blessed", "MB", "run"]
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(1_700_000_002))
     run = "2026-01-02T03-04-05.000006"
-    assert cells(newest) == ["2", when, run, "vector", "0.8765", "0.9432", "0.3333", "yes", "0.0", "live"]
-    assert cells(oldest) == ["1", *"-------", "0.0", "previous"]
+    assert cells(newest) == ["2", "live", when, "vector", "0.8765", "0.9432", "0.3333", "yes", "0.0", run]
+    assert cells(oldest) == ["1", "previous", *"------", "0.0", "-"]
     assert notes == ["No version was promoted yet: each push goes live by itself."]
 
 
@@ -79,8 +84,17 @@ def test_the_list_shows_labels(pushed: Path) -> None:
     call("promote", "2", "--offline")
     call("promote", "3", "--label", "canary", "--offline")
     _, newest, middle, _, *notes = call("list").splitlines()
-    assert (cells(newest)[-1], cells(middle)[-1]) == ("canary, previous", "stable")
-    assert notes == ["Requests that ask for no label get version 3, the largest that is loaded."]
+    assert (cells(newest)[1], cells(middle)[1]) == ("canary, previous", "stable")
+    assert notes == ["Requests that name neither label nor version get 3, the largest loaded."]
+
+
+def test_a_narrow_terminal_shows_what_matters(pushed: Path) -> None:
+    console = Console(width=80, file=io.StringIO())
+    console.print(versions_table(read_state(pushed, MODEL), console.width))
+    assert isinstance(console.file, io.StringIO)
+    head, newest, *_ = console.file.getvalue().splitlines()
+    assert cells(head) == ["version", "live", "pushed", "mode", *FIGURES, "blessed"]
+    assert cells(newest)[:2] == ["2", "live"]
 
 
 def test_programs_get_all_of_it(pushed: Path) -> None:

@@ -214,25 +214,31 @@ def answers(channel: grpc.Channel, name: str, label: str) -> bool:
     return True
 
 
-def test_a_config_comes_by_rpc_without_a_failure(server: RunningServer, channel: grpc.Channel, models: Models) -> None:
-    service = model_service_pb2_grpc.ModelServiceStub(channel)
-
-    def reload(*, with_extra: bool) -> int:
-        request = model_management_pb2.ReloadConfigRequest(config=models.config)
-        if with_extra:
-            request.config.model_config_list.config.add(
-                name="extra", base_path=str(models.root / "extra"), model_platform="tensorflow"
-            )
-        return int(service.HandleReloadConfigRequest(request, timeout=SECONDS).status.error_code)
-
+def test_a_config_comes_by_rpc_without_a_failure(tmp_path: Path, half_plus_two: Path, half_plus_three: Path) -> None:
+    models = Models(tmp_path, half_plus_two, half_plus_three)
     models.push("extra", 3)
-    with traffic(server, channel, "reloaded") as seen:
-        for _ in range(3):
-            # It answers when the new model does.
-            assert reload(with_extra=True) == 0
-            assert states(channel, "extra") == {3: AVAILABLE}
-            assert reload(with_extra=False) == 0
-            wait_until(lambda: states(channel, "extra") == {3: END})
+    # One that reads its config file but once: what that says would undo what comes by RPC.
+    with (
+        running_server(f"--model_config_file={models.file}") as server,
+        grpc.insecure_channel(server.target) as channel,
+    ):
+        service = model_service_pb2_grpc.ModelServiceStub(channel)
+
+        def reload(*, with_extra: bool) -> int:
+            request = model_management_pb2.ReloadConfigRequest(config=models.config)
+            if with_extra:
+                request.config.model_config_list.config.add(
+                    name="extra", base_path=str(models.root / "extra"), model_platform="tensorflow"
+                )
+            return int(service.HandleReloadConfigRequest(request, timeout=SECONDS).status.error_code)
+
+        with traffic(server, channel, "watched") as seen:
+            for _ in range(3):
+                # It answers when the new model does.
+                assert reload(with_extra=True) == 0
+                assert states(channel, "extra") == {3: AVAILABLE}
+                assert reload(with_extra=False) == 0
+                wait_until(lambda: states(channel, "extra") == {3: END})
     assert seen.failures == []
     assert set(seen.versions) == {2}
 

@@ -129,6 +129,13 @@ def test_stopping_waits_for_requests_but_not_for_ever(h: Harness, caplog: pytest
     manager.stop()
 
 
+def test_stopping_does_not_wait_for_a_file_system_that_hangs(h: Harness) -> None:
+    manager = h.started(1)
+    with manager._looking:
+        manager.stop(timeout=0.02)
+        h.events.wait_for_state(1, State.END)
+
+
 def test_a_manager_that_was_never_started_can_be_stopped(h: Harness) -> None:
     h.manager().stop()
 
@@ -269,6 +276,17 @@ def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.
     write(h.specific(1, 2))
     h.events.wait_for(lambda: manager.available() == {"m": [1, 2]})
     assert failure(lambda: lookup(manager, label="stable"))[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_config_file_that_stays_the_same_changes_nothing(h: Harness, tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    file.write_text(text_format.MessageToString(h.all()))
+    push(h.base_path, 1)
+    manager = h.manager(poll_seconds=0)
+    manager.start(h.all(), wait=True, config_file=file, config_file_poll_seconds=POLL)
+    push(h.base_path, 2)
+    time.sleep(5 * POLL)
+    assert manager.available() == {"m": [1]}
 
 
 def test_a_config_that_was_refused_for_a_label_is_taken_when_the_version_is_there(h: Harness, tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from benchmarks.serving import tables
+
+
+class Texts(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def serve_text(self, text):
+        positive = tf.sigmoid(tf.cast(tf.strings.length(text), tf.float32) / 1000.0)
+        return {"probabilities": tf.stack([1.0 - positive, positive], axis=1)}
+
+
+def record(p50: float, rate: float, failures: dict[str, int]) -> dict:
+    row = {"requests": 100, "failures": {}, "p50_ms": p50, "p99_ms": 2 * p50, "reviews_per_second": rate}
+    return {
+        "command": "python -m benchmarks.serving",
+        "date": "2026-01-01",
+        "machine": {"cpu": "a CPU", "cores": 2},
+        "load": {"average": [0.1, 0.1, 0.1]},
+        "in_process": {"p50_ms": 10.0, "p99_ms": 12.0, "rates": {"1": 100.0, "64": 1000.0}, "best_batch": 64}
+        | {"best_rate": 1000.0},
+        "server": [
+            {"reviews_per_request": 1, "clients": 1, **row},
+            {"reviews_per_request": 1, "clients": 64, **row},
+        ],
+        "soak": {"seconds": 60.0, "versions": 12, **row, "failures": failures},
+    }
+
+
+def target_cells(measured: dict) -> list[list[str]]:
+    _, targets = tables.all_of(measured)
+    return [row[1:] for row in targets.rows]
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected"),
+    [
+        (record(15.0, 900.0, {}), [["<= 1.5", "1.50", "met"], [">= 0.9", "0.90", "met"], ["0", "0", "met"]]),
+        (
+            record(16.0, 899.0, {"UNAVAILABLE": 2, "INTERNAL": 1}),
+            [["<= 1.5", "1.60", "NOT MET"], [">= 0.9", "0.90", "NOT MET"], ["0", "3", "NOT MET"]],
+        ),
+    ],
+    ids=["met", "missed"],
+)
+def test_targets_are_ratios_of_one_run(measured, expected):
+    assert target_cells(measured) == expected
+
+
+def test_a_small_run_measures_all_and_renders(tmp_path):
+    model, out = tmp_path / "model", tmp_path / "record.json"
+    module = Texts()
+    tf.saved_model.save(module, str(model), signatures={"serve_text": module.serve_text})
+    command = [sys.executable, "-m", "benchmarks.serving"]
+    options = ["--model", model, "--seconds", "0.2", "--soak", "3", "--swap", "1", "--reviews", "1,4", "--out", out]
+    subprocess.run([*command, *options], check=True, capture_output=True)
+
+    measured = json.loads(out.read_text())
+    assert [(row["reviews_per_request"], row["clients"]) for row in measured["server"]] == [
+        (size, clients) for size in (1, 4) for clients in (1, 8, 64)
+    ]
+    assert all(row["requests"] > 0 and row["failures"] == {} for row in measured["server"])
+    assert measured["soak"]["failures"] == {}
+    assert 1 < measured["soak"]["last_version_that_answered"] <= measured["soak"]["versions"]
+
+    rendered = subprocess.run([*command, "results", out], check=True, capture_output=True, text=True).stdout
+    assert rendered.startswith("## Serving, ")
+    assert "| p50 at one client, ratio to in-process |" in rendered

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.client.errors import ReviewFileError
+from serving.client.review_files import (
+    Review,
+    batches,
+    find_files,
+    json_line,
+    parse_reviews,
+    read_reviews,
+    written_atomically,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+LINE = TEXT.map(lambda text: text.replace("\n", "").replace("\r", ""))
+
+
+def parsed(content: bytes, *, json_lines: bool) -> list[Review]:
+    return list(parse_reviews(io.BytesIO(content), "a pipe", json_lines=json_lines))
+
+
+@given(st.lists(LINE))
+def test_each_line_of_text_is_a_review(lines: list[str]) -> None:
+    content = "".join(f"{line}\n" for line in lines).encode()
+    reviews = parsed(content, json_lines=False)
+    expected = [line.removeprefix("\ufeff") if number == 0 else line for number, line in enumerate(lines)]
+    assert [review.text for review in reviews] == expected
+    assert [review.origin for review in reviews] == [{"line": number + 1} for number in range(len(lines))]
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"text": TEXT}, optional={"id": TEXT | st.integers(), "rest": TEXT})), st.booleans()
+)
+def test_each_json_line_is_a_review(rows: list[dict[str, object]], ascii_only: bool) -> None:
+    content = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\r\n\n" for row in rows).encode()
+    reviews = parsed(content, json_lines=True)
+    assert [review.text for review in reviews] == [row["text"] for row in rows]
+    assert [review.origin for review in reviews] == [
+        {"line": 2 * number + 1, **{key: row[key] for key in ("id",) if key in row}} for number, row in enumerate(rows)
+    ]
+
+
+def test_ends_of_files_and_lines() -> None:
+    assert [review.text for review in parsed(b"a\r\n\nb\xe2\x80\xa8c", json_lines=False)] == ["a", "", "b\u2028c"]
+    assert parsed(b"", json_lines=False) == parsed(b"", json_lines=True) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "line 2 of a pipe is not JSON"),
+        (b"a film", "line 2 of a pipe is not JSON"),
+        (b"[1]", "line 2 of a pipe has no string `text`"),
+        (b"{}", "line 2 of a pipe has no string `text`"),
+        (b'{"text": 1}', "line 2 of a pipe has no string `text`"),
+        (b'{"text": "\\ud800"}', "line 2 of a pipe holds half of a surrogate pair"),
+        (b'{"text": "x", "id": "\\udfff"}', "line 2 of a pipe holds half of a surrogate pair"),
+        (b'{"text": "x", "id": ["\\udfff"]}', "line 2 of a pipe has an `id` that is neither a string nor a number"),
+        (b"[" * 100_000, "line 2 of a pipe is not JSON"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_json_line_that_cannot_be_used_is_named(line: bytes, message: str) -> None:
+    with pytest.raises(ReviewFileError) as caught:
+        parsed(b'{"text": "good"}\n' + line + b"\n", json_lines=True)
+    assert str(caught.value).startswith(message)
+    assert 'expected a JSON object with a string `text`, like {"text": "A film' in str(caught.value)
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_bytes_that_are_no_text_are_named(json_lines: bool) -> None:
+    with pytest.raises(
+        ReviewFileError, match=r"^line 2 of a pipe is not UTF-8 \(invalid continuation byte at byte 4\)$"
+    ):
+        parsed(b'{"text": "good"}\ncaf\xe9!\n', json_lines=json_lines)
+
+
+def test_files_are_read_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("one\ntwo\n")
+    (tmp_path / "c.jsonl").write_text('{"text": "three", "id": 7}\n')
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(b'{"text": "four"}\n'))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"zero\n"))
+    (tmp_path / "folder.txt").mkdir()
+    files = find_files(f"{tmp_path}/*")
+    assert [file.name for file in files] == ["a.gz", "b.txt", "c.jsonl", "d.jsonl.gz"]
+    origins = [
+        (review.text, {**review.origin, "file": Path(review.origin["file"]).name}) for review in read_reviews(files)
+    ]
+    assert origins == [
+        ("zero", {"file": "a.gz", "line": 1}),
+        ("one", {"file": "b.txt", "line": 1}),
+        ("two", {"file": "b.txt", "line": 2}),
+        ("three", {"file": "c.jsonl", "line": 1, "id": 7}),
+        ("four", {"file": "d.jsonl.gz", "line": 1}),
+    ]
+    (one,) = find_files(f"{tmp_path}/c.jsonl")
+    assert list(read_reviews([one])) == [Review("three", {"line": 1, "id": 7})]
+    assert [review.text for review in read_reviews([tmp_path / "d.jsonl.gz"], json_lines=True)] == ["four"]
+
+
+def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "[1].txt").write_text("x")
+    assert find_files(f"{tmp_path}/[1].txt") == [tmp_path / "[1].txt"]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "cut.txt.gz").write_bytes(gzip.compress(os.urandom(1000))[:-100])
+    (tmp_path / "not.txt.gz").write_bytes(b"plain text")
+    for name in ("cut.txt.gz", "not.txt.gz", "missing.txt"):
+        with pytest.raises(ReviewFileError, match=f"{name}"):
+            list(read_reviews([tmp_path / name]))
+    for pattern in ("missing.txt", "*.csv", "."):
+        with pytest.raises(ReviewFileError, match="there is no file "):
+            find_files(f"{tmp_path}/{pattern}")
+
+
+@given(st.lists(st.integers()), st.integers(1, 10))
+def test_batches_are_cut_in_order(items: list[int], size: int) -> None:
+    cut = list(batches(items, size))
+    assert [item for batch in cut for item in batch] == items
+    assert all(len(batch) == size for batch in cut[:-1])
+    assert all(0 < len(batch) <= size for batch in cut)
+
+
+def test_output_lines_begin_with_where_the_review_comes_from() -> None:
+    assert (
+        json_line({"line": 1}, {"text": "é\n\u2028", "label": "x"})
+        == '{"line": 1, "text": "é\\n\u2028", "label": "x"}\n'
+    )
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
+def test_output_appears_when_it_is_complete(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with written_atomically(path) as file:
+        file.write("é\n")
+        assert not path.exists()
+    content = path.read_bytes()
+    assert (gzip.decompress(content) if name.endswith("gz") else content) == "é\n".encode()
+    assert [child.name for child in tmp_path.iterdir()] == [name]
+
+    with written_atomically(path) as file:
+        file.write("é\n")
+    assert path.read_bytes() == content  # no time in it
+
+    with contextlib.suppress(ZeroDivisionError), written_atomically(path) as file:
+        file.write("other\n")
+        file.write(str(1 / 0))
+    assert path.read_bytes() == content
+    assert [child.name for child in tmp_path.iterdir()] == [name]
+
+
+def test_output_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    with written_atomically(tmp_path / "out"):
+        pass
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_output_through_a_link_and_into_a_device(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with written_atomically(tmp_path / "link") as file:
+        file.write("x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "x"
+    (tmp_path / "null").symlink_to("/dev/null")  # whoever is root could replace the real one
+    with written_atomically(tmp_path / "null") as file:
+        file.write("x")
+    assert (tmp_path / "null").read_bytes() == b""
+    assert Path("/dev/null").is_char_device()
+
+
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "missing" / "out", tmp_path / "file" / "out", tmp_path):
+        with (
+            pytest.raises(ReviewFileError, match=r"cannot write .*; give a file in a folder that exists"),
+            written_atomically(path),
+        ):
+            pass

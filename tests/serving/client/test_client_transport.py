@@ -1,0 +1,233 @@
+"""What the client does on a server's bad days: retries, deadlines, encryption, answers that make no sense."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from certificates import Certificates, write_certificates
+from scripted_servers import SERVERS, Scripted, scripted_grpc, scripted_rest
+
+from components.errors import SettingsError
+from serving.client import TLS, Client, DeadlineError, RequestRefusedError, ServerUnavailableError
+from serving.client import transport as transport_module
+from serving.client.transport import StatusError, with_retries
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def scripted(request: pytest.FixtureRequest) -> Iterator[Scripted]:
+    with SERVERS[request.param]() as server:
+        yield server
+
+
+def test_an_unavailable_server_is_asked_again(scripted: Scripted) -> None:
+    scripted.script.answers = ["UNAVAILABLE", "UNAVAILABLE"]
+    with Client(scripted.target) as client:
+        (prediction,) = client.predict(["x"])
+    assert (prediction.label, prediction.probability) == ("positive", 0.75)
+    assert scripted.script.asked == 3
+
+
+def test_not_for_ever(scripted: Scripted) -> None:
+    scripted.script.answers = ["UNAVAILABLE"] * 9
+    with Client(scripted.target, retries=2) as client, pytest.raises(ServerUnavailableError, match="scripted UNAV"):
+        client.predict(["x"])
+    assert scripted.script.asked == 3
+
+
+@pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "INTERNAL", "INVALID_ARGUMENT"])
+def test_any_other_error_is_the_answer(scripted: Scripted, code: str) -> None:
+    scripted.script.answers = [code]
+    with Client(scripted.target) as client, pytest.raises(RequestRefusedError) as caught:
+        client.predict(["x"])
+    assert str(caught.value) == f"{scripted.target} refused: {code}: scripted {code}"
+    assert caught.value.code == code
+    assert scripted.script.asked == 1
+
+
+def test_a_deadline_ends_a_request(scripted: Scripted) -> None:
+    scripted.script.answers = ["hang"]
+    start = time.monotonic()
+    with Client(scripted.target, deadline=0.4) as client, pytest.raises(DeadlineError) as caught:
+        client.predict(["x"])
+    assert time.monotonic() - start < 5.0
+    assert str(caught.value) == (
+        f"{scripted.target} did not answer within 0.4 s; allow more time or send fewer reviews"
+    )
+
+
+def test_a_deadline_ends_retries_too(scripted: Scripted) -> None:
+    scripted.script.answers = ["UNAVAILABLE"] * 1000
+    start = time.monotonic()
+    with Client(scripted.target, deadline=0.5, retries=1000) as client, pytest.raises(ServerUnavailableError):
+        client.predict(["x"])
+    assert time.monotonic() - start < 5.0
+
+
+def test_a_grpc_server_knows_how_long_the_client_waits() -> None:
+    with scripted_grpc() as scripted, Client(scripted.target, deadline=5.0) as client:
+        scripted.script.answers = ["UNAVAILABLE"]
+        client.predict(["x"])
+    first, second = scripted.script.seconds_left
+    assert second < first <= 5.0  # a retry does not start the clock anew
+
+
+@pytest.mark.parametrize("kind", sorted(SERVERS))
+def test_a_server_that_comes_back_is_found_again(kind: str) -> None:
+    with SERVERS[kind]() as scripted:
+        client = Client(scripted.target, retries=8)
+        client.predict(["x"])
+    port = int(scripted.target.rpartition(":")[2])
+    with client, ExitStack() as stack:
+        timer = threading.Timer(0.3, lambda: stack.enter_context(SERVERS[kind](port)))
+        timer.start()
+        assert client.predict(["x"])[0].probability == 0.75
+        timer.join()
+
+
+def test_answers_of_any_length_arrive() -> None:
+    texts = ["x"] * 300_000  # 5 MB of probabilities; gRPC's own limit is 4
+    with scripted_grpc() as scripted, Client(scripted.target, batch_size=len(texts)) as client:
+        scripted.script.answers = [{"probabilities": [[float(n % 2), 1.0 - n % 2] for n in range(len(texts))]}]
+        predictions = client.predict(texts)
+    assert [prediction.label for prediction in predictions] == ["positive", "negative"] * (len(texts) // 2)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"probabilities": [[0.5, 0.5], [0.5, 0.5]]},  # two answers to one question
+        {"probabilities": [[0.2, 0.3, 0.5]]},  # three classes
+        {"probabilities": [0.5]},
+        {"probabilities": 0.5},
+        {"others": [[0.5, 0.5]], "more": [[0.5, 0.5]]},
+    ],
+    ids=str,
+)
+def test_an_answer_of_another_kind_of_model_is_refused(scripted: Scripted, outputs: dict[str, object]) -> None:
+    scripted.script.answers = [outputs]
+    with Client(scripted.target) as client, pytest.raises(RequestRefusedError, match="another kind of model"):
+        client.predict(["x"])
+
+
+@pytest.mark.parametrize("page", ["<html>It works!</html>", "[1]", ""])
+def test_a_web_server_is_no_server(page: str) -> None:
+    with scripted_rest() as scripted, Client(scripted.target) as client:
+        scripted.script.answers = [page]
+        with pytest.raises(RequestRefusedError, match="HTTP 200 without JSON: no TensorFlow Serving"):
+            client.predict(["x"])
+
+
+def test_another_grpc_server_is_no_server() -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    try:
+        with Client(f"localhost:{port}") as client, pytest.raises(RequestRefusedError, match="does not speak Tensor"):
+            client.predict(["x"])
+    finally:
+        server.stop(None).wait()
+
+
+class Clock:
+    """Time that passes only in sleep."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.pauses.append(seconds)
+
+
+def test_pauses_double_and_vary_and_stay_within_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    firsts = set()
+    for _ in range(20):
+        clock, left = Clock(), []
+        monkeypatch.setattr(transport_module, "time", clock)
+
+        def unavailable(seconds: float, left: list[float] = left) -> None:
+            left.append(seconds)
+            raise StatusError("UNAVAILABLE", "")
+
+        with pytest.raises(StatusError):
+            with_retries(unavailable, retries=100, deadline=10.0)
+        for number, pause in enumerate(clock.pauses):
+            longest = min(0.1 * 2**number, 2.0)
+            assert longest / 2 <= pause <= longest
+        assert clock.now < 10.0
+        assert left == pytest.approx([10.0 - sum(clock.pauses[:number]) for number in range(len(left))])
+        firsts.add(clock.pauses[0])
+    assert len(firsts) > 1
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return write_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def encrypted(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Scripted]:
+    """Trusts nobody but a client with its own certificate."""
+    if request.param == "grpc":
+        pair = (certificates.key.read_bytes(), certificates.certificate.read_bytes())
+        credentials = grpc.ssl_server_credentials([pair], pair[1], require_client_auth=True)
+        with scripted_grpc(credentials=credentials) as server:
+            yield server
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+        context.load_verify_locations(certificates.certificate)
+        context.verify_mode = ssl.CERT_REQUIRED
+        with scripted_rest(context=context) as server:
+            yield server
+
+
+def test_an_encrypted_connection_with_certificates_on_both_sides(
+    encrypted: Scripted, certificates: Certificates
+) -> None:
+    tls = TLS(certificates.certificate, certificates.certificate, certificates.key)
+    with Client(encrypted.target, tls=tls) as client:
+        assert client.predict(["x"])[0].probability == 0.75
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+def test_without_certificates_no_encrypted_connection(
+    encrypted: Scripted, certificates: Certificates, trusting: bool
+) -> None:
+    # The client has no certificate, and in the second case does not trust the server's either.
+    tls = TLS(certificates.certificate) if trusting else TLS()
+    with Client(encrypted.target, tls=tls, retries=0) as client, pytest.raises(ServerUnavailableError):
+        client.predict(["x"])
+    assert encrypted.script.asked == 0
+
+
+def test_an_encrypted_server_that_is_asked_in_the_clear(certificates: Certificates) -> None:
+    pair = (certificates.key.read_bytes(), certificates.certificate.read_bytes())
+    with scripted_grpc(credentials=grpc.ssl_server_credentials([pair])) as scripted:
+        with Client(scripted.target, retries=0) as client, pytest.raises(ServerUnavailableError):
+            client.predict(["x"])
+        with Client(scripted.target, retries=0, tls=TLS()) as client, pytest.raises(ServerUnavailableError) as caught:
+            client.predict(["x"])
+        assert "check whether the server uses TLS, and the certificates" in str(caught.value)
+
+
+def test_certificates_that_cannot_be_used(certificates: Certificates, tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    with pytest.raises(SettingsError, match="give both or neither"):
+        TLS(certificate=certificates.certificate)
+    for tls in (TLS(tmp_path / "no.pem"), TLS(tmp_path / "missing.pem"), TLS(None, certificates.key, certificates.key)):
+        for target in ("localhost:1", "https://localhost:1"):
+            with pytest.raises(SettingsError, match=r"cannot use .*\.pem for TLS: .*; give PEM files"):
+                Client(target, tls=tls)
