@@ -135,7 +135,8 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, flag: str) -> None:
         error = error_of(options(tmp_path, **{flag: port}))
     assert isinstance(error, RunError)
     assert str(error) == (
-        f"cannot listen on 127.0.0.1:{port}: Address already in use; give another --port, --rest_api_port or --host"
+        f"cannot listen on 127.0.0.1:{port}: Address already in use; give another --port, --rest_api_port, "
+        "--host or --grpc_socket_path"
     )
 
 
