@@ -13,6 +13,7 @@ from components.errors import SettingsError
 from components.settings import MetadataSettings
 from pipeline.config import WORKSPACE_VARIABLE, PipelineConfig
 from pipeline.graph import Places
+from serving.releases import model_config
 
 REVIEW_SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "review.pbtxt"
 
@@ -23,6 +24,7 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
     """Lays the workspace out.
 
     The schema is copied to a path that depends on its content, because TFX's cache looks at the path alone.
+    `models/models.config`, which servers read, is made if missing.
 
     Args:
         config: names the model.
@@ -40,6 +42,7 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
             partial = copy.with_suffix(f".{os.getpid()}")
             shutil.copyfile(schema, partial)
             partial.rename(copy)
+        model_config.ensure(workspace / "models", config.serving.model_name)
     except OSError as error:
         raise SettingsError(
             f"cannot write to the workspace {workspace}: {error.strerror}; set {WORKSPACE_VARIABLE} to another folder"

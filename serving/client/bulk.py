@@ -121,9 +121,14 @@ def _errors_of(saved_model: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Beam appends where it happened, over many lines.
-        first = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise BulkInferenceError(f"cannot run {saved_model} on the reviews: {first}; try another version") from error
+        # Beam and TensorFlow wrap what happened in where it happened.
+        first: BaseException = error
+        while (before := first.__cause__ or first.__context__) is not None:
+            first = before
+        what = next(iter(str(first).splitlines()), "") or type(first).__name__
+        raise BulkInferenceError(
+            f"cannot run {saved_model} on the reviews: {what}; give a model that the pipeline exported"
+        ) from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

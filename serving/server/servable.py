@@ -123,6 +123,10 @@ class Servable:
                 values = self._session.run(list(fetches.values()), feeds, options=options)
             except tf.errors.OpError as error:
                 raise from_tensorflow(error) from None
+            except UnicodeDecodeError as error:
+                # An op's message that quotes such bytes is lost on its way into an exception of Python, and with it
+                # the code; ops quote what they were given.
+                raise invalid_argument(error.object.decode(errors="replace")) from None
         return {
             alias: _as_array(value, tensor.dtype)
             for (alias, tensor), value in zip(fetches.items(), values, strict=True)

@@ -31,6 +31,15 @@ def test_everything_is_in_the_workspace(tmp_path):
     assert places.schema.read_bytes() == REVIEW_SCHEMA.read_bytes()
 
 
+def test_servers_find_a_config_before_anything_was_promoted_and_what_is_promoted_stays(tmp_path):
+    prepare_places(load_settings(None, ["serving.model_name=critic"]).config, tmp_path)
+    file = tmp_path / "models" / "models.config"
+    assert f'base_path: "{tmp_path / "models" / "critic"}"' in file.read_text()
+    file.write_text("# mine\n")
+    prepare_places(PipelineConfig(), tmp_path)
+    assert file.read_text() == "# mine\n"
+
+
 def test_the_path_of_the_schema_changes_with_its_content_alone(tmp_path, schema):
     first = prepare_places(PipelineConfig(), tmp_path, schema).schema
     os.utime(schema, (1, 1))

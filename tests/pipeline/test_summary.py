@@ -92,9 +92,8 @@ def test_what_the_server_said_is_told(record, tmp_path):
 def test_a_model_that_failed_in_the_server_says_why_it_was_not_pushed(record, tmp_path):
     record["serving_check"].update(passed=False, reason="the server ended before it served: no such op")
     record["pushed"] = {"pushed": False, "path": None, "version": None}
-    assert (
-        "Not pushed: the serving check failed: the server ended before it served: no such op."
-        in printed(record, tmp_path)
+    assert "Not pushed: the serving check failed: the server ended before it served: no such op." in printed(
+        record, tmp_path
     )
     assert "Served:" not in printed(record, tmp_path)
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from serving.releases.model_config import ensure
+from serving.server import cli, process
 from serving.server.batching_parameters import BatchingParameters
 from serving.server.model_config import read_model_config
 from serving.server.options import ServerOptions
@@ -74,7 +76,7 @@ def test_each_flag_means_the_same_to_our_server(flags: dict[str, str], mounts: d
     values: dict[str, Any] = {}
     for name, text in flags.items():
         kind = ServerOptions.model_fields[name].annotation
-        values[name] = text == "true" if kind is bool else float(text) if kind is float else text
+        values[name] = text == "true" if kind is bool else kind(text) if kind in (int, float) else text
         if name.endswith("_file"):
             values[name] = str(outside(text, mounts))
     options = ServerOptions(**values)
@@ -82,6 +84,21 @@ def test_each_flag_means_the_same_to_our_server(flags: dict[str, str], mounts: d
         (SCHEMAS / "batching.config").read_text()
     )
     assert options.prometheus_path() == "/monitoring/prometheus/metrics"
+
+
+def test_what_our_server_does_in_the_workspace_the_real_one_does(
+    workspace: Path, flags: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[ServerOptions] = []
+    monkeypatch.setattr(process, "run", lambda options: started.append(options) or 0)
+    monkeypatch.setenv("IMDB_WORKSPACE", str(workspace))
+    assert CliRunner().invoke(cli.serve).exit_code == 0
+    own = {name: getattr(started[0], name) for name in started[0].model_fields_set}
+    assert {Path(own.pop(name)).name for name in ("model_config_file", "monitoring_config_file")} == {
+        Path(flags[name]).name for name in ("model_config_file", "monitoring_config_file")
+    }
+    for name, value in own.items():
+        assert flags[name] == ("true" if value is True else f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def test_both_servers_follow_the_same_models(workspace: Path, flags: dict[str, str], mounts: dict[Path, Path]) -> None:

@@ -13,20 +13,13 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from command_line import approximately, call, rows
 from running_server import RunningServer
 
-from pipeline.cli import ActionableErrors
 from serving.client import Client
 from serving.client.cli import explain, predict
 
 TEXTS = ["A warm and funny film", 'Ünlü, don\'t<br />"quote"', ""]
-MAIN = "from pipeline.cli import ActionableErrors as G; from serving.client.cli import explain, predict; G(commands=[explain, predict])()"
-
-
-def call(*arguments: str, stdin: bytes | str | None = None) -> Result:
-    main = ActionableErrors(commands=[explain, predict])
-    return CliRunner().invoke(main, arguments, input=stdin, catch_exceptions=False)
 
 
 @pytest.fixture
@@ -34,10 +27,6 @@ def asked(target: str):
     """What the client itself answers."""
     with Client(target) as client:
         yield client
-
-
-def rows(lines: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in lines.splitlines()]
 
 
 def test_predict_prints_a_line_for_each_text(target: str, asked: Client) -> None:
@@ -80,20 +69,11 @@ def test_json_lines_in_json_lines_out(target: str, asked: Client, tmp_path: Path
     assert rows(output.read_text()) == [approximately(row) for row in both]
 
 
-def approximately(row: dict[str, object]) -> dict[str, object]:
-    """The same review in another batch may differ in the last bit."""
-    return {
-        **row,
-        "probability": pytest.approx(row["probability"], abs=1e-6),
-        "probabilities": pytest.approx(row["probabilities"], abs=1e-6),
-    }
-
-
 def test_a_line_that_cannot_be_read_is_told_before_anything_is_asked(tmp_path: Path) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"text": "good"}\n{"txt": "bad"}\n')
     output.write_text("as it was")
-    for more in ([], ["--beam"]):
+    for more in ([], ["--beam", "--saved-model", str(tmp_path)]):
         result = call("predict", "--input", str(source), "--output", str(output), "--server", "localhost:1", *more)
         assert result.exit_code == 1
         (line,) = result.stderr.splitlines()
@@ -190,7 +170,7 @@ def in_terminal(*arguments: str) -> tuple[int, str]:
     """Runs a command whose standard streams are a terminal."""
     ours, theirs = pty.openpty()
     environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
-    command = [sys.executable, "-c", MAIN, *arguments]
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
     os.close(theirs)
     shown = b""
@@ -231,7 +211,7 @@ def test_a_terminal_that_nobody_typed_in_gets_help_instead_of_silence() -> None:
 
 def test_no_server_is_told_on_one_line_and_at_once() -> None:
     start = time.monotonic()
-    command = [sys.executable, "-c", MAIN, "predict", "x", "--server", "127.0.0.1:1"]
+    command = [sys.executable, "-m", "pipeline.cli", "predict", "x", "--server", "127.0.0.1:1"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert time.monotonic() - start < 20.0
     assert (run.returncode, run.stdout) == (1, "")

@@ -48,7 +48,7 @@ def test_words_are_shaded_by_their_attention() -> None:
     assert "\x1b[2J" not in text
     assert "81.2 %" in text
     assert "50.0 %" in text  # what the strongest shade stands for
-    assert "model version 7" in without_escapes(text).replace("\n", " ")
+    assert "model version 7" in " ".join(without_escapes(text).split())
     assert max(map(len, without_escapes(text).splitlines())) <= 60
 
 

@@ -86,6 +86,8 @@ def test_without_a_model_the_workspace_is_served(
         model_config_file=str(config),
         model_config_file_poll_wait_seconds=1,
         allow_version_labels_for_unavailable_models=True,
+        max_num_load_retries=1,
+        load_retry_interval_micros=1_000_000,
         monitoring_config_file=started[0].monitoring_config_file,
         port=1234,
     )

@@ -202,6 +202,12 @@ PREDICT: list[Row] = [
         INVALID,
         "Could not parse example input, value: 'not an example'…",
     ),
+    (
+        "op failure on bytes that are no UTF-8",
+        predict(spec(signature="classify"), inputs=texts(b"\xff")),
+        INVALID,
+        "Could not parse example input, value: '\N{REPLACEMENT CHARACTER}'…",
+    ),
 ]
 
 EXAMPLES: list[Row] = [

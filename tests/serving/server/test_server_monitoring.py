@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from serving.server.batching import Batch
 from serving.server.errors import StatusError, invalid_argument
 from serving.server.monitoring import Metrics
+from serving.server.servable import Servable
 
 PREFIX = ":tensorflow:serving:"
 
@@ -90,6 +94,18 @@ def test_warmups_are_timed_by_outcome(metrics: Metrics) -> None:
     counted = samples(metrics)
     assert counted["model_warmup_latency_count", "/models/m/1", "OK"] == 1
     assert counted["model_warmup_latency_count", "/models/m/2", "INVALID_ARGUMENT"] == 1
+
+
+def test_batches_are_counted(metrics: Metrics, half_plus_two: Path) -> None:
+    servable = Servable.load("m", 1, str(half_plus_two))
+    metrics.batch(Batch(servable, "serving_default", calls=2, rows=3, seconds=0.1))
+    metrics.batch(Batch(servable, "serving_default", calls=1, rows=1, seconds=0.1))
+    servable.close()
+    counted = samples(metrics)
+    assert counted["batching_session:wrapped_run_count",] == 2
+    assert counted["batching_session:processed_batch_size_bucket", "2.0"] == 1
+    assert counted["batching_session:processed_batch_size_bucket", "4.0"] == 2
+    assert "# TYPE :tensorflow:serving:batching_session:wrapped_run_count counter" in metrics.page().decode()
 
 
 def test_counters_have_tensorflow_servings_names(metrics: Metrics) -> None:

@@ -136,7 +136,8 @@ ROWS: list[tuple[str, str, str, bytes, int, str]] = [
         f"/v1/models/{HALF}:classify",
         b'{"instances": [1]}',
         400,
-        "JSON Value: {\n    \"instances\": [\n        1\n    ]\n} When method is classify, key 'examples' is expected and "
+        'JSON Value: {\n    "instances": [\n        1\n    ]\n} When method is classify, '
+        "key 'examples' is expected and "
         "was not found",
     ),
     (

@@ -1,0 +1,28 @@
+"""`imdb-attention` called in this process, and what it prints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+
+
+def call(*arguments: str, stdin: bytes | str | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin, catch_exceptions=False)
+
+
+def rows(lines: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+def approximately(row: dict[str, Any]) -> dict[str, Any]:
+    """The same review in another batch may differ in the last bit."""
+    return {
+        **row,
+        "probability": pytest.approx(row["probability"], abs=1e-6),
+        "probabilities": pytest.approx(row["probabilities"], abs=1e-6),
+    }
