@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from components.errors import SettingsError
 from components.reviews import ATTENTION, EXPLAIN, PROBABILITIES, SENTIMENTS, SERVE_TEXT, TOKENS
-from serving.client.errors import LabelNotFoundError
-from serving.client.refusals import DEFAULT_MODEL, refusal
+from serving.client.refusals import DEFAULT_MODEL, knows_no_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS
 from serving.client.transport import Answer, ModelSpec, Result, StatusError, Transport, with_retries
@@ -108,7 +107,11 @@ class Client:
         Raises:
             ClientError: see `serving.client.errors`.
         """
-        return self._retrying(lambda spec, timeout: self._transport.status(spec.name, timeout), ModelSpec(self.model))
+        spec = ModelSpec(self.model)
+        try:
+            return self._retrying(lambda spec, timeout: self._transport.status(spec.name, timeout), spec)
+        except StatusError as error:
+            raise refusal(error, self._transport, spec, None, self.deadline) from None
 
     def metadata(self) -> Metadata:
         """Tells the model's signatures.
@@ -148,22 +151,22 @@ class Client:
             yield batch, self._ask(call, signature)
 
     def _ask(self, call: Callable[[ModelSpec, float], Result], signature: str | None = None) -> Result:
-        if self.version is not None or self.label is not None:
-            return self._retrying(call, ModelSpec(self.model, self.version, self.label), signature)
-        if time.monotonic() >= self._unlabelled_until:
+        if self.version is None and self.label is None and time.monotonic() >= self._unlabelled_until:
+            spec = ModelSpec(self.model, label=STABLE)
             try:
-                return self._retrying(call, ModelSpec(self.model, label=STABLE), signature)
-            except LabelNotFoundError:
+                return self._retrying(call, spec)
+            except StatusError as error:
+                if not knows_no_label(error):
+                    raise refusal(error, self._transport, spec, signature, self.deadline) from None
                 self._unlabelled_until = time.monotonic() + _UNLABELLED_SECONDS
-        return self._retrying(call, ModelSpec(self.model), signature)
-
-    def _retrying(
-        self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec, signature: str | None = None
-    ) -> Result:
+        spec = ModelSpec(self.model, self.version, self.label)
         try:
-            return with_retries(lambda timeout: call(spec, timeout), retries=self.retries, deadline=self.deadline)
+            return self._retrying(call, spec)
         except StatusError as error:
             raise refusal(error, self._transport, spec, signature, self.deadline) from None
+
+    def _retrying(self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec) -> Result:
+        return with_retries(lambda timeout: call(spec, timeout), retries=self.retries, deadline=self.deadline)
 
 
 def _check(answer: Answer, outputs: Sequence[str], count: int) -> None:

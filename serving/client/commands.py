@@ -53,7 +53,7 @@ def predict(
         ReviewPipelineError: see `serving.client.errors`.
         click.UsageError: there are no reviews, or two sources of them.
     """
-    reviews, count = _reviews(texts, pattern, json_lines=json_lines)
+    reviews, count = _reviews(texts, pattern, output, json_lines=json_lines)
     with _client(server) as client:
         answers = _answers(client.predict, reviews, client.batch_size)
         if output:
@@ -83,7 +83,7 @@ def explain(
         ReviewPipelineError: see `serving.client.errors`.
         click.UsageError: there are no reviews.
     """
-    reviews, _ = _reviews(texts, None, json_lines=json_lines)
+    reviews, _ = _reviews(texts, None, None, json_lines=json_lines)
     with _client(server) as client:
         answers = _answers(client.explain, reviews, client.batch_size)
         if html:
@@ -115,7 +115,7 @@ def predict_with_beam(
     Raises:
         ReviewPipelineError: see `serving.client.errors`.
     """
-    files = find_files(pattern)
+    files = find_files(pattern, output)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The server's predictions are a CPU's; who wants a GPU's says which.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -154,11 +154,13 @@ def _print_json(review: Review, prediction: Prediction) -> None:
     sys.stdout.buffer.write(json_line(review.origin, prediction.to_json()).encode())
 
 
-def _reviews(texts: tuple[str, ...], pattern: str | None, *, json_lines: bool) -> tuple[Iterator[Review], int | None]:
+def _reviews(
+    texts: tuple[str, ...], pattern: str | None, output: Path | None, *, json_lines: bool
+) -> tuple[Iterator[Review], int | None]:
     if texts and pattern:
         raise click.UsageError("both TEXT and --input are given; give one")
     if pattern and pattern != _STANDARD_INPUT:
-        files = find_files(pattern)
+        files = find_files(pattern, output)
         # All lines are looked at before the first is sent: nobody waits an hour for what is wrong in the last.
         count = sum(1 for _ in read_reviews(files, json_lines=json_lines))
         return read_reviews(files, json_lines=json_lines), count

@@ -27,6 +27,15 @@ _ANOTHER_PROTOCOL: Final = re.compile(r"http1\.x|HTTP/1|illegal request line|htt
 _TLS: Final = re.compile(r"handshake|certificate|ssl", re.IGNORECASE)
 
 
+def knows_no_label(error: StatusError) -> bool:
+    """Whether a server refused because of a label that it does not know.
+
+    Args:
+        error: what it said.
+    """
+    return error.code == "INVALID_ARGUMENT" and _UNKNOWN_LABEL.search(error.message) is not None
+
+
 def refusal(
     error: StatusError, transport: Transport, spec: ModelSpec, signature: str | None, deadline: float
 ) -> ClientError:
@@ -44,7 +53,7 @@ def refusal(
         return ServerUnavailableError(f"no server answers at {target} ({said}); {_advice(target, error.message)}")
     if error.code == "DEADLINE_EXCEEDED":
         return DeadlineError(f"{target} did not answer within {deadline:g} s; allow more time or send fewer reviews")
-    if error.code == "INVALID_ARGUMENT" and _UNKNOWN_LABEL.search(error.message):
+    if knows_no_label(error):
         return _label_not_found(transport, spec)
     if _UNKNOWN_SIGNATURE.search(error.message):
         return _signature_not_found(transport, spec, signature)

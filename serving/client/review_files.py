@@ -40,23 +40,25 @@ class Review:
     origin: Mapping[str, Any]
 
 
-def find_files(pattern: str) -> list[Path]:
+def find_files(pattern: str, output: Path | None = None) -> list[Path]:
     """Finds files of reviews.
 
     Args:
         pattern: a path, or a glob (`**` goes into folders).
+        output: where their predictions go.
 
     Returns:
         Sorted by name.
 
     Raises:
-        ReviewFileError: there is none.
+        ReviewFileError: there is none, or the output is one of them.
     """
-    if os.path.isfile(pattern):
-        return [Path(pattern)]
-    files = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(name)]
+    names = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))
+    files = [Path(name) for name in names if os.path.isfile(name)]
     if not files:
         raise ReviewFileError(f"there is no file {pattern}; give a file, or a pattern in quotes like 'reviews/*.jsonl'")
+    if output and output.resolve() in {file.resolve() for file in files}:
+        raise ReviewFileError(f"{output} is among the files of reviews; write the predictions to another file")
     return files
 
 

@@ -22,7 +22,7 @@ HTTP = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "INTERNAL": 500, "INVALID
 
 @dataclass
 class Script:
-    """Answers, used up one by one: a status code, outputs, or `hang`; after the last PROBABILITIES for each text."""
+    """Answers, used up one by one: `CODE: message`, outputs, or `hang`; after the last PROBABILITIES for each text."""
 
     answers: list[str | dict[str, Any]] = field(default_factory=list)
     asked: int = 0
@@ -52,7 +52,8 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         self.script.seconds_left.append(context.time_remaining())
         answer = self.script.next(len(request.inputs["text"].string_val))
         if isinstance(answer, str):
-            context.abort(grpc.StatusCode[answer], f"scripted {answer}")
+            code, _, message = answer.partition(": ")
+            context.abort(grpc.StatusCode[code], message or f"scripted {code}")
         response = predict_pb2.PredictResponse()
         for name, values in answer.items():
             # As tensor_content, unlike the embedded server's answers.
@@ -87,12 +88,18 @@ def scripted_rest(port: int = 0, context: ssl.SSLContext | None = None) -> Itera
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             answer = script.next(len(body["inputs"]["text"]))
             if isinstance(answer, str):
-                status, answer = HTTP.get(answer, 200), {"error": f"scripted {answer}"} if answer in HTTP else answer
+                code, _, message = answer.partition(": ")
+                status = HTTP.get(code, 200)
+                answer = {"error": message or f"scripted {code}"} if code in HTTP else answer
             else:
                 status, answer = 200, {"outputs": answer if len(answer) > 1 else next(iter(answer.values()))}
             self.send_response(status)
             self.end_headers()
             self.wfile.write(answer.encode() if isinstance(answer, str) else json.dumps(answer).encode())
+
+        def do_GET(self) -> None:
+            script.asked += 1
+            self.send_error(501)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -114,6 +114,15 @@ def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
     assert find_files(f"{tmp_path}/[1].txt") == [tmp_path / "[1].txt"]
 
 
+def test_predictions_are_not_taken_for_reviews(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("")
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "in.jsonl")
+    assert find_files(f"{tmp_path}/in.jsonl", tmp_path / "out.jsonl") == [tmp_path / "in.jsonl"]
+    for output in ("in.jsonl", "link.jsonl"):
+        with pytest.raises(ReviewFileError, match=f"{output} is among the files of reviews; write the predictions to"):
+            find_files(f"{tmp_path}/*.jsonl", tmp_path / output)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "cut.txt.gz").write_bytes(gzip.compress(os.urandom(1000))[:-100])
     (tmp_path / "not.txt.gz").write_bytes(b"plain text")

@@ -52,6 +52,28 @@ def test_any_other_error_is_the_answer(scripted: Scripted, code: str) -> None:
     assert scripted.script.asked == 1
 
 
+NO_LABEL = "INVALID_ARGUMENT: Unrecognized servable version label: stable"
+LABELS_OFF = (
+    "INVALID_ARGUMENT: ModelSpec has 'version_label' set, but it is not currently allowed by the server. "
+    "See 'server_core.h'."
+)
+
+
+@pytest.mark.parametrize("message", [NO_LABEL, LABELS_OFF])
+def test_a_server_without_the_label_stable_costs_one_more_request_now_and_then(
+    scripted: Scripted, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.script.answers = [message]
+    with Client(scripted.target) as client:
+        for asked in (2, 3, 4):
+            assert client.predict(["x"])[0].label == "positive"
+            assert scripted.script.asked == asked
+        monkeypatch.setattr(client, "_unlabelled_until", time.monotonic())  # as if time had passed
+        scripted.script.answers = [message]
+        assert client.predict(["x"])[0].label == "positive"
+        assert scripted.script.asked == 6
+
+
 def test_a_deadline_ends_a_request(scripted: Scripted) -> None:
     scripted.script.answers = ["hang"]
     start = time.monotonic()

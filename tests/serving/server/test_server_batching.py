@@ -175,8 +175,7 @@ def test_only_what_fits_is_merged(held: Hold, rows: Servable, half: Servable) ->
     first = [submit(rows, "count", ids(n)) for n in range(2)]
     other_outputs = [submit(rows, "count", ids(n), ["rows"]) for n in range(3)]
     other_signature = [submit(rows, "positive", ids(n)) for n in (1, 2)]
-    narrow = [submit(rows, "wide", {"id": np.int64([[n]])}) for n in range(2)]
-    wider = [submit(rows, "wide", {"id": np.int64([[n, n]])}) for n in range(2)]
+    by_turns = [submit(rows, "wide", {"id": np.int64([[n] * (1 + n % 2)])}) for n in range(4)]
     scalars = [submit(rows, "count", {"id": np.int64(n)}) for n in range(2)]
     empty = [submit(rows, "count", ids()) for _ in range(2)]
     totals = [submit(rows, "total", ids(n, n)) for n in range(2)]
@@ -186,8 +185,7 @@ def test_only_what_fits_is_merged(held: Hold, rows: Servable, half: Servable) ->
     assert [result(future) for future in first] == [{"id": [n], "rows": [2]} for n in range(2)]
     assert [result(future) for future in other_outputs] == [{"rows": [3]}] * 3
     assert [result(future) for future in other_signature] == [{"id": [n]} for n in (1, 2)]
-    assert [result(future) for future in narrow] == [{"id": [[n]], "rows": [2]} for n in range(2)]
-    assert [result(future) for future in wider] == [{"id": [[n, n]], "rows": [2]} for n in range(2)]
+    assert [result(future) for future in by_turns] == [{"id": [[n] * (1 + n % 2)], "rows": [2]} for n in range(4)]
     assert [result(future) for future in scalars] == [{"id": n, "rows": [1]} for n in range(2)]
     assert [result(future) for future in empty] == [{"id": [], "rows": []}] * 2
     assert [result(future) for future in totals] == [{"total": 2 * n} for n in range(2)]
@@ -336,6 +334,16 @@ def test_a_full_batch_does_not_wait_for_more(rows: Servable) -> None:
     # Nor does what can have no company.
     assert result(batcher.submit(rows, "total", ids(1))) == {"total": 1}
     batcher.close()
+
+
+def test_what_a_full_batch_leaves_waits_for_more(held: Hold, rows: Servable) -> None:
+    waiting = held(max_batch_size=2, batch_timeout_micros=10**9)
+    futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(3)]
+    waiting.release()
+    wait(futures[:2], SECONDS)
+    futures.append(waiting.batcher.submit(rows, "count", ids(3)))
+    assert [result(future) for future in futures] == [{"id": [n], "rows": [2]} for n in range(4)]
+    assert waiting.seen(rows) == [("count", 2, 2)] * 2
 
 
 def test_waiting_for_more_ends_in_time(rows: Servable) -> None:
