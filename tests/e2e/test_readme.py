@@ -89,7 +89,7 @@ def test_make_run_is_the_tfx_command():
         ["make", "--no-print-directory", "--dry-run", "--always-make", "run"],
         cwd=ROOT,
         # What `make test ARGS=...` was given is for that make alone.
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"},
         capture_output=True,
         text=True,
         check=True,
