@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+
+import browser as browsing
+import pytest
+from playwright.sync_api import Browser
+
+
+# Not for the session: while it runs, its event loop would be in the way of tests that start their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = browsing.chromium()
+    if executable is None:
+        pytest.skip("no Chromium on PATH, and none can be installed: only root may, with apt-get")
+    with browsing.launched(executable) as running:
+        yield running
