@@ -1,31 +1,26 @@
 """The graph: settings in, a TFX pipeline out; wiring only."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import Evaluator, ExampleValidator, InfraValidator, StatisticsGen, Trainer, Transform
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components import Evaluator, InfraValidator, Transform
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import infra_validator_pb2, pusher_pb2
 from tfx.types import Channel, standard_artifacts
 
 from components import evaluation, reviews
-from components.anomaly_gate import AnomalyGate
 from components.champion import LastBlessedChampion
 from components.code_digest import code_digest
-from components.ingest.component import ImdbExampleGen
 from components.predictions import Predictions
 from components.pusher import AtomicPusher
 from components.selector import ModeSelector
 from components.serving_check import ServingCheck
 from pipeline.config import PipelineConfig
+from pipeline.places import Places
+from pipeline.training_graph import predict_modes, prepare_data, trainer
 
 PIPELINE_NAME: Final = "imdb_attention"
 LAST_BLESSED: Final = "LastBlessedChampion"
@@ -33,25 +28,6 @@ SERVING_CHECK: Final = "ServingCheck"
 
 # The real server that the embedded one stands for.
 TENSORFLOW_SERVING: Final = "2.16.1"
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a run finds and leaves things.
-
-    Attributes:
-        artifacts: the pipeline root.
-        checkpoints: of interrupted training.
-        cache: downloads.
-        versions: the pushed versions of the model.
-        schema: the schema file; another content must have another path, for TFX looks at the path alone.
-    """
-
-    artifacts: Path
-    checkpoints: Path
-    cache: Path
-    versions: Path
-    schema: Path
 
 
 def create_pipeline(
@@ -67,40 +43,9 @@ def create_pipeline(
     Returns:
         A pipeline that any TFX runner can run.
     """
-    examples = ImdbExampleGen(
-        data=config.data, code_digest=code_digest("components.ingest.component"), cache_dir=str(places.cache)
-    )
-    statistics = StatisticsGen(
-        examples=examples.outputs["examples"],
-        # Half the time: exact counts of some 50,000 distinct texts would say no more.
-        stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True),
-    )
-    schema = ImportSchemaGen(schema_file=str(places.schema))
-    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
-    gate = AnomalyGate(anomalies=validator.outputs["anomalies"], code_digest=code_digest("components.anomaly_gate"))
-
-    transform = Transform(
-        examples=examples.outputs["examples"],
-        schema=schema.outputs["schema"],
-        preprocessing_fn="components.preprocessing.preprocessing_fn",
-        # The Evaluators send raw reviews through the models' own graph, so `test` needs no transformed copy.
-        splits_config=transform_pb2.SplitsConfig(analyze=[reviews.TRAIN], transform=_fitting_splits(config)),
-        custom_config={
-            "transform": config.transform.model_dump(mode="json"),
-            "code_digest": code_digest("components.preprocessing"),
-        },
-        disable_statistics=True,
-        disable_analyzer_cache=True,
-    )
-    transform.add_upstream_node(gate)
-    trainers = {mode: _trainer(config, places, transform, mode) for mode in reviews.MODES}
-
-    modes_predictions = Predictions(
-        examples=examples.outputs["examples"],
-        candidate=trainers[reviews.VECTOR].outputs["model"],
-        baseline=trainers[reviews.SCALAR].outputs["model"],
-        code_digest=code_digest("components.predictions"),
-    ).with_id("Predictions.modes")
+    data = prepare_data(config, places)
+    trainers = {mode: trainer(config, places, data.transform, mode) for mode in reviews.MODES}
+    modes_predictions = predict_modes(data.examples, trainers, "Predictions.modes")
     modes = Evaluator(
         examples=modes_predictions.outputs["predictions"],
         model=trainers[reviews.VECTOR].outputs["model"],
@@ -123,7 +68,7 @@ def create_pipeline(
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id(LAST_BLESSED)
     champion_predictions = Predictions(
-        examples=examples.outputs["examples"],
+        examples=data.examples.outputs["examples"],
         candidate=selector.outputs["model"],
         baseline=last_blessed.outputs["model"],
         known=modes_predictions.outputs["predictions"],
@@ -137,7 +82,7 @@ def create_pipeline(
         module_path=evaluation.EXTRACTORS,
         example_splits=[reviews.TEST],
     ).with_id("Evaluator.champion")
-    check = _serving_check(config, examples, transform, selector)
+    check = _serving_check(config, data.examples, data.transform, selector)
     check.add_upstream_node(champion)
     pusher = AtomicPusher(
         model=selector.outputs["model"],
@@ -148,7 +93,7 @@ def create_pipeline(
         ),
     ).with_id("Pusher")
 
-    nodes: list[BaseNode] = [examples, statistics, schema, validator, gate, transform, *trainers.values()]
+    nodes: list[BaseNode] = [*data.nodes, *trainers.values()]
     nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher]
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
@@ -158,28 +103,6 @@ def create_pipeline(
         metadata_connection_config=metadata_connection,
         beam_pipeline_args=list(config.beam.pipeline_args),
     )
-
-
-def _trainer(config: PipelineConfig, places: Places, transform: Transform, mode: reviews.Mode) -> Trainer:
-    custom_config: Mapping[str, Any] = {
-        "mode": mode,
-        "model": config.model.model_dump(mode="json"),
-        "training": config.training.model_dump(mode="json"),
-        "transform": config.transform.model_dump(mode="json"),
-        # Only what is written into the model, so that a check's settings retrain nothing.
-        "serving": config.serving.model_dump(mode="json", include={"model_name", "warmup_requests"}),
-        "code_digest": code_digest("components.training"),
-        "checkpoint_root": str(places.checkpoints),
-    }
-    return Trainer(
-        run_fn="components.training.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=trainer_pb2.TrainArgs(splits=[reviews.TRAIN]),
-        # Without an eval split run_fn ignores what stands here; TFX insists on some split.
-        eval_args=trainer_pb2.EvalArgs(splits=[_fitting_splits(config)[-1]]),
-        custom_config=custom_config,
-    ).with_id(f"Trainer.{mode}")
 
 
 def _serving_check(
@@ -211,7 +134,3 @@ def _serving_check(
         serving=settings.model_dump_json(),
         code_digest=code_digest("components.serving_check", "serving.server.__main__"),
     ).with_id(SERVING_CHECK)
-
-
-def _fitting_splits(config: PipelineConfig) -> list[str]:
-    return [reviews.TRAIN, reviews.EVAL] if config.data.eval_fraction else [reviews.TRAIN]

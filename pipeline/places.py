@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -12,12 +13,30 @@ from tfx.orchestration import metadata
 from components.errors import SettingsError
 from components.settings import MetadataSettings
 from pipeline.config import WORKSPACE_VARIABLE, PipelineConfig
-from pipeline.graph import Places
 from serving.releases import model_config
 
 REVIEW_SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "review.pbtxt"
 
 _DEFAULT_PORTS = {"mysql": 3306, "postgresql": 5432}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run finds and leaves things.
+
+    Attributes:
+        artifacts: the pipeline root.
+        checkpoints: of interrupted training.
+        cache: downloads.
+        versions: the pushed versions of the model.
+        schema: the schema file; another content must have another path, for TFX looks at the path alone.
+    """
+
+    artifacts: Path
+    checkpoints: Path
+    cache: Path
+    versions: Path
+    schema: Path
 
 
 def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIEW_SCHEMA) -> Places:

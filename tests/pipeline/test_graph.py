@@ -7,7 +7,8 @@ from tfx.orchestration import metadata
 
 from components.code_digest import code_digest
 from pipeline.config import load_settings
-from pipeline.graph import Places, create_pipeline
+from pipeline.graph import create_pipeline
+from pipeline.places import Places
 
 ORDER = [
     "ImdbExampleGen",

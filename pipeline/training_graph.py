@@ -1,0 +1,118 @@
+"""From reviews to trained modes and what they say of the test reviews: the part that all graphs here share."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import tensorflow_data_validation as tfdv
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import trainer_pb2, transform_pb2
+
+from components import reviews
+from components.anomaly_gate import AnomalyGate
+from components.code_digest import code_digest
+from components.ingest.component import ImdbExampleGen
+from components.predictions import Predictions
+from pipeline.config import PipelineConfig
+from pipeline.places import Places
+
+
+class Data(NamedTuple):
+    """The nodes up to Transform.
+
+    Attributes:
+        examples: the ImdbExampleGen.
+        transform: waits for the gate.
+        nodes: all of them, these two included.
+    """
+
+    examples: BaseNode
+    transform: Transform
+    nodes: list[BaseNode]
+
+
+def prepare_data(config: PipelineConfig, places: Places) -> Data:
+    """Reads, checks and transforms the reviews; an anomaly stops the run before Transform.
+
+    Args:
+        config: validated settings.
+        places: absolute paths.
+    """
+    examples = ImdbExampleGen(
+        data=config.data, code_digest=code_digest("components.ingest.component"), cache_dir=str(places.cache)
+    )
+    statistics = StatisticsGen(
+        examples=examples.outputs["examples"],
+        # Half the time: exact counts of some 50,000 distinct texts would say no more.
+        stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True),
+    )
+    schema = ImportSchemaGen(schema_file=str(places.schema))
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    gate = AnomalyGate(anomalies=validator.outputs["anomalies"], code_digest=code_digest("components.anomaly_gate"))
+
+    transform = Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="components.preprocessing.preprocessing_fn",
+        # The Evaluators send raw reviews through the models' own graph, so `test` needs no transformed copy.
+        splits_config=transform_pb2.SplitsConfig(analyze=[reviews.TRAIN], transform=_fitting_splits(config)),
+        custom_config={
+            "transform": config.transform.model_dump(mode="json"),
+            "code_digest": code_digest("components.preprocessing"),
+        },
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    transform.add_upstream_node(gate)
+    return Data(examples, transform, [examples, statistics, schema, validator, gate, transform])
+
+
+def trainer(config: PipelineConfig, places: Places, transform: Transform, mode: reviews.Mode) -> Trainer:
+    """Trains one mode on what Transform wrote; its id is `Trainer.MODE`.
+
+    Args:
+        config: validated settings.
+        places: absolute paths.
+        transform: of `prepare_data`.
+        mode: of the attention.
+    """
+    custom_config: Mapping[str, Any] = {
+        "mode": mode,
+        "model": config.model.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json"),
+        "transform": config.transform.model_dump(mode="json"),
+        # Only what is written into the model, so that a check's settings retrain nothing.
+        "serving": config.serving.model_dump(mode="json", include={"model_name", "warmup_requests"}),
+        "code_digest": code_digest("components.training"),
+        "checkpoint_root": str(places.checkpoints),
+    }
+    return Trainer(
+        run_fn="components.training.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=trainer_pb2.TrainArgs(splits=[reviews.TRAIN]),
+        # Without an eval split run_fn ignores what stands here; TFX insists on some split.
+        eval_args=trainer_pb2.EvalArgs(splits=[_fitting_splits(config)[-1]]),
+        custom_config=custom_config,
+    ).with_id(f"Trainer.{mode}")
+
+
+def predict_modes(examples: BaseNode, trainers: Mapping[reviews.Mode, Trainer], node: str) -> BaseNode:
+    """Asks both modes for the sentiment of the test reviews.
+
+    Args:
+        examples: of `prepare_data`.
+        trainers: of each mode.
+        node: id of the new one.
+    """
+    return Predictions(
+        examples=examples.outputs["examples"],
+        candidate=trainers[reviews.VECTOR].outputs["model"],
+        baseline=trainers[reviews.SCALAR].outputs["model"],
+        code_digest=code_digest("components.predictions"),
+    ).with_id(node)
+
+
+def _fitting_splits(config: PipelineConfig) -> list[str]:
+    return [reviews.TRAIN, reviews.EVAL] if config.data.eval_fraction else [reviews.TRAIN]
