@@ -1,10 +1,14 @@
 """Paired statistics of two models on the same reviews, and the choice between them."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 from statistics import NormalDist
+from typing import Final
 
 from scipy import stats
+
+# The chance that a difference is shown if it is there.
+POWER: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,47 @@ class PairedOutcomes:
             return 1.0
         return float(stats.binomtest(self.only_candidate_right, disagreements).pvalue)
 
+    def reviews_needed(self, confidence: float) -> int | None:
+        """Counts the reviews on which McNemar's test would show this difference, at this flip rate, with 80% power.
+
+        Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43, 1987.
+
+        Args:
+            confidence: like 0.95.
+
+        Returns:
+            None where the models are right equally often: no number would do.
+        """
+        difference = abs(self.accuracy_difference)
+        if not difference:
+            return None
+        false_alarm, miss = _quantiles(confidence)
+        root = false_alarm * sqrt(self.flip_rate) + miss * sqrt(max(0.0, self.flip_rate - difference**2))
+        return ceil((root / difference) ** 2)
+
+    def smallest_detectable_difference(self, confidence: float) -> float | None:
+        """Solves the same formula for the accuracy difference that these reviews would show with 80% power.
+
+        Args:
+            confidence: like 0.95.
+
+        Returns:
+            None where the models disagree so seldom that no difference would be shown.
+        """
+        false_alarm, miss = _quantiles(confidence)
+        n = self.reviews
+        under_root = n + miss**2 - false_alarm**2
+        if under_root < 0:
+            return None
+        difference = sqrt(self.flip_rate) * (false_alarm * sqrt(n) + miss * sqrt(under_root)) / (n + miss**2)
+        # One model can be right at most on all reviews on which they disagree.
+        return difference if 0 < difference <= self.flip_rate else None
+
+
+def _quantiles(confidence: float) -> tuple[float, float]:
+    """Normal quantiles of a two-sided test at a confidence, and of the power."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2), NormalDist().inv_cdf(POWER)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -112,4 +157,14 @@ def choose(
     sizes = f"{parameters[winner]:,} against {parameters[loser]:,}"
     smaller = parameters[winner] < parameters[loser]
     rule = "the smaller model" if smaller else "the baseline of two equally large models"
-    return Choice(winner, significant, f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}")
+    reason = f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}{_asked(outcomes, confidence)}"
+    return Choice(winner, significant, reason)
+
+
+def _asked(outcomes: PairedOutcomes, confidence: float) -> str:
+    """Says what it would take to tell the models apart."""
+    needed = outcomes.reviews_needed(confidence)
+    smallest = outcomes.smallest_detectable_difference(confidence)
+    parts = [] if needed is None else [f"this difference takes {needed:,} reviews"]
+    parts += [] if smallest is None else [f"these show {100 * smallest:.2f} points"]
+    return f"; with {POWER:.0%} power {' and '.join(parts)}" if parts else ""

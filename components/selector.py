@@ -72,6 +72,8 @@ def ModeSelector(  # noqa: N802, PLR0917 - nodes are named like classes; TFX pas
         "interval": [low, high],
         "mcnemar_p": outcomes.mcnemar_p(),
         "flip_rate": outcomes.flip_rate,
+        "reviews_needed": outcomes.reviews_needed(confidence),
+        "smallest_detectable_difference": outcomes.smallest_detectable_difference(confidence),
         "parameters": parameters,
         "metrics": {mode: {name: values[name] for name in metrics.SINGLE_MODEL} for mode, values in measured.items()},
     }

@@ -9,6 +9,7 @@ import click
 
 from components.errors import ReviewPipelineError
 from pipeline import tfx_command
+from pipeline.study_command import compare
 from serving.client.cli import explain, predict
 from serving.releases.cli import models_group
 from serving.server.cli import serve
@@ -84,7 +85,7 @@ config_group.add_command(
     )
 )
 
-for command in (serve, predict, explain, models_group):
+for command in (compare, serve, predict, explain, models_group):
     main.add_command(command)
 
 if __name__ == "__main__":

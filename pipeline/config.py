@@ -126,6 +126,12 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
     Raises:
         SettingsError: as `load_settings`, or `IMDB_SET` is not such a list.
     """
+    file = environ.get(CONFIG_VARIABLE)
+    return load_settings(Path(file) if file else None, assignments_from_environment(environ))
+
+
+def assignments_from_environment(environ: Mapping[str, str]) -> list[str]:
+    """Reads `IMDB_SET`; see `settings_from_environment`."""
     text = environ.get(SET_VARIABLE) or "[]"
     try:
         assignments = json.loads(text)
@@ -133,8 +139,7 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
         assignments = None
     if not isinstance(assignments, list) or not all(isinstance(item, str) for item in assignments):
         raise SettingsError(f'{SET_VARIABLE} is {text!r}; expected a JSON list like ["training.epochs=3"]')
-    file = environ.get(CONFIG_VARIABLE)
-    return load_settings(Path(file) if file else None, assignments)
+    return assignments
 
 
 def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +47,15 @@ class NodeUsage:
 
 
 class NodeMonitor(logging.Handler):
-    """Times nodes and watches their memory, from the runner's own log lines."""
+    """Times nodes and watches their memory, from the runner's own log lines.
 
-    def __init__(self) -> None:
+    Args:
+        on_end: told of each node that has succeeded, after its line.
+    """
+
+    def __init__(self, on_end: Callable[[NodeUsage], None] | None = None) -> None:
         super().__init__(logging.INFO)
+        self._on_end = on_end
         self.usages: list[NodeUsage] = []
         self._started = 0.0
         self._running: NodeUsage | None = None
@@ -77,6 +82,8 @@ class NodeMonitor(logging.Handler):
         elif ended is not None:
             took = "cached" if ended.cached else f"{ended.seconds:6.1f} s"
             _progress.info("%-20s %9s", ended.node, took)
+            if self._on_end is not None:
+                self._on_end(ended)
 
     def end_node(self) -> NodeUsage | None:
         """Takes the time of the node that runs, and returns it, if one does."""

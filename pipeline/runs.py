@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,23 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         settings: of the run.
         workspace: absolute.
         verbose: show the logs of all libraries.
+        on_node_end: told of each node that has succeeded.
     """
 
-    def __init__(self, settings: Settings, workspace: Path, *, verbose: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        workspace: Path,
+        *,
+        verbose: bool,
+        on_node_end: Callable[[NodeUsage], None] | None = None,
+    ) -> None:
         super().__init__()
         self.outcome: Run | None = None
         self._settings = settings
         self._workspace = workspace
         self._verbose = verbose
+        self._on_node_end = on_node_end
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: Any = None) -> None:
         """Runs all nodes.
@@ -76,7 +86,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         hide_gpus()
         keras.config.disable_interactive_logging()
         log_file = self._workspace / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-        monitor = NodeMonitor()
+        monitor = NodeMonitor(self._on_node_end)
         cause: Exception | None = None
         started = time.monotonic()
         with quiet_console(log_file, verbose=self._verbose):

@@ -81,6 +81,77 @@ def test_mcnemar_is_the_exact_sum_over_coin_flips(only_baseline, only_candidate)
     assert PairedOutcomes(5, only_baseline, only_candidate, 5).mcnemar_p() == pytest.approx(expected, rel=1e-9)
 
 
+# What it would take
+
+# Normal quantiles of 97.5% and 80%.
+TWO_SIDED, POWER = 1.959964, 0.841621
+
+
+def test_reviews_needed_by_hand():
+    # flips 0.12, difference 0.06: (1.959964 sqrt(0.12) + 0.841621 sqrt(0.12 - 0.0036))² / 0.0036
+    outcomes = PairedOutcomes(both_right=80, only_baseline_right=3, only_candidate_right=9, both_wrong=8)
+    expected = (TWO_SIDED * math.sqrt(0.12) + POWER * math.sqrt(0.1164)) ** 2 / 0.0036
+    assert expected == pytest.approx(258.9, abs=0.1)
+    assert outcomes.reviews_needed(0.95) == swapped(outcomes).reviews_needed(0.95) == 259
+
+
+def test_the_detectable_difference_by_hand():
+    # With 259 such reviews it is the difference that asked for them, but for the rounding up.
+    outcomes = PairedOutcomes(207, 8, 23, 21)
+    flips = 31 / 259
+    found = outcomes.smallest_detectable_difference(0.95)
+    assert found == pytest.approx(0.0599, abs=1e-4)
+    assert found * math.sqrt(259) == pytest.approx(
+        TWO_SIDED * math.sqrt(flips) + POWER * math.sqrt(flips - found**2), abs=1e-4
+    )
+
+
+def test_models_that_are_right_equally_often_are_not_told_apart_by_any_number():
+    assert PairedOutcomes(90, 4, 4, 2).reviews_needed(0.95) is None
+    assert PairedOutcomes(90, 0, 0, 10).reviews_needed(0.95) is None
+
+
+@pytest.mark.parametrize("outcomes", [PairedOutcomes(90, 0, 0, 10), PairedOutcomes(0, 1, 0, 0)])
+def test_too_few_disagreements_show_no_difference_however_large(outcomes):
+    assert outcomes.smallest_detectable_difference(0.95) is None
+
+
+@given(OUTCOMES, CONFIDENCES)
+def test_both_solve_the_same_equation(outcomes, confidence):
+    smallest = outcomes.smallest_detectable_difference(confidence)
+    needed = outcomes.reviews_needed(confidence)
+    if smallest is not None and needed is not None:
+        # A difference that these reviews would show takes no more of them, and a smaller one takes more.
+        if abs(outcomes.accuracy_difference) > smallest + 1e-9:
+            assert needed <= outcomes.reviews
+        if abs(outcomes.accuracy_difference) < smallest - 1e-9:
+            assert needed >= outcomes.reviews
+
+
+def exact_power(difference: float, flip_rate: float, reviews: int) -> float:
+    """How often McNemar's test without continuity correction finds such a difference, summed over all tables."""
+    better, worse = (flip_rate + difference) / 2, (flip_rate - difference) / 2
+    total = 0.0
+    for flips in range(1, reviews + 1):
+        some = math.comb(reviews, flips) * flip_rate**flips * (1 - flip_rate) ** (reviews - flips)
+        share = better / (better + worse)
+        for up in range(flips + 1):
+            if abs(2 * up - flips) > TWO_SIDED * math.sqrt(flips):
+                total += some * math.comb(flips, up) * share**up * (1 - share) ** (flips - up)
+    return total
+
+
+@pytest.mark.parametrize(("difference", "flip_rate"), [(0.2, 0.4), (0.3, 0.5), (0.15, 0.3)])
+def test_so_many_reviews_have_about_that_power(difference, flip_rate):
+    thousand = PairedOutcomes(
+        0,
+        round(500 * (flip_rate - difference)),
+        round(500 * (flip_rate + difference)),
+        round(1000 * (1 - flip_rate)),
+    )
+    assert exact_power(difference, flip_rate, thousand.reviews_needed(0.95)) == pytest.approx(0.8, abs=0.03)
+
+
 # The choice
 
 SIZES = {"scalar": 100, "vector": 200}
@@ -116,6 +187,14 @@ def test_without_evidence_the_smaller_model_wins(outcomes, sizes, winner, words)
     choice = choose(outcomes, "scalar", "vector", sizes, 0.95)
     assert (choice.winner, choice.significant) == (winner, False)
     assert choice.reason.startswith(f"no difference shown, so {words}: ")
+
+
+def test_without_evidence_it_is_said_what_would_show_one():
+    reason = choose(PairedOutcomes(20700, 1000, 1030, 2270), "scalar", "vector", SIZES, 0.95).reason
+    assert reason.endswith("; with 80% power this difference takes 442,588 reviews and these show 0.50 points")
+    equal = choose(PairedOutcomes(20700, 1000, 1000, 2300), "scalar", "vector", SIZES, 0.95).reason
+    assert equal.endswith("; with 80% power these show 0.50 points")
+    assert "power" not in choose(PairedOutcomes(800, 20, 60, 120), "scalar", "vector", SIZES, 0.95).reason
 
 
 def test_models_that_never_disagree_differ_in_nothing():

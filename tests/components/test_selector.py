@@ -94,6 +94,8 @@ def test_the_record_holds_the_evidence(select, tmp_path):
     assert selection["accuracy_difference"] == selection["flip_rate"] == 0.25
     assert selection["interval"] == pytest.approx(outcomes.interval(0.95))
     assert selection["mcnemar_p"] == pytest.approx(2 / 2**10)
+    assert selection["reviews_needed"] == outcomes.reviews_needed(0.95)
+    assert selection["smallest_detectable_difference"] == outcomes.smallest_detectable_difference(0.95)
     assert set(selection["metrics"]) == {"scalar", "vector"}
     for mode, accuracy in (("scalar", 0.75), ("vector", 1.0)):
         assert tuple(selection["metrics"][mode]) == SINGLE_MODEL

@@ -1,0 +1,152 @@
+"""A study: both modes under each preset, trained with several seeds on the same data."""
+
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+from tfx.types import Artifact, artifact_utils
+
+from components import reviews
+from components.metrics import FLIP_RATE, paired_metrics
+from components.paired import PairedOutcomes
+from components.training import HISTORY_FILE
+from pipeline import study_graph, study_predictions, study_verdicts
+from pipeline.config import Settings, flatten
+from pipeline.places import metadata_connection, prepare_places
+from pipeline.run_states import COMPLETE
+from pipeline.runs import CheckedRunner, Run
+from pipeline.study_graph import predictions_node, trainer_node
+from pipeline.study_predictions import Answers
+from pipeline.study_progress import StudyProgress
+from pipeline.study_settings import Study
+
+RECORD_FILE: Final = "study.json"
+
+_PACKAGES: Final = ("tensorflow", "keras", "tfx", "apache-beam")
+_MILLISECONDS: Final = 1000
+
+_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
+
+
+def run_study(study: Study, workspace: Path, *, verbose: bool = False) -> dict[str, Any]:
+    """Runs all trainings that are not in the cache, one preset after the other, and compares them.
+
+    Args:
+        study: from `plan`.
+        workspace: absolute; made if missing.
+        verbose: show the logs of all libraries.
+
+    Returns:
+        JSON: `name`, `command`, `date`, `seeds`, `confidence`, `test_reviews`, `seconds`, `python`, `versions`;
+        `presets` by name, with their `settings`, `executed` nodes, `trainings`, `pairs` by seed, `spread` by mode and
+        metric, and `modes`, the comparison of these; `between`, that of two presets by mode.
+
+    Raises:
+        ReviewPipelineError: a node did not succeed.
+    """
+    started = time.monotonic()
+    now = datetime.now(timezone.utc)
+    presets: dict[str, dict[str, Any]] = {}
+    answers: dict[str, Answers] = {}
+    for name, settings in study.settings.items():
+        run = _run_preset(name, settings, study.seeds, workspace, verbose=verbose)
+        presets[name], answers[name] = _outcome(run, study.seeds)
+    study_predictions.check_same_reviews(answers)
+    values = {name: of_preset.values() for name, of_preset in answers.items()}
+    confidence = next(iter(study.settings.values())).config.evaluation.confidence
+    for name, outcome in presets.items():
+        outcome["spread"] = {mode: study_verdicts.spreads(values[name][mode]) for mode in reviews.MODES}
+        outcome["modes"] = study_verdicts.compare_modes(values[name], confidence)
+    return {
+        "name": f"study-{now:%Y%m%d-%H%M%S}-{os.getpid()}",
+        "command": study.command,
+        "date": now.isoformat(timespec="seconds"),
+        "seeds": list(study.seeds),
+        "confidence": confidence,
+        "test_reviews": len(next(iter(answers.values())).ids),
+        "seconds": round(time.monotonic() - started, 1),
+        "workspace": str(workspace),
+        "python": platform.python_version(),
+        "versions": {package: metadata.version(package) for package in _PACKAGES},
+        "presets": presets,
+        "between": {
+            mode: study_verdicts.compare_presets({name: values[name][mode] for name in presets}, confidence)
+            for mode in (reviews.MODES if len(presets) > 1 else ())
+        },
+    }
+
+
+def write_record(record: dict[str, Any], file: Path) -> None:
+    """Writes the record, in one step."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text(json.dumps(record, indent=2) + "\n")
+    partial.rename(file)
+
+
+def _run_preset(name: str, settings: Settings, seeds: Sequence[int], workspace: Path, *, verbose: bool) -> Run:
+    places = prepare_places(settings.config, workspace)
+    connection = metadata_connection(settings.config.metadata, workspace)
+    pipeline = study_graph.create_study(settings.config, seeds, places, connection)
+    trainers = [trainer_node(mode, seed) for seed in seeds for mode in reviews.MODES]
+    runner = CheckedRunner(settings, workspace, verbose=verbose, on_node_end=StudyProgress(name, trainers))
+    print(f"Preset {name}: {len(trainers)} trainings", flush=True)
+    runner.run(pipeline)
+    if runner.outcome is None:
+        raise TypeError("TFX has replaced the run of its LocalDagRunner")
+    return runner.outcome
+
+
+def _outcome(run: Run, seeds: Sequence[int]) -> tuple[dict[str, Any], Answers]:
+    predictions = [run.nodes[predictions_node(seed)].outputs["predictions"] for seed in seeds]
+    answers = study_predictions.read_answers(
+        [artifact_utils.get_split_uri(artifacts, reviews.TEST) for artifacts in predictions]
+    )
+    store = metadata_store.MetadataStore(metadata_connection(run.settings.config.metadata, run.workspace))
+    values = answers.values()
+    trainings = []
+    pairs = {}
+    for row, seed in enumerate(seeds):
+        for mode in reviews.MODES:
+            outputs = run.nodes[trainer_node(mode, seed)].outputs
+            (model,), (logs,) = outputs["model"], outputs["model_run"]
+            history = json.loads((Path(logs.uri) / HISTORY_FILE).read_text())
+            trainings.append(
+                {
+                    "mode": mode,
+                    "seed": seed,
+                    **{name: float(by_seed[row].mean()) for name, by_seed in values[mode].items()},
+                    "epochs": len(next(iter(history.values()))),
+                    "seconds": _training_seconds(store, model),
+                    "model": model.uri,
+                }
+            )
+        counts = paired_metrics(answers.labels, *(answers.positive[mode][row] for mode in reviews.MODES))
+        outcomes = PairedOutcomes(*(round(value) for name, value in counts.items() if name != FLIP_RATE))
+        pairs[str(seed)] = {
+            "accuracy_difference": outcomes.accuracy_difference,
+            "flip_rate": outcomes.flip_rate,
+            "mcnemar_p": outcomes.mcnemar_p(),
+        }
+    executed = [name for name, state in run.nodes.items() if state.state == COMPLETE]
+    outcome = {"settings": flatten(run.settings.config), "executed": executed, "log": str(run.log_file)}
+    return {**outcome, "trainings": trainings, "pairs": pairs}, answers
+
+
+def _training_seconds(store: metadata_store.MetadataStore, model: Artifact) -> float:
+    """How long the execution took that made a model, in whichever run that was."""
+    events = store.get_events_by_artifact_ids([model.id])
+    # A run that takes it from the cache outputs it again.
+    maker = min(event.execution_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT)
+    (execution,) = store.get_executions_by_id([maker])
+    milliseconds: int = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+    return round(milliseconds / _MILLISECONDS, 1)

@@ -1,0 +1,115 @@
+"""The record of a study as tables and sentences of text, the same for the terminal and for Markdown."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import mean
+from typing import Any, NamedTuple
+
+import rich.table
+from rich.console import Console
+
+from components import metrics, reviews
+from pipeline.study_verdicts import SCALES
+
+Record = Mapping[str, Any]
+
+
+class Table(NamedTuple):
+    """A table.
+
+    Attributes:
+        title: of it.
+        columns: titles; the first column is text, the others are figures.
+        rows: as many cells as `columns` each.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def spread(record: Record) -> Table:
+    """Each metric on the test split, by preset and mode: mean, sample standard deviation, and the accuracy's range."""
+    rows = []
+    for preset, outcome in record["presets"].items():
+        for mode in reviews.MODES:
+            of_mode = outcome["spread"][mode]
+            accuracy = of_mode[metrics.ACCURACY]
+            rows.append(
+                [
+                    f"{preset}, {mode}",
+                    _mean(accuracy),
+                    f"{accuracy['least']:.4f} to {accuracy['most']:.4f}",
+                    _mean(of_mode[metrics.AUC]),
+                    _mean(of_mode[metrics.LOG_LOSS]),
+                    f"{mean(row['seconds'] for row in outcome['trainings'] if row['mode'] == mode):.0f}",
+                ]
+            )
+    count = len(record["seeds"])
+    title = f"On {record['test_reviews']:,} test reviews, {count} seed{'s' if count > 1 else ''}: mean ± deviation"
+    return Table(title, ["", "accuracy", "from, to", "AUC", "log loss", "s a training"], rows)
+
+
+def differences(record: Record) -> Table:
+    """Each difference with its interval, the wider of both; a star where it leaves 0 out."""
+    rows = []
+    for title, found in _comparisons(record):
+        cells = [title]
+        for name, scale in SCALES.items():
+            of_metric = found[name]
+            value = f"{scale.factor * of_metric['difference']:+.{scale.digits}f}"
+            if "shown" in of_metric:
+                bounds = (of_metric["seed_interval"], of_metric["crossed_interval"])
+                low, high = (scale.factor * bound for bound in max(bounds, key=lambda pair: pair[1] - pair[0]))
+                star = " *" if of_metric["shown"] else ""
+                value += f" ({low:+.{scale.digits}f} to {high:+.{scale.digits}f}){star}"
+            cells.append(value)
+        rows.append(cells)
+    title = f"Differences and {100 * record['confidence']:g}% intervals (* where 0 is outside)"
+    return Table(title, ["", "accuracy, points", "AUC, points", "log loss"], rows)
+
+
+def verdicts(record: Record) -> Iterator[str]:
+    """One sentence for each comparison of accuracies."""
+    for title, found in _comparisons(record):
+        yield f"{title}: {found[metrics.ACCURACY]['verdict']}."
+
+
+def report(record: Record, file: Path, console: Console) -> None:
+    """Prints a study.
+
+    Args:
+        record: from `run_study`.
+        file: where it was written.
+        console: to print to.
+    """
+    for title, columns, rows in (spread(record), differences(record)):
+        drawn = rich.table.Table(title=title, title_justify="left")
+        for number, column in enumerate(columns):
+            drawn.add_column(column, justify="right" if number else "left")
+        for row in rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+    for sentence in verdicts(record):
+        console.print(sentence, soft_wrap=True)
+    trained = [
+        node for outcome in record["presets"].values() for node in outcome["executed"] if node.startswith("Trainer.")
+    ]
+    all_trainings = sum(len(outcome["trainings"]) for outcome in record["presets"].values())
+    console.print(
+        f"{record['seconds']:.0f} s, {len(trained)} of {all_trainings} trainings now, the others cached. "
+        f"Record: {file}",
+        soft_wrap=True,
+    )
+
+
+def _comparisons(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for preset, outcome in record["presets"].items():
+        yield f"{preset}, {reviews.VECTOR} minus {reviews.SCALAR}", outcome["modes"]
+    for mode, found in record["between"].items():
+        yield f"{mode}, {' minus '.join(record['presets'])}", found
+
+
+def _mean(of_metric: Mapping[str, Any]) -> str:
+    deviation = "" if of_metric["deviation"] is None else f" ± {of_metric['deviation']:.4f}"
+    return f"{of_metric['mean']:.4f}{deviation}"
