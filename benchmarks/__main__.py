@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: compare; `python -m benchmarks results FILE...`: render what was measured."""
+"""`python -m benchmarks`: compare; `... results FILE...` and `... study FILE`: render what was measured."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import click
 import rich.table
 from rich.console import Console
 
-from benchmarks import comparison, figures, machine, results
+from benchmarks import comparison, figures, machine, results, study
 from components.errors import SettingsError
 from pipeline.cli import ActionableErrors
 
@@ -64,15 +64,21 @@ def render(files: tuple[Path, ...]) -> None:
     click.echo(results.markdown([_read(file) for file in files]), nl=False)
 
 
-def _read(file: Path) -> dict[str, Any]:
+@main.command("study")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def render_study(file: Path) -> None:
+    """Render the record of `imdb-attention compare` as Markdown, for docs/results.md."""
+    record = _read(file, "between", "imdb-attention compare --output FILE")
+    click.echo(study.markdown(record), nl=False)
+
+
+def _read(file: Path, key: str = "targets", writer: str = "python -m benchmarks --out FILE") -> dict[str, Any]:
     try:
         record = json.loads(file.read_text())
     except ValueError:
         record = None
-    if not isinstance(record, dict) or "targets" not in record:
-        raise SettingsError(
-            f"{file} is no record of a benchmark; expected what `python -m benchmarks --out FILE` wrote"
-        )
+    if not isinstance(record, dict) or key not in record:
+        raise SettingsError(f"{file} is no such record; expected what `{writer}` wrote")
     return record
 
 

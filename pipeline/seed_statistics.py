@@ -103,7 +103,7 @@ class Difference:
         Returns:
             None if even `MOST_SEEDS` would not, be it for lack of reviews.
         """
-        if abs(self.value) < self._detectable_with(MOST_SEEDS, confidence):
+        if not self.value or abs(self.value) < self._detectable_with(MOST_SEEDS, confidence):
             return None
         low, high = 2, MOST_SEEDS
         while low < high:

@@ -1,7 +1,6 @@
 """A study: both modes under each preset, trained with several seeds on the same data."""
 
 import json
-import logging
 import os
 import platform
 import time
@@ -33,8 +32,6 @@ RECORD_FILE: Final = "study.json"
 
 _PACKAGES: Final = ("tensorflow", "keras", "tfx", "apache-beam")
 _MILLISECONDS: Final = 1000
-
-_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
 
 
 def run_study(study: Study, workspace: Path, *, verbose: bool = False) -> dict[str, Any]:
@@ -113,6 +110,8 @@ def _outcome(run: Run, seeds: Sequence[int]) -> tuple[dict[str, Any], Answers]:
     )
     store = metadata_store.MetadataStore(metadata_connection(run.settings.config.metadata, run.workspace))
     values = answers.values()
+    # What was not trained now has no peak.
+    peaks = {usage.node: round(usage.peak_megabytes) for usage in run.usages if not usage.cached}
     trainings = []
     pairs = {}
     for row, seed in enumerate(seeds):
@@ -127,6 +126,7 @@ def _outcome(run: Run, seeds: Sequence[int]) -> tuple[dict[str, Any], Answers]:
                     **{name: float(by_seed[row].mean()) for name, by_seed in values[mode].items()},
                     "epochs": len(next(iter(history.values()))),
                     "seconds": _training_seconds(store, model),
+                    "peak_megabytes": peaks.get(trainer_node(mode, seed)),
                     "model": model.uri,
                 }
             )

@@ -1,5 +1,6 @@
 """How far a study is, and how long it still takes."""
 
+import gc
 import logging
 from collections.abc import Collection
 
@@ -34,6 +35,8 @@ class StudyProgress:
         self._done += 1
         if usage.cached:
             return
+        # A network refers to itself in circles, and holds the examples it was trained on.
+        gc.collect()
         self._seconds.append(usage.seconds)
         left = len(self._trainers) - self._done
         _progress.info(

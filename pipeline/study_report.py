@@ -9,7 +9,7 @@ import rich.table
 from rich.console import Console
 
 from components import metrics, reviews
-from pipeline.study_verdicts import SCALES
+from pipeline.study_verdicts import SCALES, Scale
 
 Record = Mapping[str, Any]
 
@@ -52,27 +52,27 @@ def spread(record: Record) -> Table:
 
 def differences(record: Record) -> Table:
     """Each difference with its interval, the wider of both; a star where it leaves 0 out."""
-    rows = []
-    for title, found in _comparisons(record):
-        cells = [title]
-        for name, scale in SCALES.items():
-            of_metric = found[name]
-            value = f"{scale.factor * of_metric['difference']:+.{scale.digits}f}"
-            if "shown" in of_metric:
-                bounds = (of_metric["seed_interval"], of_metric["crossed_interval"])
-                low, high = (scale.factor * bound for bound in max(bounds, key=lambda pair: pair[1] - pair[0]))
-                star = " *" if of_metric["shown"] else ""
-                value += f" ({low:+.{scale.digits}f} to {high:+.{scale.digits}f}){star}"
-            cells.append(value)
-        rows.append(cells)
+    rows = [
+        [title, *(_difference(found[name], scale) for name, scale in SCALES.items())]
+        for title, found in _comparisons(record)
+    ]
     title = f"Differences and {100 * record['confidence']:g}% intervals (* where 0 is outside)"
     return Table(title, ["", "accuracy, points", "AUC, points", "log loss"], rows)
+
+
+def _difference(found: Mapping[str, Any], scale: Scale) -> str:
+    value = f"{scale.factor * found['difference']:+.{scale.digits}f}"
+    if "shown" not in found:
+        return value
+    bounds = (found["seed_interval"], found["crossed_interval"])
+    low, high = (scale.factor * bound for bound in max(bounds, key=lambda pair: pair[1] - pair[0]))
+    return f"{value} ({low:+.{scale.digits}f} to {high:+.{scale.digits}f}){' *' if found['shown'] else ''}"
 
 
 def verdicts(record: Record) -> Iterator[str]:
     """One sentence for each comparison of accuracies."""
     for title, found in _comparisons(record):
-        yield f"{title}: {found[metrics.ACCURACY]['verdict']}."
+        yield f"{title}: {found[metrics.ACCURACY]['verdict']}"
 
 
 def report(record: Record, file: Path, console: Console) -> None:
@@ -83,21 +83,24 @@ def report(record: Record, file: Path, console: Console) -> None:
         file: where it was written.
         console: to print to.
     """
-    for title, columns, rows in (spread(record), differences(record)):
-        drawn = rich.table.Table(title=title, title_justify="left")
-        for number, column in enumerate(columns):
-            drawn.add_column(column, justify="right" if number else "left")
-        for row in rows:
-            drawn.add_row(*row)
-        console.print(drawn)
-    for sentence in verdicts(record):
-        console.print(sentence, soft_wrap=True)
+    title, columns, rows = spread(record)
+    drawn = rich.table.Table(title=title, title_justify="left")
+    # What 80 columns hold; the rest is in the record.
+    shown = [columns.index(column) for column in ("", "accuracy", "AUC", "log loss")]
+    for number in shown:
+        drawn.add_column(columns[number], justify="right" if number else "left")
+    for row in rows:
+        drawn.add_row(*(row[number] for number in shown))
+    console.print(drawn)
+    for sentence, (_, _, auc, loss) in zip(verdicts(record), differences(record).rows, strict=True):
+        console.print(f"{sentence}.", soft_wrap=True)
+        console.print(f"  AUC {auc} points, log loss {loss}", soft_wrap=True)
     trained = [
         node for outcome in record["presets"].values() for node in outcome["executed"] if node.startswith("Trainer.")
     ]
     all_trainings = sum(len(outcome["trainings"]) for outcome in record["presets"].values())
     console.print(
-        f"{record['seconds']:.0f} s, {len(trained)} of {all_trainings} trainings now, the others cached. "
+        f"{record['seconds']:.0f} s, {len(trained)} of {all_trainings} trainings executed, the others cached. "
         f"Record: {file}",
         soft_wrap=True,
     )

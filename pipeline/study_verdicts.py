@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from components import metrics, reviews
-from pipeline.seed_statistics import POWER, Difference, Spread, Values, paired_difference, unpaired_difference
+from pipeline.seed_statistics import (
+    MOST_SEEDS,
+    POWER,
+    Difference,
+    Spread,
+    Values,
+    paired_difference,
+    unpaired_difference,
+)
 from pipeline.study_predictions import METRICS
 
 # Beyond the difference's own sign: of a loss less is better.
@@ -130,15 +138,22 @@ def verdict(names: Sequence[str], difference: Difference, metric: str, confidenc
             f"({level} {_plain(low, scale)} to {_plain(high, scale)}, {difference.seeds} seeds)"
         )
     low, high = bounds
-    needed = difference.seeds_needed(confidence)
-    amount = f"{_plain(abs(difference.value), scale)}{scale.unit}"
-    seeds = "more seeds than 1,000 or more reviews" if needed is None else f"{needed:,} seeds"
     return (
         f"no difference shown: {' minus '.join(names)} is {_signed(difference.value, scale)} "
-        f"({level} {_signed(low, scale, unit=False)} to {_signed(high, scale, unit=False)}, {difference.seeds} seeds); "
-        f"to tell {amount} apart with {POWER:.0%} power takes {seeds}, "
-        f"and these tell {_plain(difference.detectable(confidence), scale)} apart"
+        f"({level} {_signed(low, scale, unit=False)} to {_signed(high, scale, unit=False)}, {difference.seeds} seeds)"
+        f"{_asked(difference, scale, confidence)}"
     )
+
+
+def _asked(difference: Difference, scale: Scale, confidence: float) -> str:
+    """Says what it would take to tell the two apart."""
+    smallest = difference.detectable(confidence)
+    if not smallest:
+        return "; all trainings came to the same"
+    needed = difference.seeds_needed(confidence)
+    takes = f"{needed:,} seeds" if needed else f"more reviews, or more than {MOST_SEEDS:,} seeds"
+    asked = f"to show {_plain(abs(difference.value), scale)}{scale.unit} takes {takes}; " if difference.value else ""
+    return f"; with {POWER:.0%} power, {asked}{difference.seeds} seeds show {_plain(smallest, scale)}{scale.unit}"
 
 
 def _plain(value: float, scale: Scale) -> str:
