@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.errors import RunError
+from components.weight_averaging import averaged_variables
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +27,9 @@ _Arrays = list[npt.NDArray[Any]]
 class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Saves all that training depends on after every epoch, so that it resumes as if never interrupted.
 
-    The checkpoint holds the model's variables (states of random generators included), the optimizer's, the best
-    weights so far and the history. It is one file without pickles, replaced atomically. Use:
+    The checkpoint holds the model's variables (states of random generators included), the optimizer's (averages of the
+    weights included), the best weights so far and the history. It is one file without pickles, replaced atomically.
+    Use:
 
         checkpoint = EpochCheckpoint(folder, patience=2)
         checkpoint.restore(model)
@@ -105,7 +107,8 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self.history.setdefault(key, []).append(value)
         self.epochs_done = epoch + 1
         if self._stops_early() and self._epochs_since_best() == 0:
-            self._best = _values(self.model.variables)
+            # Those that `monitor` was measured with.
+            self._best = _values(averaged_variables(self.model))
         self._save()
         if self._patience_is_over():
             self.model.stop_training = True

@@ -1,5 +1,7 @@
 """The network, on one screen."""
 
+from typing import Final
+
 import keras
 
 from components import reviews
@@ -8,7 +10,8 @@ from components.reviews import Mode
 from components.settings import ModelSettings, TransformSettings
 from components.word_dropout import WordDropout
 
-_ATTENTION = "attention"
+EMBEDDING: Final = "embedding"
+_ATTENTION: Final = "attention"
 
 
 def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) -> keras.Model:
@@ -26,7 +29,7 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
     words = WordDropout(model.word_dropout, name="word_dropout")(token_ids) if model.word_dropout else token_ids
 
     # [batch, time, embedding_dim]
-    vectors = keras.layers.Embedding(transform.vocabulary_size, model.embedding_dim, name="embedding")(words)
+    vectors = keras.layers.Embedding(transform.vocabulary_size, model.embedding_dim, name=EMBEDDING)(words)
     if model.embedding_dropout:
         vectors = keras.layers.SpatialDropout1D(model.embedding_dropout, name="embedding_dropout")(vectors)
 

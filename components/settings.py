@@ -83,6 +83,9 @@ class ModelSettings(Section):
         softmax: axis over which attention weights sum to 1: `time` (words compete) or `last` (the blog's code).
         pooling: `sum` of the weighted states, or `flatten` (the blog's code).
         mask: keep padding out of the attention.
+        embedding_init: what word vectors begin as: `uniform` random numbers (Keras's default), or `cooccurrence`, from
+            which words stand near which in the training reviews, see `components.embedding_init`.
+        embedding_std: standard deviation of the latter.
         word_dropout: share of word ids replaced by the out-of-vocabulary id while training.
         embedding_dropout: share of embedding dimensions dropped for a whole review while training.
         dropout: dropout before and after the hidden Dense layer while training.
@@ -94,6 +97,8 @@ class ModelSettings(Section):
     softmax: Literal["time", "last"] = "time"
     pooling: Literal["sum", "flatten"] = "sum"
     mask: bool = True
+    embedding_init: Literal["uniform", "cooccurrence"] = "cooccurrence"
+    embedding_std: Annotated[float, Field(gt=0.0)] = 0.1
     word_dropout: Fraction = 0.2
     embedding_dropout: Fraction = 0.5
     dropout: Fraction = 0.5
@@ -124,6 +129,8 @@ class TrainingSettings(Section):
             (Loshchilov and Hutter, "SGDR", 2017).
         weight_decay: decoupled from the gradient, per step and relative to the learning rate (the same authors,
             "Decoupled weight decay regularization", 2019); 0 is plain Adam.
+        weight_average: momentum of an exponential moving average of the weights, step by step, which is what is
+            evaluated and kept, see `components.weight_averaging`; 0 averages nothing.
         patience: epochs without a better `eval` loss before training stops; 0 turns early stopping off and keeps the
             last weights.
         label_smoothing: share of the target moved to the other class while training.
@@ -137,6 +144,7 @@ class TrainingSettings(Section):
     learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
     schedule: Literal["constant", "cosine"] = "cosine"
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.004
+    weight_average: Fraction = 0.99
     patience: NonNegative = 2
     label_smoothing: Fraction = 0.1
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one

@@ -23,10 +23,12 @@ from components.checkpoints import EpochCheckpoint
 from components.child_process import run_in_child
 from components.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
 from components.devices import prepare_device
+from components.embedding_init import cooccurrence_vectors
 from components.errors import BadDataError
 from components.export import export_model
-from components.model import build_model
+from components.model import EMBEDDING, build_model
 from components.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
+from components.weight_averaging import EvaluateAveragedWeights
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -155,12 +157,11 @@ def fit(
         The network with the weights to keep.
     """
     mode = config["mode"]
+    network = ModelSettings.model_validate(config["model"])
     training = TrainingSettings.model_validate(config["training"])
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
-        model = build_model(
-            ModelSettings.model_validate(config["model"]), TransformSettings.model_validate(config["transform"]), mode
-        )
+        model = build_model(network, TransformSettings.model_validate(config["transform"]), mode)
         model.compile(
             optimizer=_optimizer(training, steps(train, training.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
@@ -169,6 +170,10 @@ def fit(
             jit_compile=False,
         )
         checkpoint.restore(model)
+        if network.embedding_init == "cooccurrence" and not checkpoint.epochs_done:
+            embeddings = model.get_layer(EMBEDDING).embeddings
+            initial = keras.ops.convert_to_numpy(embeddings)
+            embeddings.assign(cooccurrence_vectors(train.token_ids, initial, network.embedding_std, training.seed))
 
     validation: dict[str, Any] = {}
     if len(held_out.labels):
@@ -181,6 +186,8 @@ def fit(
         epochs=checkpoint.last_epoch(training.epochs),
         callbacks=[
             keras.callbacks.TensorBoard(log_dir, write_graph=False),
+            # Before the checkpoint, which is to find the weights that training goes on with.
+            EvaluateAveragedWeights(),
             checkpoint,
             # Last: what a person has been told is on disk.
             _progress_lines(mode, training.epochs),
@@ -197,7 +204,12 @@ def _optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimi
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch)
     # Keras's Adam takes `weight_decay` as AdamW does; None is none.
-    return keras.optimizers.Adam(rate, weight_decay=training.weight_decay or None)
+    return keras.optimizers.Adam(
+        rate,
+        weight_decay=training.weight_decay or None,
+        use_ema=training.weight_average > 0,
+        ema_momentum=training.weight_average,
+    )
 
 
 def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) -> str:
