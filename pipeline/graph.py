@@ -20,6 +20,7 @@ from components import evaluation, reviews
 from components.anomaly_gate import AnomalyGate
 from components.champion import LastBlessedChampion
 from components.code_digest import code_digest
+from components.explainer import Explainer
 from components.ingest.component import ImdbExampleGen
 from components.predictions import Predictions
 from components.pusher import AtomicPusher
@@ -147,9 +148,31 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(places.versions))
         ),
     ).with_id("Pusher")
+    explainer = Explainer(
+        examples=examples.outputs["examples"],
+        predictions=modes_predictions.outputs["predictions"],
+        scalar=trainers[reviews.SCALAR].outputs["model"],
+        vector=trainers[reviews.VECTOR].outputs["model"],
+        transform_graph=transform.outputs["transform_graph"],
+        padding_masked=int(config.model.mask),
+        report=config.report.model_dump_json(),
+        code_digest=code_digest("components.explainer"),
+    )
+    # It is for people, so neither its time nor its failure may keep a model from being pushed.
+    explainer.add_upstream_node(pusher)
 
     nodes: list[BaseNode] = [examples, statistics, schema, validator, gate, transform, *trainers.values()]
-    nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher]
+    nodes += [
+        modes_predictions,
+        modes,
+        selector,
+        last_blessed,
+        champion_predictions,
+        champion,
+        check,
+        pusher,
+        explainer,
+    ]
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=str(places.artifacts),
