@@ -10,7 +10,7 @@ import functools
 import glob
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from ctypes import byref, c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from typing import Any, Final
 
@@ -69,21 +69,18 @@ class CppSavedModel:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
 
-    def run(
-        self, signature: str, inputs: Mapping[str, Any], outputs: Collection[str] | None = None
-    ) -> dict[str, np.ndarray[Any, Any]]:
+    def run(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
         """Calls a signature.
 
         Args:
             signature: its key.
             inputs: an array, or what makes one, for each input of the signature; strings as str or bytes.
-            outputs: names of those that are wanted, None for all. What they do not need is not computed.
 
         Returns:
-            The outputs; strings as objects of type bytes.
+            All outputs; strings as objects of type bytes.
 
         Raises:
-            RunError: there is no such signature, it takes other inputs or gives other outputs, or its graph fails.
+            RunError: there is no such signature, it takes other inputs, or its graph fails on these.
         """
         if signature not in self._signatures:
             raise RunError(f"{self.path} has no signature {signature!r}; use one of {sorted(self._signatures)}")
@@ -92,14 +89,8 @@ class CppSavedModel:
             raise RunError(
                 f"signature {signature!r} of {self.path} got inputs {sorted(inputs)}; give {sorted(definition.inputs)}"
             )
-        wanted = list(definition.outputs if outputs is None else outputs)
-        if not set(wanted) <= set(definition.outputs):
-            raise RunError(
-                f"signature {signature!r} of {self.path} was asked for {sorted(wanted)}; "
-                f"it gives {sorted(definition.outputs)}"
-            )
         feeds = [self._endpoint(definition.inputs[name]) for name in inputs]
-        fetches = [self._endpoint(definition.outputs[name]) for name in wanted]
+        fetches = [self._endpoint(info) for info in definition.outputs.values()]
         results = (c_void_p * len(fetches))()
         with contextlib.ExitStack() as tensors:
             values = [self._to_tensor(value, definition.inputs[name].dtype) for name, value in inputs.items()]
@@ -115,7 +106,7 @@ class CppSavedModel:
             handles = [_Handle(result) for result in results]
             for handle in handles:
                 tensors.callback(self._c.TF_DeleteTensor, handle)
-            return {name: self._to_array(handle) for name, handle in zip(wanted, handles, strict=True)}
+            return {name: self._to_array(handle) for name, handle in zip(definition.outputs, handles, strict=True)}
 
     @contextlib.contextmanager
     def _checked(self, what: str) -> Iterator[_Handle]:

@@ -12,7 +12,7 @@ from tfx.utils import path_utils
 from components import reviews
 from components.explanations.artifact import EXPLANATIONS_FILE, Explanations
 from components.explanations.explain import ModelFiles, explain_reviews
-from components.explanations.scored import read_scored_reviews
+from components.explanations.reading import read_scored_reviews
 from components.settings import ReportSettings
 
 

@@ -4,13 +4,14 @@ All weights are turned into shares of a review's tokens first, so that weights w
 those of the blog's softmax, are described too: they come out as uniform.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import ceil
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+from components import reviews
 
 Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -22,6 +23,7 @@ ENTROPY_BINS: Final = 20
 # A word that stands in one of 200 reviews is no accident of a few of them.
 _REVIEWS_A_WORD: Final = 200
 _FEWEST_REVIEWS: Final = 3
+_DECIMALS: Final = 6
 
 
 def shares_of(weights: Floats, is_token: Bools) -> Floats:
@@ -44,47 +46,16 @@ def least_reviews(measured: int) -> int:
     return max(_FEWEST_REVIEWS, ceil(measured / _REVIEWS_A_WORD))
 
 
-@dataclass(frozen=True)
-class Occurrences:
-    """The words of many reviews, counted once for all modes.
-
-    Attributes:
-        words: object `[distinct]`, UTF-8 bytes.
-        codes: position in `words` of each occurrence, row by row.
-        counts: occurrences of each word.
-        reviews: number of reviews each word stands in.
-    """
-
-    words: npt.NDArray[np.object_]
-    codes: npt.NDArray[np.intp]
-    counts: npt.NDArray[np.intp]
-    reviews: npt.NDArray[np.intp]
-
-    @classmethod
-    def of(cls, tokens: npt.NDArray[np.object_], is_word: Bools) -> "Occurrences":
-        """Counts.
-
-        Args:
-            tokens: bytes `[n, time]`.
-            is_word: `[n, time]`, where a word stands.
-        """
-        codes, words = pd.factorize(tokens[is_word])
-        rows = np.nonzero(is_word)[0]
-        distinct = np.unique(rows * max(len(words), 1) + codes) % max(len(words), 1)
-        size = len(words)
-        return cls(words, codes, np.bincount(codes, minlength=size), np.bincount(distinct, minlength=size))
-
-
 def attended_words(
-    occurrences: Occurrences, shares: Floats, is_token: Bools, is_word: Bools, min_reviews: int
+    token_ids: npt.NDArray[np.int64], shares: Floats, vocabulary: Sequence[str], min_reviews: int
 ) -> list[dict[str, Any]]:
     """Finds the words that draw most attention.
 
     Args:
-        occurrences: of the same reviews.
+        token_ids: `[n, time]`.
         shares: `[n, time]`.
-        is_token: `[n, time]`.
-        is_word: `[n, time]`.
+        vocabulary: the word of each id from `reviews.FIRST_WORD_ID` on. Words that it lacks look all alike to the
+            network, and are not listed.
         min_reviews: words in fewer reviews are left out.
 
     Returns:
@@ -92,19 +63,22 @@ def attended_words(
         occurrences) and `lift` (mean of the share times the number of tokens: 1 is what uniform attention gives),
         greatest lift first and then by word.
     """
-    lifts = shares * is_token.sum(axis=1, keepdims=True)
-    size = len(occurrences.words)
-    counts = np.maximum(occurrences.counts, 1)
-    mean_weight = np.bincount(occurrences.codes, shares[is_word], minlength=size) / counts
-    lift = np.bincount(occurrences.codes, lifts[is_word], minlength=size) / counts
-    eligible = np.flatnonzero(occurrences.reviews >= min_reviews)
+    known = token_ids >= reviews.FIRST_WORD_ID
+    places, size = token_ids[known] - reviews.FIRST_WORD_ID, len(vocabulary)
+    lifts = shares * (token_ids != reviews.PADDING_ID).sum(axis=1, keepdims=True)
+    occurrences = np.bincount(places, minlength=size)
+    pairs = np.unique(np.nonzero(known)[0] * size + places)  # one for each review and word in it
+    in_reviews = np.bincount(pairs % size, minlength=size)
+    mean_weight = np.bincount(places, shares[known], minlength=size) / np.maximum(occurrences, 1)
+    lift = np.bincount(places, lifts[known], minlength=size) / np.maximum(occurrences, 1)
+    eligible = np.flatnonzero(in_reviews >= min_reviews)
     # Rounded for the order alone: words that uniform attention treats alike are sorted by name, not by rounding errors.
-    ordered = sorted(eligible, key=lambda place: (-round(lift[place], 9), occurrences.words[place]))
+    ordered = sorted(eligible, key=lambda place: (-round(lift[place], _DECIMALS), vocabulary[place]))
     return [
         {
-            "word": occurrences.words[place].decode("utf-8", errors="replace"),
-            "reviews": int(occurrences.reviews[place]),
-            "occurrences": int(occurrences.counts[place]),
+            "word": vocabulary[place],
+            "reviews": int(in_reviews[place]),
+            "occurrences": int(occurrences[place]),
             "mean_weight": float(mean_weight[place]),
             "lift": float(lift[place]),
         }

@@ -45,7 +45,8 @@ def strongest_dimensions(network: keras.Model, token_ids: Ids, count: int) -> li
     attention = next(layer for layer in network.layers if isinstance(layer, Attention))
     pooled_symbol, weights_symbol = attention.output
     last = network.get_layer(reviews.PROBABILITIES)
-    opened = keras.Model(network.input, [pooled_symbol, weights_symbol])
+    # Step by step the GRU would take a second.
+    opened = tf.function(keras.Model(network.input, [pooled_symbol, weights_symbol]))
     head = keras.Model(pooled_symbol, last.input)
     # The log-odds of a softmax over two are the difference of its logits. Its own logarithm would overflow when sure.
     direction = last.kernel[:, reviews.POSITIVE] - last.kernel[:, reviews.NEGATIVE]
