@@ -190,6 +190,23 @@ class ServingSettings(Section):
     max_latency_ms: Annotated[float, Field(gt=0.0)] = 500.0
 
 
+class ReportSettings(Section):
+    """What the report shows of the modes' attention.
+
+    Attributes:
+        attention_reviews: number of `test` reviews whose attention is measured, never fewer than
+            `faithfulness_reviews`; 0 takes them all.
+        faithfulness_reviews: number of these from which words are taken away, 40 times each; 0 takes them all.
+        examples: number of `test` reviews that are shown word by word.
+        seed: draws all of these, and the words that are taken away at random.
+    """
+
+    attention_reviews: NonNegative = 5000
+    faithfulness_reviews: NonNegative = 1000
+    examples: NonNegative = 12
+    seed: NonNegative = 1
+
+
 class BeamSettings(Section):
     """Where Beam runs.
 

@@ -22,6 +22,7 @@ from components.settings import (
     EvaluationSettings,
     MetadataSettings,
     ModelSettings,
+    ReportSettings,
     Section,
     ServingSettings,
     TrainingSettings,
@@ -83,6 +84,7 @@ class PipelineConfig(Section):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
+    report: ReportSettings = ReportSettings()
     beam: BeamSettings = BeamSettings()
     metadata: MetadataSettings = MetadataSettings()
 

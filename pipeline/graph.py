@@ -14,6 +14,7 @@ from tfx.types import Channel, standard_artifacts
 from components import evaluation, reviews
 from components.champion import LastBlessedChampion
 from components.code_digest import code_digest
+from components.explainer import Explainer
 from components.predictions import Predictions
 from components.pusher import AtomicPusher
 from components.selector import ModeSelector
@@ -92,9 +93,21 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(places.versions))
         ),
     ).with_id("Pusher")
+    explainer = Explainer(
+        examples=data.examples.outputs["examples"],
+        predictions=modes_predictions.outputs["predictions"],
+        scalar=trainers[reviews.SCALAR].outputs["model"],
+        vector=trainers[reviews.VECTOR].outputs["model"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        padding_masked=int(config.model.mask),
+        report=config.report.model_dump_json(),
+        code_digest=code_digest("components.explainer"),
+    )
+    # It is for people, so neither its time nor its failure may keep a model from being pushed.
+    explainer.add_upstream_node(pusher)
 
     nodes: list[BaseNode] = [*data.nodes, *trainers.values()]
-    nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher]
+    nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher, explainer]
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=str(places.artifacts),

@@ -25,11 +25,12 @@ SMALL = [
     "training.batch_size=16",
     "evaluation.min_accuracy=0.55",
     "evaluation.min_auc=0.55",
+    "report.faithfulness_reviews=50",
 ]
 TFX_RUN = ["tfx", "run", "create", "--pipeline", "pipeline/"]
 UPSTREAM = ["ImdbExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "AnomalyGate"]
 TO_WINNER = ["Trainer.scalar", "Trainer.vector", "Predictions.modes", "Evaluator.modes", "ModeSelector"]
-FROM_TRAINERS = [*TO_WINNER, "Predictions.champion", "Evaluator.champion", "ServingCheck", "Pusher"]
+FROM_TRAINERS = [*TO_WINNER, "Predictions.champion", "Evaluator.champion", "ServingCheck", "Pusher", "Explainer"]
 FIRST_RUN = [*UPSTREAM, "Transform", *FROM_TRAINERS]
 
 

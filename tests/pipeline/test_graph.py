@@ -27,6 +27,7 @@ ORDER = [
     "Evaluator.champion",
     "ServingCheck",
     "Pusher",
+    "Explainer",
 ]
 
 
@@ -105,6 +106,27 @@ def test_the_winner_is_not_run_again_and_a_first_run_has_no_champion(nodes):
 def test_new_code_predicts_anew(nodes):
     for name in ("modes", "champion"):
         assert parameter(nodes[f"Predictions.{name}"], "code_digest") == code_digest("components.predictions")
+    assert parameter(nodes["Explainer"], "code_digest") == code_digest("components.explainer")
+
+
+def test_no_node_waits_for_the_explainer_and_no_push_either(nodes):
+    assert "Pusher" in nodes["Explainer"].upstream_nodes
+    assert not any("Explainer" in node.upstream_nodes for node in nodes.values())
+
+
+def test_the_explainer_explains_what_was_compared(nodes, tmp_path):
+    explainer = nodes["Explainer"]
+    assert {name: producer(explainer, name) for name in explainer.inputs.inputs} == {
+        "examples": "ImdbExampleGen",
+        "predictions": "Predictions.modes",
+        "scalar": "Trainer.scalar",
+        "vector": "Trainer.vector",
+        "transform_graph": "Transform",
+    }
+    blog = compiled(tmp_path, "preset=blog", "report.seed=7")["Explainer"]
+    masked = [node.parameters.parameters["padding_masked"].field_value.int_value for node in (explainer, blog)]
+    assert masked == [1, 0]
+    assert json.loads(parameter(blog, "report"))["seed"] == 7
 
 
 def test_the_same_settings_make_the_same_graph(nodes, tmp_path):
@@ -127,8 +149,8 @@ def test_tfx_s_infra_validator_takes_the_place_of_the_serving_check(tmp_path):
     assert json.loads(parameter(node, "request_spec"))["num_examples"] == 7
 
 
-def test_the_settings_of_the_check_retrain_nothing(tmp_path):
-    slow = compiled(tmp_path, "serving.max_latency_ms=900.0", "serving.check_reviews=7")
+def test_the_settings_of_the_check_and_the_report_retrain_nothing(tmp_path):
+    slow = compiled(tmp_path, "serving.max_latency_ms=900.0", "serving.check_reviews=7", "report.seed=2")
     default = compiled(tmp_path)
     assert parameter(slow["Trainer.scalar"], "custom_config") == parameter(default["Trainer.scalar"], "custom_config")
     assert parameter(slow["ServingCheck"], "serving") != parameter(default["ServingCheck"], "serving")

@@ -1,0 +1,13 @@
+"""The artifact of `Explainer`."""
+
+from typing import Final
+
+from tfx.types.artifact import Artifact
+
+EXPLANATIONS_FILE: Final = "explanations.json"
+
+
+class Explanations(Artifact):  # type: ignore[misc]  # TFX ships no types
+    """A folder with `explanations.json`; docs/adr/0014-explainer.md says what stands in it."""
+
+    TYPE_NAME = "Explanations"

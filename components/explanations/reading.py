@@ -1,0 +1,78 @@
+"""Reads the test split and what both modes say of it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from components import reviews
+from components.comparison import ROLES
+from components.errors import RunError
+from components.explanations.scored import ScoredReview
+
+# Ratings are 1 to 10.
+_NO_RATING: Final = -1
+_BATCH: Final = 1024
+
+_REVIEW: Final = {
+    reviews.ID: tf.io.FixedLenFeature([], tf.string),
+    reviews.TEXT: tf.io.FixedLenFeature([], tf.string),
+    reviews.LABEL: tf.io.FixedLenFeature([], tf.int64),
+    reviews.RATING: tf.io.FixedLenFeature([], tf.int64, _NO_RATING),
+    reviews.LENGTH_BUCKET: tf.io.FixedLenFeature([], tf.string),
+}
+_ANSWERS: Final = {
+    reviews.ID: tf.io.FixedLenFeature([], tf.string),
+    **{role: tf.io.FixedLenFeature([2], tf.float32) for role in ROLES.values()},
+}
+
+
+def read_scored_reviews(examples: str, predictions: str) -> list[ScoredReview]:
+    """Reads the test split.
+
+    Args:
+        examples: folder of the raw split's files.
+        predictions: folder of the files that `Predictions` made of these, with both modes' probabilities.
+
+    Returns:
+        The reviews in the order of files and records.
+
+    Raises:
+        RunError: the predictions are of other reviews.
+    """
+    found: list[ScoredReview] = []
+    for file in sorted(fileio.glob(io_utils.all_files_pattern(examples))):
+        known = _rows(file, _REVIEW)
+        answers = _rows(os.path.join(predictions, os.path.basename(file)), _ANSWERS)
+        for row, said in zip(known, answers, strict=True):
+            if row[reviews.ID] != said[reviews.ID]:
+                raise RunError(
+                    f"{predictions} holds predictions of {said[reviews.ID]!r} where {examples} has {row[reviews.ID]!r};"
+                    " give predictions of the same reviews in the same order"
+                )
+            rating = int(row[reviews.RATING])
+            found.append(
+                ScoredReview(
+                    id=row[reviews.ID],
+                    text=row[reviews.TEXT],
+                    label=int(row[reviews.LABEL]),
+                    rating=None if rating == _NO_RATING else rating,
+                    length_bucket=row[reviews.LENGTH_BUCKET].decode(),
+                    positive={mode: float(said[role][reviews.POSITIVE]) for mode, role in ROLES.items()},
+                )
+            )
+    return found
+
+
+def _rows(file: str, features: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for batch in tf.data.TFRecordDataset(file, "GZIP").batch(_BATCH):
+        columns: dict[str, npt.NDArray[Any]] = {
+            name: np.asarray(column) for name, column in tf.io.parse_example(batch, features).items()
+        }
+        for values in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, values, strict=True))
