@@ -9,6 +9,7 @@ import click
 
 from components.errors import ReviewPipelineError
 from pipeline import tfx_command
+from pipeline.settings_file import toml_value
 from serving.client.cli import explain, predict
 from serving.releases.cli import models_group
 from serving.server.cli import serve
@@ -70,8 +71,7 @@ def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> Non
         )
         return
     for key, value in values.items():
-        # JSON's notation of these values is TOML's too, as long as no character beyond the BMP is escaped.
-        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        line = f"{key} = {toml_value(value)}"
         click.echo(f"{line:<60} # {settings.origins[key]}")
 
 

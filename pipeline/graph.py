@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import Evaluator, ExampleValidator, InfraValidator, StatisticsGen, Trainer, Transform
+from tfx.components import Evaluator, ExampleValidator, InfraValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
@@ -26,6 +26,7 @@ from components.pusher import AtomicPusher
 from components.selector import ModeSelector
 from components.serving_check import ServingCheck
 from pipeline.config import PipelineConfig
+from pipeline.tuning import fitting_settings, search_settings
 
 PIPELINE_NAME: Final = "imdb_attention"
 LAST_BLESSED: Final = "LastBlessedChampion"
@@ -93,7 +94,8 @@ def create_pipeline(
         disable_analyzer_cache=True,
     )
     transform.add_upstream_node(gate)
-    trainers = {mode: _trainer(config, places, transform, mode) for mode in reviews.MODES}
+    tuner = search_settings(config, transform, places.checkpoints) if config.training.tune else None
+    trainers = {mode: _trainer(config, places, transform, mode, tuner) for mode in reviews.MODES}
 
     modes_predictions = Predictions(
         examples=examples.outputs["examples"],
@@ -148,7 +150,8 @@ def create_pipeline(
         ),
     ).with_id("Pusher")
 
-    nodes: list[BaseNode] = [examples, statistics, schema, validator, gate, transform, *trainers.values()]
+    nodes: list[BaseNode] = [examples, statistics, schema, validator, gate, transform]
+    nodes += [*([tuner] if tuner else []), *trainers.values()]
     nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher]
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
@@ -160,11 +163,13 @@ def create_pipeline(
     )
 
 
-def _trainer(config: PipelineConfig, places: Places, transform: Transform, mode: reviews.Mode) -> Trainer:
+def _trainer(
+    config: PipelineConfig, places: Places, transform: Transform, mode: reviews.Mode, tuner: Tuner | None
+) -> Trainer:
     custom_config: Mapping[str, Any] = {
         "mode": mode,
         "model": config.model.model_dump(mode="json"),
-        "training": config.training.model_dump(mode="json"),
+        "training": fitting_settings(config),
         "transform": config.transform.model_dump(mode="json"),
         # Only what is written into the model, so that a check's settings retrain nothing.
         "serving": config.serving.model_dump(mode="json", include={"model_name", "warmup_requests"}),
@@ -175,6 +180,7 @@ def _trainer(config: PipelineConfig, places: Places, transform: Transform, mode:
         run_fn="components.training.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=[reviews.TRAIN]),
         # Without an eval split run_fn ignores what stands here; TFX insists on some split.
         eval_args=trainer_pb2.EvalArgs(splits=[_fitting_splits(config)[-1]]),
