@@ -47,6 +47,15 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
     return strategy_over(gpus)
 
 
+def needs_own_process(device: str) -> bool:
+    """Says whether training has to leave this process, which was told to keep off the GPUs, to use one.
+
+    Args:
+        device: `training.device`.
+    """
+    return device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+
+
 def strategy_over(devices: Sequence[str]) -> tf.distribute.Strategy:
     """Picks the strategy for a number of accelerators.
 

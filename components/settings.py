@@ -4,7 +4,7 @@ No TensorFlow is imported here: the command line reads settings before anything 
 `custom_config` and execution properties as JSON: `model_dump(mode="json")` on one side, `model_validate` on the other.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -137,6 +137,7 @@ class TrainingSettings(Section):
         seed: seeds initial weights, shuffling and dropout.
         device: `auto` takes a GPU where there is one, `gpu` insists on it, `cpu` ignores it.
         mixed_precision: compute in float16 on the GPU.
+        tune: search for better values first, as `TuningSettings` say, and train both modes with the best ones.
     """
 
     epochs: Count = 4
@@ -150,6 +151,44 @@ class TrainingSettings(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one
     device: Literal["auto", "gpu", "cpu"] = "auto"
     mixed_precision: bool = False
+    tune: bool = False
+
+
+class TuningSettings(Section):
+    """The search for better settings, with `training.tune = true`; it is scored on `eval` alone.
+
+    Attributes:
+        trials: number of settings that are tried; the first are those of this run, so that none can do worse.
+        mode: whose `eval` log loss is the score; `both` takes the mean, so that the search favours neither.
+        epochs: of a trial; 0 takes `training.epochs`. Fewer are quicker, but a shorter schedule wants other values.
+        max_reviews: number of training reviews, drawn by `training.seed`; 0 takes all. Fewer are quicker, but want
+            more regularisation.
+        space: for each `section.key` the values to try, besides the one of this run.
+    """
+
+    trials: Count = 10
+    mode: Literal["scalar", "vector", "both"] = "both"
+    epochs: NonNegative = 0
+    max_reviews: NonNegative = 0
+    # Of what type a value must be, the setting that it is for says: components/hyperparameters.py.
+    space: dict[str, Annotated[tuple[Any, ...], Field(strict=False)]] = {
+        "model.word_dropout": (0.1, 0.2, 0.3),
+        "model.embedding_dropout": (0.3, 0.4, 0.5, 0.6),
+        "model.dropout": (0.3, 0.4, 0.5, 0.6),
+        "training.learning_rate": (1e-3, 1.5e-3, 2e-3, 3e-3),
+        "training.weight_decay": (0.0, 1e-3, 4e-3, 1e-2),
+        "training.label_smoothing": (0.0, 0.05, 0.1),
+        "training.batch_size": (32, 64, 128),
+    }
+
+    @model_validator(mode="after")
+    def _epochs_are_one_or_the_other(self) -> "TuningSettings":
+        if self.epochs and "training.epochs" in self.space:
+            raise ValueError(
+                f"epochs = {self.epochs} gives all trials the same epochs, and space searches training.epochs; "
+                "use epochs = 0, or take training.epochs out of space"
+            )
+        return self
 
 
 class EvaluationSettings(Section):

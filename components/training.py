@@ -22,10 +22,11 @@ from components import reviews
 from components.checkpoints import EpochCheckpoint
 from components.child_process import run_in_child
 from components.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
-from components.devices import prepare_device
+from components.devices import needs_own_process, prepare_device
 from components.embedding_init import cooccurrence_vectors
 from components.errors import BadDataError
 from components.export import export_model
+from components.hyperparameters import with_values
 from components.model import EMBEDDING, build_model
 from components.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
 from components.weight_averaging import EvaluateAveragedWeights
@@ -37,6 +38,8 @@ HISTORY_FILE: Final = "history.json"
 
 # Cross-entropy without label smoothing: comparable between training and evaluation, and between settings.
 _LOG_LOSS: Final = "log_loss"
+# What early stopping and the tuner look at.
+OBJECTIVE: Final = f"val_{_LOG_LOSS}"
 _EVALUATION_BATCH: Final = 256
 # What the weights depend on, beside the examples.
 _DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
@@ -73,7 +76,7 @@ def run_fn(fn_args: FnArgs) -> None:
     work is done in a process of its own.
 
     Args:
-        fn_args: from TFX's Trainer.
+        fn_args: from TFX's Trainer; what its Tuner found stands in `hyperparameters` and goes before the settings.
 
     Raises:
         ReviewPipelineError: as `train`.
@@ -81,14 +84,14 @@ def run_fn(fn_args: FnArgs) -> None:
     # Where nothing is held out the graph names the training files twice: TFX insists on some split.
     has_eval = fn_args.eval_files and fn_args.eval_files != fn_args.train_files
     job = Job(
-        custom_config=fn_args.custom_config,
+        custom_config=with_values(fn_args.custom_config, (fn_args.hyperparameters or {}).get("values", {})),
         train_files=fn_args.train_files,
         eval_files=fn_args.eval_files if has_eval else [],
         transform_output=fn_args.transform_output,
         model_run_dir=fn_args.model_run_dir,
         serving_model_dir=fn_args.serving_model_dir,
     )
-    if job.custom_config["training"]["device"] != "cpu" and tf.config.list_physical_devices("GPU"):
+    if needs_own_process(job.custom_config["training"]["device"]):
         run_in_child(train, job)
     else:
         train(job)
@@ -121,7 +124,7 @@ def train(job: Job) -> None:
         raise BadDataError(f"no training examples in {job.train_files}; is the split `{reviews.TRAIN}` empty?")
 
     folder = os.path.join(config["checkpoint_root"], fingerprint(config, examples, held_out))
-    checkpoint = EpochCheckpoint(folder, training.patience, f"val_{_LOG_LOSS}")
+    checkpoint = EpochCheckpoint(folder, training.patience, OBJECTIVE)
     model = fit(config, examples, held_out, strategy=strategy, checkpoint=checkpoint, log_dir=job.model_run_dir)
 
     with tf.io.gfile.GFile(os.path.join(job.model_run_dir, HISTORY_FILE), "w") as file:
@@ -142,6 +145,7 @@ def fit(
     strategy: tf.distribute.Strategy,
     checkpoint: EpochCheckpoint,
     log_dir: str,
+    progress: keras.callbacks.Callback | None = None,
 ) -> keras.Model:
     """Trains a network, from its last checkpoint on if it has one.
 
@@ -150,8 +154,9 @@ def fit(
         train: at least one example.
         held_out: for early stopping; may be empty.
         strategy: from `prepare_device`.
-        checkpoint: monitors `val_log_loss`.
+        checkpoint: monitors `OBJECTIVE`.
         log_dir: of TensorBoard.
+        progress: tells of the epochs; by default a line for each.
 
     Returns:
         The network with the weights to keep.
@@ -190,13 +195,32 @@ def fit(
             EvaluateAveragedWeights(),
             checkpoint,
             # Last: what a person has been told is on disk.
-            _progress_lines(mode, training.epochs),
+            progress or _progress_lines(mode, training.epochs),
         ],
         verbose=0,
         **validation,
     )
     checkpoint.keep_best()
     return model
+
+
+def evaluate(model: keras.Model, held_out: Examples) -> dict[str, float]:
+    """Measures a network.
+
+    Args:
+        model: from `fit`.
+        held_out: at least one example.
+
+    Returns:
+        `log_loss`, `accuracy`, and the `loss` with label smoothing.
+    """
+    measured: dict[str, float] = model.evaluate(
+        evaluation_batches(held_out, _EVALUATION_BATCH),
+        steps=steps(held_out, _EVALUATION_BATCH),
+        return_dict=True,
+        verbose=0,
+    )
+    return measured
 
 
 def _optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:

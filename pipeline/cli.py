@@ -9,6 +9,7 @@ import click
 
 from components.errors import ReviewPipelineError
 from pipeline import tfx_command
+from pipeline.settings_file import toml_value
 from pipeline.study_command import compare
 from serving.client.cli import explain, predict
 from serving.releases.cli import models_group
@@ -71,8 +72,7 @@ def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> Non
         )
         return
     for key, value in values.items():
-        # JSON's notation of these values is TOML's too, as long as no character beyond the BMP is escaped.
-        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        line = f"{key} = {toml_value(value)}"
         click.echo(f"{line:<60} # {settings.origins[key]}")
 
 

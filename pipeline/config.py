@@ -16,6 +16,7 @@ from pydantic import ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from components.errors import SettingsError
+from components.hyperparameters import candidates
 from components.settings import (
     BeamSettings,
     DataSettings,
@@ -27,6 +28,7 @@ from components.settings import (
     ServingSettings,
     TrainingSettings,
     TransformSettings,
+    TuningSettings,
 )
 
 PresetName = Literal["attention", "blog"]
@@ -82,6 +84,7 @@ class PipelineConfig(Section):
     transform: TransformSettings = TransformSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    tuning: TuningSettings = TuningSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
     report: ReportSettings = ReportSettings()
@@ -100,6 +103,12 @@ class PipelineConfig(Section):
                 "training.mixed_precision = true needs a GPU, and training.device = 'cpu' hides it; "
                 "use training.device = 'gpu' or 'auto', or training.mixed_precision = false"
             )
+        if self.training.tune and not self.data.eval_fraction:
+            raise ValueError(
+                "training.tune = true chooses by an eval split, and data.eval_fraction = 0.0 (as in preset 'blog') "
+                "leaves none; use data.eval_fraction > 0, or training.tune = false"
+            )
+        candidates(self.tuning.space, self.model, self.training)
         return self
 
 

@@ -22,6 +22,7 @@ from components.serving_check import ServingCheck
 from pipeline.config import PipelineConfig
 from pipeline.places import Places
 from pipeline.training_graph import predict_modes, prepare_data, trainer
+from pipeline.tuning import search_settings
 
 PIPELINE_NAME: Final = "imdb_attention"
 LAST_BLESSED: Final = "LastBlessedChampion"
@@ -45,7 +46,8 @@ def create_pipeline(
         A pipeline that any TFX runner can run.
     """
     data = prepare_data(config, places)
-    trainers = {mode: trainer(config, places, data.transform, mode) for mode in reviews.MODES}
+    tuner = search_settings(config, data.transform, places.checkpoints) if config.training.tune else None
+    trainers = {mode: trainer(config, places, data.transform, mode, tuner) for mode in reviews.MODES}
     modes_predictions = predict_modes(data.examples, trainers, "Predictions.modes")
     modes = Evaluator(
         examples=modes_predictions.outputs["predictions"],
@@ -106,8 +108,18 @@ def create_pipeline(
     # It is for people, so neither its time nor its failure may keep a model from being pushed.
     explainer.add_upstream_node(pusher)
 
-    nodes: list[BaseNode] = [*data.nodes, *trainers.values()]
-    nodes += [modes_predictions, modes, selector, last_blessed, champion_predictions, champion, check, pusher, explainer]
+    nodes: list[BaseNode] = [*data.nodes, *([tuner] if tuner else []), *trainers.values()]
+    nodes += [
+        modes_predictions,
+        modes,
+        selector,
+        last_blessed,
+        champion_predictions,
+        champion,
+        check,
+        pusher,
+        explainer,
+    ]
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=str(places.artifacts),

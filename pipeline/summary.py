@@ -16,6 +16,7 @@ from pipeline.graph import LAST_BLESSED, SERVING_CHECK
 from pipeline.progress import quiet_console
 from pipeline.run_states import COMPLETE
 from pipeline.runs import Run
+from pipeline.tuning import TUNED_FILE, TUNER, read_tuning, tuned_settings, tuning_lines
 
 RUN_FILE: Final = "run.json"
 
@@ -43,6 +44,8 @@ def report(run: Run, console: Console | None = None) -> None:
     partial = folder / f"{RUN_FILE}.partial"
     partial.write_text(json.dumps(summary, indent=2))
     partial.rename(folder / RUN_FILE)
+    if summary["tuning"]:
+        (folder / TUNED_FILE).write_text(tuned_settings(run.settings, summary["tuning"]), encoding="utf-8")
     _print(summary, folder / RUN_FILE, console or Console(highlight=False))
 
 
@@ -53,8 +56,9 @@ def summarize(run: Run) -> dict[str, Any]:
         run: one that succeeded.
 
     Returns:
-        JSON: run id, settings, nodes with state, seconds and peak memory, the ingest's report, the selection with both
-        modes' metrics, the champion's evaluation, what the server said, and what was pushed.
+        JSON: run id, settings, nodes with state, seconds and peak memory, the ingest's report, what the Tuner found if
+        it is on, the selection with both modes' metrics, the champion's evaluation, what the server said, and what was
+        pushed.
     """
     model = _only(run, "ModeSelector", "model")
     examples = _only(run, "ImdbExampleGen", "examples")
@@ -77,11 +81,18 @@ def summarize(run: Run) -> dict[str, Any]:
         # A Resolver only looks things up, and does so each time.
         "executed": [name for name, state in run.nodes.items() if state.state == COMPLETE and name != LAST_BLESSED],
         "ingest": json.loads((Path(examples.uri) / "ingest_report.json").read_text()),
+        "tuning": _tuning(run),
         "selection": json.loads((Path(model.uri) / selector.SELECTION_FILE).read_text()),
         "champion": _champion(run),
         "serving_check": _serving_check(run),
         "pushed": _pushed(run),
     }
+
+
+def _tuning(run: Run) -> dict[str, Any] | None:
+    if TUNER not in run.nodes:
+        return None
+    return read_tuning(run.settings, _only(run, TUNER, "best_hyperparameters"), _only(run, TUNER, "tuner_results"))
 
 
 def _champion(run: Run) -> dict[str, Any]:
@@ -161,6 +172,9 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     console.print()
     console.print(table)
     console.print(_data_line(summary["ingest"]), soft_wrap=True)
+    if summary["tuning"]:
+        for line in tuning_lines(summary["tuning"], file.with_name(TUNED_FILE)):
+            console.print(line, soft_wrap=True)
     console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
     if summary["serving_check"]["passed"]:
         console.print(f"Served: {summary['serving_check']['reason']}.", soft_wrap=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import tensorflow_data_validation as tfdv
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import trainer_pb2, transform_pb2
@@ -16,6 +16,7 @@ from components.ingest.component import ImdbExampleGen
 from components.predictions import Predictions
 from pipeline.config import PipelineConfig
 from pipeline.places import Places
+from pipeline.tuning import fitting_settings
 
 
 class Data(NamedTuple):
@@ -68,7 +69,9 @@ def prepare_data(config: PipelineConfig, places: Places) -> Data:
     return Data(examples, transform, [examples, statistics, schema, validator, gate, transform])
 
 
-def trainer(config: PipelineConfig, places: Places, transform: Transform, mode: reviews.Mode) -> Trainer:
+def trainer(
+    config: PipelineConfig, places: Places, transform: Transform, mode: reviews.Mode, tuner: Tuner | None = None
+) -> Trainer:
     """Trains one mode on what Transform wrote; its id is `Trainer.MODE`.
 
     Args:
@@ -76,11 +79,12 @@ def trainer(config: PipelineConfig, places: Places, transform: Transform, mode: 
         places: absolute paths.
         transform: of `prepare_data`.
         mode: of the attention.
+        tuner: whose best values replace the settings.
     """
     custom_config: Mapping[str, Any] = {
         "mode": mode,
         "model": config.model.model_dump(mode="json"),
-        "training": config.training.model_dump(mode="json"),
+        "training": fitting_settings(config),
         "transform": config.transform.model_dump(mode="json"),
         # Only what is written into the model, so that a check's settings retrain nothing.
         "serving": config.serving.model_dump(mode="json", include={"model_name", "warmup_requests"}),
@@ -91,6 +95,7 @@ def trainer(config: PipelineConfig, places: Places, transform: Transform, mode: 
         run_fn="components.training.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=[reviews.TRAIN]),
         # Without an eval split run_fn ignores what stands here; TFX insists on some split.
         eval_args=trainer_pb2.EvalArgs(splits=[_fitting_splits(config)[-1]]),

@@ -161,6 +161,40 @@ def test_a_wrong_setting_is_refused_in_one_line_with_its_key_and_what_is_allowed
     assert "\n" not in message
 
 
+def test_tuning_without_an_eval_split_is_refused_and_with_one_is_not():
+    with pytest.raises(SettingsError, match=r"training.tune = true .* data.eval_fraction = 0.0 .*preset 'blog'.*use "):
+        load_settings(None, ["preset=blog", "training.tune=true"])
+    assert load_settings(None, ["preset=blog", "training.tune=true", "data.eval_fraction=0.1"]).config.training.tune
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ('{"training.seed" = [1, 2]}', "tuning.space names 'training.seed'; what can be searched is "),
+        ('{"model.dropout" = [0.5, 1.5]}', "tuning.space gives model.dropout the value 1.5: Input should be less than"),
+        ('{"model.dropout" = 0.5}', "tuning.space.model.dropout = 0.5"),
+        ("model.dropout", "tuning.space = 'model.dropout'"),
+    ],
+)
+def test_a_search_space_of_something_else_is_refused_in_one_line(space, message):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, [f"tuning.space={space}"])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_epochs_of_trials_are_given_or_searched_but_not_both():
+    space = 'tuning.space={"training.epochs" = [3, 5]}'
+    assert load_settings(None, [space]).config.tuning.space == {"training.epochs": (3, 5)}
+    with pytest.raises(SettingsError, match=r"epochs = 2 .* space searches training.epochs"):
+        load_settings(None, [space, "tuning.epochs=2"])
+
+
+def test_a_search_space_in_a_file_is_a_table(toml):
+    file = toml('[tuning]\ntrials = 5\n[tuning.space]\n"model.dropout" = [0.3, 0.5]\n')
+    assert load_settings(file).config.tuning.space == {"model.dropout": (0.3, 0.5)}
+
+
 def test_mixed_precision_on_the_cpu_is_refused():
     message = refusal("training.mixed_precision=true", "training.device=cpu")
     assert "training.mixed_precision = true needs a GPU" in message
@@ -243,6 +277,8 @@ def toml_text(value: object) -> str:
         return '"' + "".join(c if c.isalnum() and c.isascii() else f"\\U{ord(c):08x}" for c in value) + '"'
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_text, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{toml_text(key)} = {toml_text(item)}' for key, item in value.items())}}}"
     return repr(value)
 
 

@@ -154,3 +154,28 @@ def test_the_settings_of_the_check_and_the_report_retrain_nothing(tmp_path):
     default = compiled(tmp_path)
     assert parameter(slow["Trainer.scalar"], "custom_config") == parameter(default["Trainer.scalar"], "custom_config")
     assert parameter(slow["ServingCheck"], "serving") != parameter(default["ServingCheck"], "serving")
+
+
+def test_the_tuner_is_there_only_if_it_is_switched_on_and_both_trainers_take_what_it_finds(nodes, tmp_path):
+    tuned = compiled(tmp_path, "training.tune=true")
+    assert sorted(tuned) == sorted([*ORDER, "Tuner"])
+    assert list(tuned).index("Tuner") == list(tuned).index("Transform") + 1
+    assert producer(tuned["Tuner"], "examples") == "Transform"
+    for mode in ("scalar", "vector"):
+        assert producer(tuned[f"Trainer.{mode}"], "hyperparameters") == "Tuner"
+        assert "hyperparameters" not in nodes[f"Trainer.{mode}"].inputs.inputs
+        # Values that were found and values that are given make the same training.
+        assert parameter(tuned[f"Trainer.{mode}"], "custom_config") == parameter(
+            nodes[f"Trainer.{mode}"], "custom_config"
+        )
+
+
+def test_the_tuner_is_tfx_s_own_sees_no_test_split_and_searches_anew_after_a_change(tmp_path):
+    tuner = compiled(tmp_path, "training.tune=true", "tuning.trials=7")["Tuner"]
+    assert tuner.node_info.type.name == "tfx.components.tuner.component.Tuner"
+    assert parameter(tuner, "tuner_fn") == "components.tuning.tuner_fn"
+    assert json.loads(parameter(tuner, "train_args"))["splits"] == ["train"]
+    assert json.loads(parameter(tuner, "eval_args"))["splits"] == ["eval"]
+    custom_config = json.loads(parameter(tuner, "custom_config"))
+    assert custom_config["tuning"]["trials"] == 7
+    assert custom_config["code_digest"] == code_digest("components.tuning")
