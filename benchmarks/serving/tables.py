@@ -17,10 +17,10 @@ def all_of(record: Record) -> Iterator[Table]:
     alone = record["in_process"]
     best, single_rate = alone["best_rate"], alone["rates"]["1"]
     single = [f"{alone['p50_ms']:.1f}", f"{alone['p99_ms']:.1f}", "1.00", f"{single_rate:.0f}"]
-    uncounted = ["-", "-", "0"]
+    rest = ["-", "-", "0"]
     rows = [
-        ["in-process, 1 thread, 1 review", *single, f"{single_rate / best:.2f}", *uncounted],
-        [f"in-process, 1 thread, {alone['best_batch']} reviews (best)", "-", "-", "-", f"{best:.0f}", "1.00", *uncounted],
+        ["in-process, 1 thread, 1 review", *single, f"{single_rate / best:.2f}", *rest],
+        [f"in-process, 1 thread, {alone['best_batch']} reviews (best)", "-", "-", "-", f"{best:.0f}", "1.00", *rest],
     ]
     for row in record["server"]:
         single = row["reviews_per_request"] == 1
