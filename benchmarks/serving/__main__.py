@@ -27,7 +27,7 @@ _REVIEWS = 2048
 @click.option("--seconds", default=10.0, show_default=True, help="For each figure.")
 @click.option("--soak", default=60.0, show_default=True, help="Seconds under load while versions change; 0 is none.")
 @click.option("--swap", default=5.0, show_default=True, help="Seconds between new versions in the soak.")
-@click.option("--reviews", "sizes", default="1,32", show_default=True, help="Per request, with commas between.")
+@click.option("--reviews", "sizes", default="1,4,8,16,32", show_default=True, help="Per request, with commas between.")
 @click.option("--flag", "flags", multiple=True, help="Of the server, such as --flag=--enable_batching=true.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON.")
 @click.pass_context

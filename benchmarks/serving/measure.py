@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import psutil
 from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.serving.load import Answers, closed_loop
@@ -97,16 +98,33 @@ def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[d
         sizes: numbers of reviews in a request.
 
     Returns:
-        A row of JSON for each size and number of clients.
+        A row of JSON for each size and number of clients, with the CPU time of the server and of the clients for each
+        request, in microseconds.
     """
     rows = []
     with _served(setup) as (server, _):
         for size, clients in itertools.product(sizes, CLIENTS):
             requests = [_request(batch) for batch in _batches(setup.texts, size)]
             closed_loop(server.target, requests, clients, _WARM_UP_SECONDS)
+            before = _cpu_seconds(server)
             answers = closed_loop(server.target, requests, clients, seconds)
-            rows.append({"reviews_per_request": size, "clients": clients, **_row(answers, size)})
+            spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]
+            rows.append(
+                {
+                    "reviews_per_request": size,
+                    "clients": clients,
+                    **_row(answers, size),
+                    "server_cpu_us": spent[0] / len(answers.milliseconds),
+                    "client_cpu_us": spent[1] / len(answers.milliseconds),
+                }
+            )
     return rows
+
+
+def _cpu_seconds(server: Server) -> tuple[float, float]:
+    """Of the server and of this process, which is the client."""
+    times = [process.cpu_times() for process in (psutil.Process(server.process.pid), psutil.Process())]
+    return times[0].user + times[0].system, times[1].user + times[1].system
 
 
 def soak(setup: Setup, seconds: float, swap_seconds: float) -> dict[str, Any]:

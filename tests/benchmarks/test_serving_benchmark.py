@@ -17,6 +17,7 @@ class Texts(tf.Module):
 
 def record(p50: float, rate: float, failures: dict[str, int]) -> dict:
     row = {"requests": 100, "failures": {}, "p50_ms": p50, "p99_ms": 2 * p50, "reviews_per_second": rate}
+    row |= {"server_cpu_us": 700.0, "client_cpu_us": 200.0}
     return {
         "command": "python -m benchmarks.serving",
         "date": "2026-01-01",
@@ -52,6 +53,12 @@ def test_targets_are_ratios_of_one_run(measured, expected):
     assert target_cells(measured) == expected
 
 
+def test_each_row_tells_the_cpu_time_of_a_request():
+    latency, _ = tables.all_of(record(15.0, 900.0, {}))
+    assert latency.columns[-3:] == ["server CPU, us/request", "client CPU, us/request", "failed"]
+    assert [row[-3:] for row in latency.rows] == [["-", "-", "0"]] * 2 + [["700", "200", "0"]] * 2
+
+
 def test_a_small_run_measures_all_and_renders(tmp_path):
     model, out = tmp_path / "model", tmp_path / "record.json"
     module = Texts()
@@ -65,6 +72,7 @@ def test_a_small_run_measures_all_and_renders(tmp_path):
         (size, clients) for size in (1, 4) for clients in (1, 8, 64)
     ]
     assert all(row["requests"] > 0 and row["failures"] == {} for row in measured["server"])
+    assert all(row["server_cpu_us"] > 0 and row["client_cpu_us"] > 0 for row in measured["server"])
     assert measured["soak"]["failures"] == {}
     assert 1 < measured["soak"]["last_version_that_answered"] <= measured["soak"]["versions"]
 

@@ -420,3 +420,45 @@ def test_every_caller_gets_exactly_its_own_rows(
     batcher.close()
     assert not batcher._waiting
     assert not batcher._lanes
+
+
+def test_the_answers_of_a_batch_are_delivered_together(rows: Servable) -> None:
+    delivered: list[Callable[[], None]] = []
+    parameters = BatchingParameters(max_batch_size=4, batch_timeout_micros=10**9, num_batch_threads=1)
+    batcher = Batcher(parameters, deliver=delivered.append)
+    futures = [batcher.submit(rows, "positive", ids(n)) for n in (1, 2, -3, 4)]
+    batcher.close()
+    assert not any(future.done() for future in futures)
+    # Whole, then by halves, of which the one with the bad request again by halves.
+    assert len(delivered) == 3
+    delivered[0]()
+    assert [future.done() for future in futures] == [True, True, False, False]
+    delivered[1]()
+    delivered[2]()
+    assert [result(futures[n]) for n in (0, 1, 3)] == [{"id": [1]}, {"id": [2]}, {"id": [4]}]
+    with pytest.raises(StatusError, match="a bad id"):
+        futures[2].result(SECONDS)
+
+
+@pytest.mark.parametrize("singles", [1, 2], ids=["to its end", "or until they are as many"])
+def test_while_a_batch_runs_a_smaller_one_waits(slowly: Servable, singles: int) -> None:
+    seen: list[Batch] = []
+    batcher = Batcher(observe=seen.append, company_seconds=SECONDS)
+    first = batcher.submit(slowly, "serving_default", {"x": np.float32([1, 2])})
+    until(first.running)
+    futures = [batcher.submit(slowly, "serving_default", {"x": np.float32([n])}) for n in range(singles)]
+    assert [result(future) for future in futures] == [{"y": [n]} for n in range(singles)]
+    assert first.done() or singles > 1
+    batcher.close()
+    assert sorted((run.calls, run.rows) for run in seen) == sorted([(1, 2), (singles, singles)])
+    assert not batcher._running
+
+
+def test_no_call_waits_for_company_beyond_its_time(slowly: Servable) -> None:
+    batcher = Batcher(company_seconds=0.01)
+    first = batcher.submit(slowly, "serving_default", {"x": np.float32([1, 2])})
+    until(first.running)
+    second = batcher.submit(slowly, "serving_default", {"x": np.float32([3])})
+    until(lambda: second.running() or second.done())
+    assert result(second) == {"y": [3]}
+    batcher.close()
