@@ -53,13 +53,14 @@ class Row:
         if self.state in ENDED:
             return f"{steps.done:,} {steps.unit}"
         of = f" of {steps.total:,}" if steps.total is not None else ""
-        parts = (steps.stage, f"{steps.done:,}{of} {steps.unit}", progress.shown(steps.metrics))
+        parts = (steps.stage, progress.shown(steps.metrics), f"{steps.done:,}{of} {steps.unit}")
         return "  ".join(part for part in parts if part)
 
     def _best(self) -> str:
         measured = [epoch for epoch in self.epochs if progress.EVAL_LOSS in epoch.metrics]
         best = min(measured, key=lambda epoch: epoch.metrics[progress.EVAL_LOSS], default=self.epochs[-1])
-        what = f"best of {len(self.epochs)} epochs:" if measured else f"{len(self.epochs)} epochs, at the end:"
+        epochs = f"{len(self.epochs)} epoch{'s' * (len(self.epochs) > 1)}"
+        what = f"best of {epochs}:" if measured else f"{epochs}, at the end:"
         shown = {name: value for name, value in best.metrics.items() if name.startswith("eval") or not measured}
         return f"{what} {progress.shown(shown)}"
 

@@ -22,6 +22,9 @@ RUN_LINES: Final = 8
 
 _REFRESHES: Final = 8
 _BAR: Final = 16
+_WIDE: Final = 90
+_TIME: Final = 7
+_FOLD: Final = len("999 to come")
 # Rows that are no nodes: the heading, the two folds, the sum, and the cursor's.
 _FRAME: Final = 5
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -75,17 +78,20 @@ class LiveView(logging.Handler):
         with self._guard:
             now = time.monotonic()
             rows, before, after = self._window()
-            table = Table.grid(padding=(0, 1))
+            longest = max((len(row.node) for row in self._board.rows), default=0)
+            table = Table.grid(padding=(0, 1), expand=True)
             table.add_column(width=1)
-            table.add_column(no_wrap=True, overflow="ellipsis")
-            table.add_column(justify="right", no_wrap=True, min_width=6)
-            table.add_column(no_wrap=True, overflow="ellipsis")
+            table.add_column(
+                width=min(max(longest, _FOLD), self._console.width // 2), no_wrap=True, overflow="ellipsis"
+            )
+            table.add_column(width=_TIME, justify="right", no_wrap=True)
+            table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
             if before:
-                table.add_row(self._mark("done"), f"{before} nodes before", "", "", style="dim")
+                table.add_row(self._mark("done"), f"{before} before", "", "", style="dim")
             for row in rows:
                 table.add_row(*self._row(row, now))
             if after:
-                table.add_row(self._mark("pending"), f"{after} nodes to come", "", "", style="dim")
+                table.add_row(self._mark("pending"), f"{after} to come", "", "", style="dim")
             return Group(table, self._sum(now))
 
     def _window(self) -> tuple[list[Row], int, int]:
@@ -119,7 +125,7 @@ class LiveView(logging.Handler):
 
     def _bar(self, row: Row) -> Text:
         steps = row.steps
-        if steps is None or row.message or not steps.total or self._console.width < 4 * _BAR:
+        if steps is None or row.message or not steps.total or self._console.width < _WIDE:
             return Text()
         full = min(_BAR * steps.done // steps.total, _BAR)
         line, rest = ("#", ".") if self._is_ascii else ("━", "─")
