@@ -151,15 +151,16 @@ function show(text, answer) {
   const strongest = pieces.filter((piece) => piece.attention > 0 && piece.text !== START);
   strongest.sort((one, other) => other.attention - one.attention);
   element("strongest").replaceChildren(...strongest.slice(0, STRONGEST).map(listed));
-  element("notes").textContent = notes(answer.tokens, pieces, length);
+  element("notes").textContent = notes(pieces, answer, length);
   element("answer").hidden = false;
   element("answer").classList.remove("stale");
 }
 
-function notes(tokens, pieces, length) {
-  if (!tokens) return "This model has no signature explain, so it does not tell which words it looked at.";
+function notes(pieces, answer, length) {
+  if (!answer.tokens) return "This model has no signature explain, so it does not tell which words it looked at.";
+  const greatest = (100 * Math.max(0, ...answer.attention)).toFixed(1);
   const unread = pieces.some((piece) => !piece.read) ? ` The network reads the last ${length} words only.` : "";
-  return `The darker a word, the more attention it got; its share is shown when you point at it.${unread}`;
+  return `The strongest shade is ${greatest} % of the attention; point at a word for its share.${unread}`;
 }
 
 // Reviews are strangers' words: they become text, never markup.

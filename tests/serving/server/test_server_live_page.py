@@ -42,18 +42,14 @@ def watched(browser: Browser, server: RunningServer) -> Iterator[Watched]:
         yield page
 
 
-def typed(watched: Watched, text: str) -> None:
-    watched.page.locator("#text").press_sequentially(text)
-    expect(watched.page.locator("#answer:not(.stale) #review")).to_contain_text(
-        text.rsplit(maxsplit=1)[-1], timeout=20_000
-    )
-
-
 def filled(watched: Watched, text: str) -> None:
     watched.page.locator("#text").fill(text)
-    expect(watched.page.locator("#answer:not(.stale) #review")).to_contain_text(
-        text.rsplit(maxsplit=1)[-1], timeout=20_000
-    )
+    answered(watched, text)
+
+
+def answered(watched: Watched, text: str) -> None:
+    last = text.rsplit(maxsplit=1)[-1]
+    expect(watched.page.locator("#answer:not(.stale) #review")).to_contain_text(last, timeout=20_000)
 
 
 def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> None:
@@ -72,6 +68,7 @@ def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> N
     assert shown[3] == "rgb(255, 152, 46)"
     assert "0.09" in shown[2]
     assert page.locator("#strongest li").first.inner_text() == "masterpiece 30.6 %"
+    assert "The strongest shade is 30.6 % of the attention" in page.inner_text("#notes")
     assert page.locator("#verdict").get_attribute("aria-live") == "polite"
     watched.assert_clean()
 
