@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
+from components import reviews
+
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
@@ -49,3 +51,4 @@ def _send_logs(records: Any) -> None:
     root = logging.getLogger()
     root.handlers[:] = [logging.handlers.QueueHandler(records)]
     root.setLevel(logging.INFO)
+    logging.getLogger(reviews.PROGRESS_LOGGER).setLevel(logging.DEBUG)

@@ -1,6 +1,5 @@
 """Predictions: what each model says of the test reviews, so that no model is run twice on the same data."""
 
-import logging
 import os
 import time
 from collections import deque
@@ -20,7 +19,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components import reviews
+from components import progress, reviews
 from components.comparison import BASELINE, CANDIDATE, ROLES, SELECTED_MODE
 from components.cpp_loader import CppSavedModel
 from components.errors import RunError
@@ -30,9 +29,7 @@ _BATCH: Final = 256
 # Batches for each core and model: while one is written, the cores have work.
 _AHEAD: Final = 2
 _GZIP_LEVEL: Final = 1
-_PROGRESS_SECONDS: Final = 30.0
-
-_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
+_PROGRESS_SECONDS: Final = 0.5
 
 # From the path of a file of examples to the probabilities, `[2]`, of each example in their order.
 Answers = Callable[[str], Iterator[npt.NDArray[np.float32]]]
@@ -146,7 +143,8 @@ def write_predictions(source: str, target: str, columns: Mapping[str, Answers]) 
                 written += 1
                 if time.monotonic() - told >= _PROGRESS_SECONDS:
                     told = time.monotonic()
-                    _progress.info("Predictions of %s  %s reviews", " and ".join(columns), f"{written:,}")
+                    progress.tell(progress.Steps(written, None, "reviews"))
+    progress.tell(progress.Steps(written, written, "reviews"))
 
 
 def _answered(record: bytes, answers: Mapping[str, npt.NDArray[np.float32]]) -> bytes:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +27,7 @@ from components.export import export_model
 from components.hyperparameters import with_values
 from components.model import EMBEDDING, build_model
 from components.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
+from components.training_progress import TrainingProgress
 from components.weight_averaging import EvaluateAveragedWeights
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ OBJECTIVE: Final = f"val_{_LOG_LOSS}"
 _EVALUATION_BATCH: Final = 256
 # What the weights depend on, beside the examples.
 _DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
-
-_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,7 @@ def fit(
             EvaluateAveragedWeights(),
             checkpoint,
             # Last: what a person has been told is on disk.
-            progress or _progress_lines(mode, training.epochs),
+            progress or TrainingProgress(f"Trainer.{mode}", training, len(train.labels), loss=_LOG_LOSS),
         ],
         verbose=0,
         **validation,
@@ -251,29 +248,3 @@ def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) 
     for array in (*train, *held_out):
         digest.update(repr(array.shape).encode() + array.tobytes())
     return digest.hexdigest()
-
-
-def _progress_lines(mode: str, epochs: int) -> keras.callbacks.Callback:
-    """Logs one line an epoch."""
-    started = time.monotonic()
-
-    def begin(epoch: int, logs: Mapping[str, float]) -> None:
-        nonlocal started
-        started = time.monotonic()
-
-    def end(epoch: int, logs: Mapping[str, float]) -> None:
-        measured = "  ".join(
-            f"{name} {logs[key]:.4f}"
-            for name, key in (
-                ("loss", _LOG_LOSS),
-                ("accuracy", "accuracy"),
-                ("eval loss", f"val_{_LOG_LOSS}"),
-                ("eval accuracy", "val_accuracy"),
-            )
-            if key in logs
-        )
-        _progress.info(
-            "Trainer.%s epoch %d/%d  %s  %.0f s", mode, epoch + 1, epochs, measured, time.monotonic() - started
-        )
-
-    return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)

@@ -1,4 +1,4 @@
-"""What a person sees while a pipeline runs: a line a node, and the full log in a file."""
+"""What a run tells while it runs, to a person and to the log: nodes and their times, and everything else to a file."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
@@ -16,7 +16,8 @@ from typing import Final, TextIO
 import psutil
 from absl import logging as absl_logging
 
-from components import reviews
+from components import progress, reviews
+from components.progress import Ending, NodeBegan, NodeEnded
 
 _MEGABYTE: Final = 2**20
 _SAMPLE_SECONDS: Final = 0.05
@@ -26,7 +27,7 @@ _FAMILY_SECONDS: Final = 1.0
 _NODE_LINE: Final = re.compile(r"Component (\S+) is (running|finished)\.")
 _CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
 
-_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
+View = Callable[[TextIO], AbstractContextManager[logging.Handler]]
 
 
 @dataclass
@@ -79,9 +80,11 @@ class NodeMonitor(logging.Handler):
             self._started = time.monotonic()
             self._running = NodeUsage(match[1])
             self.usages.append(self._running)
+            progress.tell(NodeBegan(match[1]))
         elif ended is not None:
             took = "cached" if ended.cached else f"{ended.seconds:6.1f} s"
-            _progress.info("%-20s %9s", ended.node, took)
+            state: Ending = "cached" if ended.cached else "done"
+            progress.tell(NodeEnded(ended.node, ended.seconds, state), f"{ended.node:<20} {took:>9}")
             if self._on_end is not None:
                 self._on_end(ended)
 
@@ -100,8 +103,10 @@ class NodeMonitor(logging.Handler):
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it."""
-        self.end_node()
+        """Ends it; a node that still runs does not finish."""
+        ended = self.end_node()
+        if ended is not None:
+            progress.tell(NodeEnded(ended.node, ended.seconds, "unfinished"))
         self._stop.set()
         self._thread.join()
         logging.getLogger("absl").removeHandler(self)
@@ -128,14 +133,22 @@ def _resident(processes: Sequence[psutil.Process]) -> float:
 
 
 @contextmanager
-def quiet_console(log_file: Path, *, verbose: bool) -> Iterator[None]:
-    """Sends everything that libraries log, print or warn to a file; progress lines still reach the terminal.
+def _lines(terminal: TextIO) -> Iterator[logging.Handler]:
+    handler = logging.StreamHandler(terminal)
+    handler.setLevel(logging.INFO)
+    yield handler
+
+
+@contextmanager
+def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iterator[None]:
+    """Sends everything that libraries log, print or warn to a file; progress still reaches the terminal.
 
     Native code writes to the descriptors themselves, so these are redirected, not only Python's streams.
 
     Args:
         log_file: appended to.
-        verbose: show everything on the terminal as well as keeping the log.
+        verbose: show everything on the terminal as well as keeping the log; then there is no view.
+        view: opens what takes the records of the progress logger and shows them; a line each by default.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -147,9 +160,10 @@ def quiet_console(log_file: Path, *, verbose: bool) -> Iterator[None]:
         formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
         for handler in handlers:
             handler.setFormatter(formatter)
+            handler.setLevel(logging.INFO)
 
-        root, absl, progress = (logging.getLogger(name) for name in (None, "absl", reviews.PROGRESS_LOGGER))
-        for logger in (root, absl, progress):
+        root, absl, told = (logging.getLogger(name) for name in (None, "absl", reviews.PROGRESS_LOGGER))
+        for logger in (root, absl, told):
             stack.callback(_restore, logger, logger.handlers[:], logger.level, logger.propagate)
         stack.callback(absl_logging.set_verbosity, absl_logging.get_verbosity())
         root.handlers[:] = handlers
@@ -158,10 +172,10 @@ def quiet_console(log_file: Path, *, verbose: bool) -> Iterator[None]:
         absl.propagate = True
         # By absl's own call: TensorFlow saves and restores what that call set, and nothing else.
         absl_logging.set_verbosity(absl_logging.INFO)
-        progress.setLevel(logging.INFO)
+        told.setLevel(logging.DEBUG)
         if not verbose:
-            progress.addHandler(terminal_handler)
             _redirect(stack, log_file)
+            told.addHandler(stack.enter_context(view(terminal)))
         stack.enter_context(warnings.catch_warnings())
         stack.callback(logging.captureWarnings, capture=False)
         logging.captureWarnings(capture=True)

@@ -1,5 +1,6 @@
 """One run of the pipeline: from settings to what a person wants to know at the end."""
 
+import functools
 import logging
 import os
 import time
@@ -16,6 +17,7 @@ from components.devices import hide_gpus
 from components.errors import ReviewPipelineError, RunError
 from pipeline import graph, run_states
 from pipeline.config import Settings
+from pipeline.live_view import RUN_LINES, run_view
 from pipeline.places import metadata_connection, prepare_places
 from pipeline.progress import NodeMonitor, NodeUsage, quiet_console
 from pipeline.run_states import NodeState
@@ -54,6 +56,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         settings: of the run.
         workspace: absolute.
         verbose: show the logs of all libraries.
+        max_lines: where the output is no terminal, print at most so many; for pipelines of very many nodes.
         on_node_end: told of each node that has succeeded.
     """
 
@@ -63,6 +66,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         workspace: Path,
         *,
         verbose: bool,
+        max_lines: int = RUN_LINES,
         on_node_end: Callable[[NodeUsage], None] | None = None,
     ) -> None:
         super().__init__()
@@ -70,6 +74,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         self._settings = settings
         self._workspace = workspace
         self._verbose = verbose
+        self._max_lines = max_lines
         self._on_node_end = on_node_end
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: Any = None) -> None:
@@ -86,10 +91,12 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         hide_gpus()
         keras.config.disable_interactive_logging()
         log_file = self._workspace / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        node_ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]
+        view = functools.partial(run_view, nodes=node_ids, log_file=log_file, max_lines=self._max_lines)
         monitor = NodeMonitor(self._on_node_end)
         cause: Exception | None = None
         started = time.monotonic()
-        with quiet_console(log_file, verbose=self._verbose):
+        with quiet_console(log_file, verbose=self._verbose, view=view):
             monitor.start()
             try:
                 super().run_with_ir(pipeline, run_options)
@@ -101,7 +108,6 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         seconds = time.monotonic() - started
 
         run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
-        node_ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]
         connection = metadata_connection(self._settings.config.metadata, self._workspace)
         nodes = run_states.run_nodes(connection, pipeline.pipeline_info.id, run_id, node_ids)
         failed = next((state for state in nodes.values() if state.state not in run_states.SUCCEEDED), None)
@@ -133,13 +139,26 @@ def run_pipeline(settings: Settings, workspace: Path, *, verbose: bool = False) 
 
 
 def _failure(failed: NodeState | None, cause: Exception | None, monitor: NodeMonitor, log_file: Path) -> str:
+    """Writes one paragraph: which node, what happened, what to do, where the log is."""
     node = failed.node if failed else monitor.usages[-1].node if monitor.usages else "the pipeline"
-    if cause is None:
-        reason = f"it ended as {failed.state if failed else 'unknown'}: its inputs were not produced"
+    own = _own_error(cause)
+    if own is not None:
+        reason = str(own)
+    elif cause is not None:
+        reason = (
+            f"{type(cause).__name__}: {_first_line(cause)}\nThis is no error that the pipeline foresees: the end of "
+            "the log shows where it came from"
+        )
     else:
-        own = _own_error(cause)
-        reason = str(own) if own else f"{type(cause).__name__}: {cause}".splitlines()[0]
-    return f"{node} failed: {reason}\nThe full log is {log_file}. Running again continues from {node}."
+        reason = f"it ended as {failed.state if failed else 'unknown'}: its inputs were not produced"
+    return (
+        f"{node} failed: {reason}\nThe full log is {log_file}. When the cause is mended, the same command continues "
+        f"from {node}."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 def _own_error(error: BaseException | None) -> ReviewPipelineError | None:

@@ -162,14 +162,16 @@ def _only(run: Run, node: str, key: str) -> Artifact:
 
 def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     selection, champion, pushed = summary["selection"], summary["champion"], summary["pushed"]
-    table = Table(title="The two attention modes on the test split", title_justify="left")
-    table.add_column("")
+    table = Table("on the test split", box=None, pad_edge=False)
+    for title, _ in _SHOWN:
+        table.add_column(title, justify="right")
+    table.add_column("parameters", justify="right")
     for mode in reviews.MODES:
-        table.add_column(f"{mode}{' (winner)' if mode == selection['winner'] else ''}", justify="right")
-    for title, name in _SHOWN:
-        table.add_row(title, *(f"{selection['metrics'][mode][name]:.4f}" for mode in reviews.MODES))
-    table.add_row("parameters", *(f"{selection['parameters'][mode]:,}" for mode in reviews.MODES))
-    console.print()
+        measured = [f"{selection['metrics'][mode][name]:.4f}" for _, name in _SHOWN]
+        name = f"{mode}{' (winner)' if mode == selection['winner'] else ''}"
+        table.add_row(name, *measured, f"{selection['parameters'][mode]:,}")
+    if console.is_terminal:
+        console.print()
     console.print(table)
     console.print(_data_line(summary["ingest"]), soft_wrap=True)
     if summary["tuning"]:

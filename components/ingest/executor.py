@@ -16,6 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as standard
 
+from components import progress
 from components.errors import SourceError
 from components.ingest import report as reporting
 from components.ingest import sources
@@ -138,10 +139,12 @@ def read_unit(unit: Unit, data: DataSettings) -> Iterator[tuple[int, Block]]:
             # Beam encodes plain tuples natively, but pickles their named kin one by one.
             blocks[group].append(tuple(member))
             if len(blocks[group]) == _BLOCK_ROWS:
+                progress.tell(progress.Added(_BLOCK_ROWS, "reviews"))
                 yield group, blocks[group]
                 blocks[group] = []
     except SourceError as error:
         blocks[REJECTED].append((str(error),))
+    progress.tell(progress.Added(sum(map(len, blocks.values())), "reviews"))
     yield from blocks.items()
 
 

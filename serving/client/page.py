@@ -6,6 +6,7 @@ from typing import Final
 
 from serving.client.results import Explanation
 from serving.client.shading import Piece, notes, shaded
+from serving.look import STYLE
 
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -13,28 +14,21 @@ _PAGE: Final = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Which words made it so</title>
-<style>
-:root {{ color-scheme: light dark; --attention: 255 150 40; --negative: #b3261e; --positive: #1b6e35; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --attention: 176 84 0; --negative: #ff8a80; --positive: #7ddf98; }}
-}}
-body {{ max-width: 44rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.7 system-ui, sans-serif; }}
-h2 {{ margin: 2.5rem 0 .25rem; font-size: 1.1rem; }}
-.negative {{ color: var(--negative); }}
-.positive {{ color: var(--positive); }}
-p {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }}
-p span {{ border-radius: .2em; padding: .1em 0; background: rgb(var(--attention) / var(--strength)); }}
-small, p s {{ opacity: .6; text-decoration: none; }}
+<style>{style}
+article {{ margin-top: 1.25rem; }}
+h2 {{ margin: 0 0 .5rem; font-size: 1.35rem; line-height: 1.3; }}
+small {{ display: block; margin-top: .9rem; }}
 </style>
 </head>
 <body>
+<h1>Which words made it so</h1>
 {reviews}
 </body>
 </html>
 """
-_REVIEW: Final = """<article>
+_REVIEW: Final = """<article class="card">
 <h2><span class="{label}">{label}</span> {percent:.1f} %</h2>
-<p dir="auto">{pieces}</p>
+<p class="review" dir="auto">{pieces}</p>
 <small>{footnote}</small>
 </article>"""
 
@@ -48,7 +42,7 @@ def page(explanations: Iterable[Explanation]) -> str:
     Returns:
         HTML, for light and dark screens.
     """
-    return _PAGE.format(reviews="\n".join(_review(explanation) for explanation in explanations))
+    return _PAGE.format(style=STYLE, reviews="\n".join(_review(explanation) for explanation in explanations))
 
 
 def _review(explanation: Explanation) -> str:

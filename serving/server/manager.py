@@ -13,7 +13,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from components.errors import SettingsError
 from serving.server.errors import StatusError, invalid_argument
-from serving.server.labels import labels_of
+from serving.server.labels import Labels, labels_of
 from serving.server.lifecycle import Event, State
 from serving.server.lookup import ModelLookup
 from serving.server.model_config import MODEL_LIST, check_model_config, read_model_config
@@ -120,6 +120,10 @@ class ModelManager(ModelLookup):
     def available(self) -> dict[str, list[int]]:
         """Returns the AVAILABLE versions of each model that the config lists, in ascending order."""
         return {model.name: self._available(model.name) for model in self._config.model_config_list.config}
+
+    def labels(self) -> Labels:
+        """Returns version by label by model."""
+        return self._labels or {}
 
     def reload(self, config: ModelServerConfig, deadline: float | None = None) -> None:
         """Replaces the whole config, and waits until each model that was not in the old one is served.

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API, and the metrics for Prometheus."""
+"""TensorFlow Serving's REST API, the metrics for Prometheus, and a page for people."""
 
 import asyncio
 import logging
@@ -25,6 +25,7 @@ from tensorflow_serving.apis import (
 from serving.server import rest_requests, rest_responses
 from serving.server.backend import Backend
 from serving.server.errors import StatusError, http_status, invalid_argument
+from serving.server.live_page import live_page
 from serving.server.monitoring import CONTENT_TYPE
 from serving.server.signatures import signature_key
 
@@ -162,7 +163,13 @@ def rest_app(backend: Backend, *, timeout: float | None, max_request_bytes: int,
         return Response(backend.metrics.page(), media_type=CONTENT_TYPE)
 
     api = RestApi(backend, timeout=timeout, max_request_bytes=max_request_bytes)
-    routes = [Route("/{path:path}", api.answer, methods=_METHODS)]
+
+    async def page(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return await api.answer(request)
+        return live_page(backend.servables.available(), backend.servables.labels())
+
+    routes = [Route("/", page, methods=_METHODS), Route("/{path:path}", api.answer, methods=_METHODS)]
     return Starlette(routes=[Route(metrics_path, metrics), *routes] if metrics_path else routes)
 
 

@@ -15,6 +15,7 @@ from tiny_evaluator import example, predict, save_oracle, write_examples
 from components import predictions, reviews
 from components.comparison import SELECTED_MODE
 from components.errors import RunError
+from components.progress import EVENT, Steps
 
 # More than one batch in the first file; an empty file, as a small split may have.
 FILES = (range(20), range(0), range(20, 27))
@@ -148,15 +149,17 @@ def test_a_model_that_says_nan_is_named(tmp_path, examples, models):
     assert "\n" not in str(caught.value)
 
 
-def test_long_work_tells_how_far_it_is(monkeypatch, caplog, tmp_path, examples, models):
-    caplog.set_level(logging.INFO, reviews.PROGRESS_LOGGER)
+def test_work_tells_how_far_it_is(monkeypatch, caplog, tmp_path, examples, models):
+    def told() -> list[Steps]:
+        return [getattr(record, EVENT) for record in caplog.records if record.name == reviews.PROGRESS_LOGGER]
+
+    caplog.set_level(logging.DEBUG, reviews.PROGRESS_LOGGER)
     predict(tmp_path / "short", examples, models["vector"], None)
-    told = [record for record in caplog.records if record.name == reviews.PROGRESS_LOGGER]
-    assert told == []
+    assert told()[-1] == Steps(27, 27, "reviews")
+    caplog.clear()
     monkeypatch.setattr(predictions, "_PROGRESS_SECONDS", 0.0)
     predict(tmp_path / "long", examples, models["vector"], None)
-    told = [record.getMessage() for record in caplog.records if record.name == reviews.PROGRESS_LOGGER]
-    assert told[-1] == "Predictions of candidate  27 reviews"
+    assert [steps.done for steps in told()] == [*range(1, 28), 27]
 
 
 def test_results_come_in_order_and_only_a_few_items_are_taken_ahead(monkeypatch):

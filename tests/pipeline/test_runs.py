@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tfx.types import Channel, standard_artifacts
 from components import reviews
 from components.errors import BadDataError, RunError
 from pipeline.config import load_settings
+from pipeline.live_view import RUN_LINES
 from pipeline.runs import CheckedRunner
 
 
@@ -37,6 +39,11 @@ def Broken():  # noqa: N802 - a node
 @component
 def Surprising():  # noqa: N802 - a node
     raise ValueError("first line\nsecond line")
+
+
+@component
+def Surprised():  # noqa: N802 - a node
+    pass
 
 
 def run(workspace: Path, *nodes) -> CheckedRunner:
@@ -65,7 +72,9 @@ def test_a_good_run_tells_states_times_and_outputs(tmp_path, capfd):
     assert outcome.usages[0].seconds > 0
     assert outcome.nodes["Producer"].outputs["model"][0].type_name == "Model"
     printed = capfd.readouterr().out
-    assert "producing" in printed
+    heading, told = printed.splitlines()
+    assert heading == f"2 nodes; the full log is {outcome.log_file}"
+    assert re.fullmatch(r"Producer \d\.\d s \(producing 1\), Consumer \d\.\d s", told)
     assert "chatter" not in printed
     assert "chatter of a library" in outcome.log_file.read_text()
 
@@ -94,16 +103,26 @@ def test_tfx_itself_would_let_that_pass(tmp_path):
     LocalDagRunner().run(pipeline)
 
 
-def test_an_error_of_ours_is_told_in_its_own_words_with_node_and_log(tmp_path):
+def test_an_error_of_ours_is_told_in_one_paragraph_with_node_cause_and_log(tmp_path, capfd):
     with pytest.raises(RunError) as raised:
         run(tmp_path, Producer(), Broken())
     message = str(raised.value)
-    assert message.startswith("Broken failed: the data is bad; mend it\n")
     log = next((tmp_path / "logs").iterdir())
-    assert str(log) in message
+    assert message == (
+        f"Broken failed: the data is bad; mend it\nThe full log is {log}. When the cause is mended, the same command "
+        "continues from Broken."
+    )
+    assert re.search(r"Broken \d\.\d s \(did not finish\)\n$", capfd.readouterr().out)
     assert "Traceback" in log.read_text()
 
 
 def test_any_other_error_is_told_by_its_type_and_first_line(tmp_path):
-    with pytest.raises(RunError, match=r"^Surprising failed: ValueError: first line\n"):
+    with pytest.raises(RunError, match=r"^Surprising failed: ValueError: first line\n.*end of the log"):
         run(tmp_path, Surprising())
+
+
+def test_a_run_of_very_many_nodes_is_a_few_lines_in_a_pipe(tmp_path, capfd):
+    run(tmp_path, *(Surprised().with_id(f"Surprised.{number}") for number in range(40)))
+    printed = capfd.readouterr().out
+    assert len(printed.splitlines()) <= RUN_LINES
+    assert printed.count("Surprised.") == 40

@@ -3,6 +3,7 @@ from rich.console import Console
 
 from components.settings import EvaluationSettings
 from pipeline import summary
+from pipeline.live_view import RUN_LINES
 
 CANDIDATE = {"accuracy": 0.80, "auc": 0.90, "log_loss": 0.40}
 SETTINGS = EvaluationSettings(min_accuracy=0.7, min_auc=0.75, max_log_loss=0.65, max_accuracy_drop=0.01)
@@ -73,6 +74,11 @@ def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, t
     assert "texts in both: 4" in text
     assert "1 nodes executed" in text
     assert len(summary.next_commands(record)) == 3
+
+
+def test_it_leaves_a_run_in_a_pipe_room_within_two_dozen_lines(record, tmp_path):
+    # TFX's command line prints two lines of its own.
+    assert 2 + RUN_LINES + len(printed(record, tmp_path).splitlines()) <= 24
 
 
 def test_a_model_that_is_not_pushed_says_why(record, tmp_path):

@@ -10,7 +10,7 @@ from serving.client.page import page
 from serving.client.results import Explanation
 
 VOID = {"meta"}
-ELEMENTS = {"html", "head", "meta", "title", "style", "body", "article", "h2", "span", "p", "small", "s"}
+ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "article", "h2", "span", "p", "small", "s"}
 
 
 class Reader(HTMLParser):
