@@ -1,15 +1,13 @@
 """Micro-batching: calls that wait at the same time go through the network as one.
 
-Nothing waits for company while nothing like it runs (unless `batch_timeout_micros` says so): a thread that is free
-takes what has come in the meantime. One client alone gets the latency of the network. Under load a batch waits, for a
-moment, until it is as large as the one that is running: a recurrent network takes nearly as long for 2 rows as for 20.
+Nothing waits for company (unless `batch_timeout_micros` says so): a thread that is free takes what has come in the
+meantime. One client alone gets the latency of the network, and under load batches form by themselves.
 """
 
-import functools
 import itertools
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -70,42 +68,26 @@ class _Lane:
     rows: int = 0
 
 
-def _at_once(answer: Callable[[], None]) -> None:
-    answer()
-
-
 class Batcher:
     """Runs calls in threads of its own, as many of them at once as fit into a batch.
 
     Calls are merged if they ask the same outputs of the same signature of the same servable, the signature leaves the
     first dimension of all its inputs and outputs free, and their inputs differ in that dimension alone. All other calls
     run alone, as do those with more rows than `max_batch_size`. What fails as a batch is run again in halves, so that
-    one bad request fails alone. Lanes of different calls take turns. While a batch of a lane runs, one with fewer rows
-    waits in it for more, for up to `company_seconds`.
+    one bad request fails alone. Lanes of different calls take turns.
 
     Args:
         parameters: sizes, times and numbers.
         observe: is told about each run of a session that succeeded, in the thread of the run.
-        company_seconds: see above.
-        deliver: calls what it is given, which completes the futures of a run; at once in the thread of the run unless
-            given. An event loop's `call_soon_threadsafe` wakes the loop once for each batch, not for each call.
     """
 
     def __init__(
-        self,
-        parameters: BatchingParameters | None = None,
-        *,
-        observe: Callable[[Batch], None] | None = None,
-        company_seconds: float = 0.05,
-        deliver: Callable[[Callable[[], None]], object] = _at_once,
+        self, parameters: BatchingParameters | None = None, *, observe: Callable[[Batch], None] | None = None
     ) -> None:
         self._parameters = parameters or BatchingParameters()
         self._observe = observe
-        self._company_seconds = company_seconds
-        self._deliver = deliver
         self._lanes: OrderedDict[Hashable, _Lane] = OrderedDict()
         self._waiting: dict[Servable, int] = {}
-        self._running: Counter[Hashable] = Counter()  # rows by lane
         self._closed = False
         self._changed = threading.Condition()
         self._threads = [
@@ -175,27 +157,19 @@ class Batcher:
         self._waiting[call.servable] = waiting
 
     def _work(self) -> None:
-        while batch := self._next_batch():
-            lane, calls, rows = batch
+        while calls := self._next_batch():
             self._run([call for call in calls if call.future.set_running_or_notify_cancel()])
-            with self._changed:
-                self._running[lane] -= rows
-                if not self._running[lane]:
-                    del self._running[lane]
-                if lane in self._lanes:
-                    self._changed.notify()
 
-    def _next_batch(self) -> tuple[Hashable, list[_Call], int] | None:
-        """Waits for calls, of one lane and with so many rows; None means the end."""
+    def _next_batch(self) -> list[_Call]:
+        """Waits for calls; none means the end."""
         with self._changed:
             while True:
                 now = time.monotonic()
                 ripe, wait = self._ripe_lane(now)
                 if ripe is not None:
-                    calls, rows = self._take(ripe)
-                    return ripe, calls, rows
+                    return self._take(ripe)
                 if self._closed and not self._lanes:
-                    return None
+                    return []
                 self._changed.wait(wait)
 
     def _ripe_lane(self, now: float) -> tuple[Hashable | None, float | None]:
@@ -204,14 +178,13 @@ class Batcher:
         wait: float | None = None
         for key, lane in self._lanes.items():
             oldest = lane.calls[0]
-            company = self._company_seconds if lane.rows < self._running[key] and not self._closed else 0.0
-            left = oldest.enqueued + max(patience, company) - now
+            left = oldest.enqueued + patience - now
             if left <= 0 or oldest.rows is None or lane.rows >= self._parameters.max_batch_size:
                 return key, None
             wait = left if wait is None else min(wait, left)
         return None, wait
 
-    def _take(self, key: Hashable) -> tuple[list[_Call], int]:
+    def _take(self, key: Hashable) -> list[_Call]:
         lane = self._lanes.pop(key)
         taken: list[_Call] = []
         rows = 0
@@ -226,27 +199,27 @@ class Batcher:
         self._waiting[servable] -= rows
         if not self._waiting[servable]:
             del self._waiting[servable]
-        self._running[key] += rows
-        return taken, rows
+        return taken
 
     def _run(self, calls: list[_Call]) -> None:
-        late = [call for call in calls if call.late]
-        calls = [call for call in calls if call not in late]
-        if late:
-            self._deliver(lambda: _fail(late, StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, _TOO_LATE)))
+        for call in calls:
+            if call.late:
+                call.future.set_exception(StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, _TOO_LATE))
+        calls = [call for call in calls if not call.future.done()]
         if not calls:
             return
         try:
             results = self._run_merged(calls)
         except Exception as error:  # the caller gets it, whatever it is
             if len(calls) == 1:
-                self._deliver(functools.partial(_fail, calls, error))
+                calls[0].future.set_exception(error)
             else:
                 half = len(calls) // 2
                 self._run(calls[:half])
                 self._run(calls[half:])
             return
-        self._deliver(lambda: _succeed(calls, results))
+        for call, outputs in zip(calls, results, strict=True):
+            call.future.set_result(outputs)
 
     def _run_merged(self, calls: Sequence[_Call]) -> list[Outputs]:
         first = calls[0]
@@ -261,16 +234,6 @@ class Batcher:
         if first.rows is None:
             return [outputs]
         return _split(outputs, [call.rows or 0 for call in calls], self._parameters.padded(rows))
-
-
-def _succeed(calls: Sequence[_Call], results: Sequence[Outputs]) -> None:
-    for call, outputs in zip(calls, results, strict=True):
-        call.future.set_result(outputs)
-
-
-def _fail(calls: Sequence[_Call], error: Exception) -> None:
-    for call in calls:
-        call.future.set_exception(error)
 
 
 def _inner_shapes(

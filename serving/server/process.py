@@ -1,7 +1,6 @@
 """The server as a process: models, both APIs in one event loop, and an orderly end."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -70,13 +69,9 @@ async def serve(options: ServerOptions) -> int:
         load_threads=options.num_load_threads,
         allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
     )
-    deliver = asyncio.get_running_loop().call_soon_threadsafe
-    batcher = Batcher(options.batching_parameters(), observe=metrics.batch, deliver=deliver)
-    backend = Backend(manager, batcher, metrics)
+    backend = Backend(manager, Batcher(options.batching_parameters(), observe=metrics.batch), metrics)
     try:
         if await _loaded(manager, options, stop):
-            # TensorFlow's modules and the graphs stay; without this each full collection goes through all of them.
-            gc.freeze()
             await _answer_until(stop, backend, options, tls, metrics_path)
     except StatusError as error:
         kind = SettingsError if error.code is grpc.StatusCode.INVALID_ARGUMENT else RunError
