@@ -25,15 +25,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return write_workspace(tmp_path_factory.mktemp("workspace"))
 
 
-def started(workspace: Workspace) -> Iterator[RunningServer]:
-    flags = [f"--model_config_file={workspace.models}/models.config", "--allow_version_labels_for_unavailable_models"]
-    with running_server(*flags) as running:
+@pytest.fixture(scope="module")
+def server(workspace: Workspace) -> Iterator[RunningServer]:
+    with running_server(*flags(workspace)) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def server(workspace: Workspace) -> Iterator[RunningServer]:
-    yield from started(workspace)
+def flags(workspace: Workspace) -> list[str]:
+    return [f"--model_config_file={workspace.models}/models.config", "--allow_version_labels_for_unavailable_models"]
 
 
 @pytest.fixture
@@ -54,7 +53,8 @@ def answered(watched: Watched, text: str) -> None:
 
 def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> None:
     page = watched.page
-    # It has the focus: who comes can type.
+    # Who comes can type.
+    expect(page.locator("#text")).to_be_focused()
     page.keyboard.type(REVIEW)
     expect(page.locator("#review")).to_have_text(f"[START] {REVIEW}", timeout=20_000)
     assert page.inner_text("#label") in ("negative", "positive")
@@ -75,6 +75,7 @@ def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> N
 
 def test_an_example_and_the_model_can_be_chosen_by_keyboard(watched: Watched) -> None:
     page = watched.page
+    expect(page.locator("#text")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#text")).to_have_value(REVIEW)
@@ -216,8 +217,7 @@ def test_words_that_cannot_be_found_are_shown_as_the_network_has_them(watched: W
 def test_a_server_that_has_gone_and_a_model_that_has_gone_are_said_in_a_sentence(
     browser: Browser, workspace: Workspace
 ) -> None:
-    flag = f"--model_config_file={workspace.models}/models.config"
-    with running_server(flag) as server, opened(browser, server.url) as watched:
+    with running_server(*flags(workspace)) as server, opened(browser, server.url) as watched:
         page = watched.page
         filled(watched, REVIEW)
         page.evaluate("document.querySelector('#model').selectedOptions[0].value = 'removed'")
