@@ -103,3 +103,24 @@ def test_the_download_and_the_blog_preset_run_through(tmp_path, first):
     attention = model.run("explain", {"text": np.array(["a film"], dtype=object)})["attention"]
     expected = 1 if record["selection"]["winner"] == "scalar" else 1 / 16
     np.testing.assert_allclose(attention, expected, rtol=1e-5)
+
+
+def test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it(tmp_path, first):
+    del first
+    project = Project(tmp_path)
+    tuned = project.succeed("training.tune=true", "tuning.trials=2", "training.epochs=1")
+    assert "Tuner" in tuned["executed"]
+    trials = [line for line in project.printed.splitlines() if line.startswith("Tuner trial ")]
+    assert [line.split("  ")[0] for line in trials] == ["Tuner trial 1/2", "Tuner trial 2/2"]
+    assert tuned["tuning"]["eval_loss"] <= tuned["tuning"]["current_eval_loss"]
+
+    (file,) = project.workspace.glob("reports/*/tuned.toml")
+    assert f"--config {file}" in project.printed
+    done = subprocess.run(
+        [*TFX_RUN, "--config", str(file)], cwd=project.root, env=project.environ, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    again = project.last_record()
+    assert again["tuning"] is None
+    assert {key: again["settings"][key] for key in tuned["tuning"]["best"]} == tuned["tuning"]["best"]
+    assert again["selection"]["metrics"] == tuned["selection"]["metrics"]
