@@ -15,7 +15,8 @@ from components.devices import hide_gpus
 from components.errors import ReviewPipelineError, RunError
 from pipeline import graph, run_states
 from pipeline.config import Settings
-from pipeline.places import metadata_connection, prepare_places
+from pipeline.metadata_connection import metadata_connection
+from pipeline.places import prepare_places
 from pipeline.progress import NodeMonitor, NodeUsage, quiet_console
 from pipeline.run_states import NodeState
 
