@@ -1,5 +1,6 @@
 """From a pushed version back to its data, as ML Metadata recorded it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from pipeline.history import PastArtifact, PastNode, executions
 _SHOWN_VERSIONS: Final = 10
 # What identifies the work of an execution, of all that it was given.
 _DIGESTS: Final = ("input_fingerprint", "code_digest")
+
+_ORDER: Final = {name: place for place, name in enumerate(("Model", "TransformGraph", "Examples"))}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ def trace_artifact(connection: mlmd.ConnectionConfig, artifact_id: int) -> Step:
 
 def digests(node: PastNode) -> Mapping[str, str]:
     """What identifies the work of an execution: digests of its source and of its code."""
-    return {name: str(node.properties[name]) for name in _DIGESTS if name in node.properties}
+    # Where TFX's own components take the digest of our code.
+    told = {**json.loads(node.properties.get("custom_config", "{}")), **node.properties}
+    return {name: str(told[name]) for name in _DIGESTS if name in told}
 
 
 def _step(store: metadata_store.MetadataStore, artifact_id: int, met: set[int]) -> Step:
@@ -90,8 +95,10 @@ def _step(store: metadata_store.MetadataStore, artifact_id: int, met: set[int]) 
     if artifact_id in met:
         return Step(artifact, node, (), repeated=True)
     met.add(artifact_id)
-    inputs = {item.id: None for found in node.inputs.values() for item in found}
-    return Step(artifact, node, [_step(store, source, met) for source in inputs])
+    inputs = {item.id: item for found in node.inputs.values() for item in found}
+    # What a thing was made of before the evidence on it: a stable sort.
+    ordered = sorted(inputs.values(), key=lambda item: _ORDER.get(item.type, len(_ORDER)))
+    return Step(artifact, node, [_step(store, source.id, met) for source in ordered])
 
 
 def _producer(store: metadata_store.MetadataStore, artifact_id: int) -> PastNode | None:

@@ -179,7 +179,7 @@ def _reading(text: str, answer: Mapping[str, Any]) -> Reading:
     pieces = shaded(Explanation(text, label, probability, {}, None, tokens, weights))
     ranked = sorted((piece.attention for piece in pieces if piece.attention is not None), reverse=True)
     least = ranked[_STRONGEST - 1] if len(ranked) >= _STRONGEST else 0.0
-    even = bool(ranked) and ranked[0] - ranked[-1] < 1e-9 * ranked[0]  # noqa: PLR2004 - rounding
+    even = bool(ranked) and ranked[0] - ranked[-1] < 1e-9 * ranked[0]
     strongest = sorted(zip(tokens, weights, strict=True), key=lambda pair: -pair[1])[:_STRONGEST]
     return Reading(
         probability=probability,

@@ -28,7 +28,7 @@ def position_plot(positions: Mapping[str, Mapping[str, Sequence[float]]]) -> Mar
         for mode, position in positions.items():
             axes.plot(range(5, 100, 10), position["deciles"], marker=MODE_MARKERS[mode], **_line(mode))
         axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="place in what is read of the review", ylabel="share of the attention", ylim=(0, None))
         axes.set_xlim(0, 100)
         axes.legend(loc="best")
@@ -49,8 +49,12 @@ def entropy_plot(entropies: Mapping[str, Mapping[str, Any]]) -> Markup:
             shares = [count / total for count in entropy["counts"]]
             axes.stairs(shares, entropy["bin_edges"], linewidth=1.8, **_line(mode))
             axes.axvline(entropy["mean"], color=MODE_COLORS[mode], linewidth=1, linestyle=MODE_STYLES[mode])
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.set(xlabel="entropy of the weights, as a share of what even weights have", xlim=(None, 1.01), ylabel="share of reviews")
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(
+            xlabel="entropy of the weights, as a share of what even weights have",
+            xlim=(None, 1.01),
+            ylabel="share of reviews",
+        )
         axes.legend(loc="upper left")
 
     return draw("entropy", "Histogram of the entropy of the attention weights of a review, both modes", paint)
@@ -93,7 +97,7 @@ def faithfulness_plot(kind: str, mode: str, faithfulness: Mapping[str, Mapping[s
             axes.set_xticks(range(len(ks)), [str(k) for k in ks])
         span = (max(limits) - min(limits) or 1.0) if limits else 1.0
         axes.set_ylim(min([*limits, 0.0]) - 0.05 * span, max([*limits, 0.0]) + 0.05 * span)
-        axes.set(xlabel="k, number of words", ylabel=f"fall in probability\n{FAITHFULNESS[kind]}")
+        axes.set(xlabel="k, number of words", ylabel=f"fall in probability {FAITHFULNESS[kind]}")
         axes.set_title(f"{mode}: {kind}")
         axes.legend(loc="best")
 
@@ -114,7 +118,7 @@ def flips_plot(faithfulness: Mapping[str, Mapping[str, Any]]) -> Markup:
             faded = {**_line(mode), "label": f"{mode}, random", "linestyle": ":"}
             axes.plot(places, values["flips"][RANDOM], marker="x", **faded)
             axes.set_xticks(places, [str(k) for k in values["k"]])
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="k, number of words left out", ylabel="answers that turn over", ylim=(0, None))
         axes.legend(loc="upper left")
 

@@ -11,8 +11,6 @@ from markupsafe import Markup
 from ml_metadata.proto import metadata_store_pb2
 
 from components import reviews
-from components.errors import SettingsError
-from pipeline.config import flatten, load_settings
 from pipeline.history import CACHED, PastRun
 from pipeline.lineage import Step, trace_artifact
 from pipeline.report.attention import Attention, describe_attention
@@ -23,6 +21,7 @@ from pipeline.report.headline import Headline, headline
 from pipeline.report.intervals import Estimate
 from pipeline.report.plots import training_plot
 from pipeline.report.predictions import read_predictions
+from pipeline.settings_changes import changed_settings, preset_settings
 
 _CONFIDENCE: Final = 0.95
 _CURVES: Final = (("log_loss", "log loss"), ("accuracy", "accuracy"))
@@ -136,7 +135,9 @@ def node_rows(run: PastRun) -> list[NodeRow]:
     """
     record = run.record or run.failure
     if record:
-        return [NodeRow(*(row[key] for key in ("node", "state", "seconds", "peak_megabytes"))) for row in record["nodes"]]
+        return [
+            NodeRow(*(row[key] for key in ("node", "state", "seconds", "peak_megabytes"))) for row in record["nodes"]
+        ]
     return [
         NodeRow(node.node, node.state, None if node.state == CACHED else node.ended - node.started, None)
         for node in run.nodes.values()
@@ -149,16 +150,13 @@ def compare_settings(settings: Mapping[str, Any]) -> list[Setting]:
     Args:
         settings: `section.key` → value.
     """
-    try:
-        defaults = flatten(load_settings(None, [f"preset={settings.get('preset', 'attention')}"]).config)
-    except SettingsError:  # a preset of another version of the project
-        defaults = {}
+    defaults, changed = preset_settings(settings), changed_settings(settings)
     return [
         Setting(
             key,
             json.dumps(value, ensure_ascii=False),
             json.dumps(defaults[key], ensure_ascii=False) if key in defaults else None,
-            changed=key in defaults and defaults[key] != value,
+            changed=key in changed,
         )
         for key, value in settings.items()
     ]

@@ -48,17 +48,12 @@ def _choice(selection: Mapping[str, Any]) -> list[str]:
     accuracy = {mode: selection["metrics"][mode]["accuracy"] for mode in reviews.MODES}
     difference, (low, high) = selection["accuracy_difference"], selection["interval"]
     total = round(selection["metrics"][reviews.SCALAR]["example_count"])
-    both = " and ".join(f"{mode} {accuracy[mode]:.1%}" for mode in reviews.MODES)
-    more = "more" if difference > 0 else "fewer"
-    measured = (
-        "Both judge the same share of the test reviews rightly"
-        if difference == 0
-        else f"Vector judges {100 * abs(difference):.2f} points {more} of the test reviews rightly than scalar"
-    )
+    gap = f"{100 * abs(difference):.2f} points {'more' if difference > 0 else 'fewer'}" if difference else "the same"
     sentences = [
-        f"Of {total:,} test reviews {both} are judged rightly. {measured}; the {selection['confidence']:.0%} interval "
-        f"runs from {_points(low)} to {_points(high)} points (McNemar p = {selection['mcnemar_p']:.3g}), and the modes "
-        f"disagree on {selection['flip_rate']:.1%} of the reviews."
+        f"Scalar attention judges {accuracy[reviews.SCALAR]:.1%} of the {total:,} test reviews rightly, vector "
+        f"attention {accuracy[reviews.VECTOR]:.1%}: {gap} ({selection['confidence']:.0%} interval {_points(low)} to "
+        f"{_points(high)}, McNemar p = {selection['mcnemar_p']:.2g}). They disagree on {selection['flip_rate']:.1%} of "
+        "the reviews."
     ]
     if selection["significant"]:
         sentences.append("That is more than chance would give, so the better mode was taken.")

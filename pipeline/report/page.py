@@ -46,7 +46,7 @@ def page(content: Content) -> str:
 
 def interval(estimate: Estimate, decimals: int = 4, *, signed: bool = False) -> str:
     """Writes the ends of an interval; nothing where there is none."""
-    if estimate.low != estimate.low or estimate.value != estimate.value:  # noqa: PLR0124 - NaN alone differs from itself
+    if estimate.low != estimate.low or estimate.value != estimate.value:
         return ""
     sign = "+" if signed else ""
     return f"{estimate.low:{sign}.{decimals}f} to {estimate.high:{sign}.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -1,10 +1,13 @@
 """Pictures of how well the modes do, and of the data."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from components import reviews
@@ -13,7 +16,7 @@ from pipeline.report.drawing import FAINT, INK, MODE_COLORS, MODE_MARKERS, MODE_
 from pipeline.report.intervals import Estimate
 from pipeline.report.predictions import TestPredictions
 
-_CELLS = 20
+_CELLS: Final = 20
 
 
 def roc_plot(predictions: TestPredictions) -> Markup:
@@ -79,15 +82,15 @@ def probability_plot(predictions: TestPredictions) -> Markup:
 
 def agreement_plot(predictions: TestPredictions) -> Markup:
     """Draws the probabilities of one mode against those of the other; darker cells hold more reviews."""
-    counts, edges, _ = np.histogram2d(*(predictions.positive[mode] for mode in reviews.MODES), _CELLS, [[0, 1]] * 2)
+    counts, _, _ = np.histogram2d(*(predictions.positive[mode] for mode in reviews.MODES), _CELLS, [[0, 1]] * 2)
     strengths = np.log1p(counts) / np.log1p(counts.max())
 
     def paint(axes: Axes) -> None:
         axes.grid(visible=False)
-        for column, row in np.argwhere(counts):
-            alpha = float(0.12 + 0.88 * strengths[column, row])
-            span = [edges[column], edges[column + 1]]
-            axes.fill_between(span, edges[row], edges[row + 1], color=INK, alpha=round(alpha, 2), linewidth=0)
+        filled = np.argwhere(counts)
+        squares = (filled[:, np.newaxis] + [[0, 0], [1, 0], [1, 1], [0, 1]]) / _CELLS
+        shades = [to_rgba(INK, round(0.12 + 0.88 * strengths[tuple(cell)], 2)) for cell in filled]
+        axes.add_collection(PolyCollection(squares, facecolors=shades, linewidths=0))
         axes.axhline(0.5, color=MODE_COLORS["vector"], linewidth=1)
         axes.axvline(0.5, color=MODE_COLORS["scalar"], linewidth=1)
         axes.set(xlabel="probability of “positive”: scalar", ylabel="the same: vector", xlim=(0, 1), ylim=(0, 1))
@@ -117,11 +120,11 @@ def slices_plot(name: str, title: str, groups: Mapping[str, Mapping[str, Estimat
             )
         axes.set_xticks(range(len(groups)), groups)
         axes.xaxis.grid(visible=False)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel=title, ylabel="accuracy")
         axes.legend(loc="best")
 
-    return draw(name, f"Accuracy of both modes by {title}", paint, height=3.2)
+    return draw(name, f"Accuracy of both modes by {title}", paint)
 
 
 def training_plot(name: str, label: str, key: str, histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
@@ -177,7 +180,7 @@ def lengths_plot(lengths: Mapping[str, Sequence[int]], most_tokens: int | None) 
             axes.annotate(
                 f" {most_tokens} tokens are read", (most_tokens, 0.97), xycoords=("data", "axes fraction"), va="top"
             )
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="words in a review (the last bar holds all longer ones)", ylabel="share of reviews")
         axes.legend(loc="center right")
 
