@@ -64,6 +64,11 @@ class PastNode:
     inputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)
     outputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)
 
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What we handed to a component of TFX's own; empty where there is nothing."""
+        return json.loads(self.properties.get("custom_config", "null")) or {}
+
 
 @dataclass(frozen=True)
 class PastRun:
@@ -101,13 +106,11 @@ class PastRun:
         for record in (self.record, self.failure):
             if record is not None and "settings" in record:
                 return dict(record["settings"])
-        sections = {}
-        if "ImdbExampleGen" in self.nodes:
-            sections["data"] = json.loads(self.nodes["ImdbExampleGen"].properties["data_config"])
-        for name in ("Transform", "Trainer.scalar"):
-            if name in self.nodes:
-                config = json.loads(self.nodes[name].properties["custom_config"])
-                sections |= {key: config[key] for key in ("transform", "model", "training") if key in config}
+        sections: dict[str, Mapping[str, Any]] = {}
+        for node in self.nodes.values():
+            if "data_config" in node.properties:
+                sections["data"] = json.loads(node.properties["data_config"])
+            sections |= {name: node.config[name] for name in ("transform", "model", "training") if name in node.config}
         return {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
 
     @cached_property

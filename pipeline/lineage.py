@@ -1,6 +1,5 @@
 """From a pushed version back to its data, as ML Metadata recorded it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -82,7 +81,7 @@ def trace_artifact(connection: mlmd.ConnectionConfig, artifact_id: int) -> Step:
 def digests(node: PastNode) -> Mapping[str, str]:
     """What identifies the work of an execution: digests of its source and of its code."""
     # Where TFX's own components take the digest of our code.
-    told = {**json.loads(node.properties.get("custom_config", "{}")), **node.properties}
+    told = {**node.config, **node.properties}
     return {name: str(told[name]) for name in _DIGESTS if name in told}
 
 

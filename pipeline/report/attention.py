@@ -26,6 +26,8 @@ _STRONGEST: Final = 10
 _SHOWN_WORDS: Final = 20
 # Below this a shade cannot be seen.
 _FAINTEST: Final = 0.02
+# The shade of all words where they weigh the same.
+_EVEN: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Word:
     """A piece of a shaded review.
 
     Attributes:
-        piece: its text and weight.
+        piece: its text and share of the attention.
+        strength: of its shade, 0 to 1.
         strongest: whether it is one of the few that the keyboard stops at.
     """
 
     piece: Piece
+    strength: float
     strongest: bool
 
 
@@ -141,7 +145,7 @@ def read_attention(found: Mapping[str, Any]) -> Attention:
     Args:
         found: its `explanations.json`.
     """
-    modes = {mode: found["modes"][mode] for mode in reviews.MODES}
+    modes: dict[str, Any] = {mode: found["modes"][mode] for mode in reviews.MODES}
     faithfulness = {mode: values["faithfulness"] for mode, values in modes.items()}
     figures = {
         "position": attention_plots.position_plot({mode: values["position"] for mode, values in modes.items()}),
@@ -164,18 +168,20 @@ def read_attention(found: Mapping[str, Any]) -> Attention:
 
 
 def _example(example: Mapping[str, Any]) -> Example:
+    # On one scale, so that a mode that spreads its attention looks as pale as it is.
+    greatest = max(max(_shares(example["modes"][mode]["weights"]), default=0.0) for mode in reviews.MODES)
     return Example(
         kind=_KINDS.get(example["kind"], example["kind"]),
         sentiment=_sentiment(example["label"]),
         rating=example.get("rating"),
-        readings={mode: _reading(example["text"], example["modes"][mode]) for mode in reviews.MODES},
+        readings={mode: _reading(example["text"], example["modes"][mode], greatest) for mode in reviews.MODES},
     )
 
 
-def _reading(text: str, answer: Mapping[str, Any]) -> Reading:
+def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> Reading:
     positive, label = answer["probability"], _sentiment(answer["label"])
     probability = positive if label == reviews.SENTIMENTS[reviews.POSITIVE] else 1 - positive
-    tokens, weights = answer["tokens"], answer["weights"]
+    tokens, weights = answer["tokens"], _shares(answer["weights"])
     pieces = shaded(Explanation(text, label, probability, {}, None, tokens, weights))
     ranked = sorted((piece.attention for piece in pieces if piece.attention is not None), reverse=True)
     least = ranked[_STRONGEST - 1] if len(ranked) >= _STRONGEST else 0.0
@@ -185,7 +191,12 @@ def _reading(text: str, answer: Mapping[str, Any]) -> Reading:
         probability=probability,
         label=label,
         words=[
-            Word(piece, strongest=not even and piece.attention is not None and piece.attention >= least)
+            Word(
+                piece,
+                # Squared: differences among small weights are seen, and their order stays.
+                strength=_EVEN if even else ((piece.attention or 0.0) / (greatest or 1.0)) ** 2,
+                strongest=not even and piece.attention is not None and piece.attention >= least,
+            )
             for piece in pieces
         ],
         strongest=[] if even else strongest,
@@ -204,6 +215,12 @@ def _dimension(tokens: Sequence[str], dimension: Mapping[str, Any]) -> Dimension
     ]
     top = sorted(cells, key=lambda cell: -cell[1])[:3]
     return Dimension(dimension["dimension"], dimension["share"], cells, len(tokens), [cell[0] for cell in top])
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    """Weights that do not compete across words, as those of preset `blog`, do not sum to 1 by themselves."""
+    total = sum(weights) or 1.0
+    return [weight / total for weight in weights]
 
 
 def _sentiment(label: Any) -> str:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.report.drawing import FAINT, INK, MODE_COLORS, MODE_MARKERS, MODE_STYLES, draw
+from pipeline.report.drawing import FAINT, INK, MODE_COLORS, MODE_MARKERS, MODE_STYLES, draw, line_style
 from pipeline.report.faithfulness import ATTENTION, RANDOM
 
 FAITHFULNESS: Final[Mapping[str, str]] = {
@@ -26,11 +26,11 @@ def position_plot(positions: Mapping[str, Mapping[str, Sequence[float]]]) -> Mar
     def paint(axes: Axes) -> None:
         axes.axhline(0.1, color=FAINT, linewidth=1, linestyle=":")
         for mode, position in positions.items():
-            axes.plot(range(5, 100, 10), position["deciles"], marker=MODE_MARKERS[mode], **_line(mode))
+            axes.plot(range(5, 100, 10), position["deciles"], marker=MODE_MARKERS[mode], **line_style(mode))
         axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.set(xlabel="place in what is read of the review", ylabel="share of the attention", ylim=(0, None))
-        axes.set_xlim(0, 100)
+        axes.set(xlabel="place in what is read of the review", ylabel="share of the attention", xlim=(0, 100))
+        axes.set_ylim(0, 1.2 * max(0.1, *(share for position in positions.values() for share in position["deciles"])))
         axes.legend(loc="best")
 
     return draw("position", "Share of the attention by tenth of the review, both modes", paint)
@@ -42,17 +42,24 @@ def entropy_plot(entropies: Mapping[str, Mapping[str, Any]]) -> Markup:
     Args:
         entropies: by mode, `mean`, and the histogram's `bin_edges` and `counts`.
     """
+    reached = (
+        edge
+        for entropy in entropies.values()
+        for edge, count in zip(entropy["bin_edges"], entropy["counts"], strict=False)
+        if count
+    )
+    first = min(reached, default=0.0)
 
     def paint(axes: Axes) -> None:
         for mode, entropy in entropies.items():
             total = sum(entropy["counts"]) or 1
             shares = [count / total for count in entropy["counts"]]
-            axes.stairs(shares, entropy["bin_edges"], linewidth=1.8, **_line(mode))
+            axes.stairs(shares, entropy["bin_edges"], linewidth=1.8, **line_style(mode))
             axes.axvline(entropy["mean"], color=MODE_COLORS[mode], linewidth=1, linestyle=MODE_STYLES[mode])
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(
-            xlabel="entropy of the weights, as a share of what even weights have",
-            xlim=(None, 1.01),
+            xlabel="entropy of the weights (1: all words alike)",
+            xlim=(first - 0.02, 1.01),
             ylabel="share of reviews",
         )
         axes.legend(loc="upper left")
@@ -114,8 +121,8 @@ def flips_plot(faithfulness: Mapping[str, Mapping[str, Any]]) -> Markup:
     def paint(axes: Axes) -> None:
         for mode, values in faithfulness.items():
             places = range(len(values["k"]))
-            axes.plot(places, values["flips"][ATTENTION], marker=MODE_MARKERS[mode], **_line(mode))
-            faded = {**_line(mode), "label": f"{mode}, random", "linestyle": ":"}
+            axes.plot(places, values["flips"][ATTENTION], marker=MODE_MARKERS[mode], **line_style(mode))
+            faded = {**line_style(mode), "label": f"{mode}, random", "linestyle": ":"}
             axes.plot(places, values["flips"][RANDOM], marker="x", **faded)
             axes.set_xticks(places, [str(k) for k in values["k"]])
         axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -123,7 +130,3 @@ def flips_plot(faithfulness: Mapping[str, Mapping[str, Any]]) -> Markup:
         axes.legend(loc="upper left")
 
     return draw("flips", "Share of answers that change without the k words, both modes", paint)
-
-
-def _line(mode: str) -> dict[str, str]:
-    return {"color": MODE_COLORS[mode], "linestyle": MODE_STYLES[mode], "label": mode}

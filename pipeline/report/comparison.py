@@ -184,7 +184,9 @@ def _slices(predictions: TestPredictions, feature: str, confidence: float) -> li
     for name in sorted(set(values.tolist()) - {""}):
         inside = values == name
         size = int(inside.sum())
-        accuracy = {mode: wilson(int((right[mode] & inside).sum()), size, confidence) for mode in reviews.MODES}
+        accuracy: dict[str, Estimate] = {
+            mode: wilson(int((right[mode] & inside).sum()), size, confidence) for mode in reviews.MODES
+        }
         shown: Any = name.lstrip("0") if feature == reviews.RATING else name
         found.append(Slice(shown, size, accuracy, wilson(int((flips & inside).sum()), size, confidence)))
     return found

@@ -175,7 +175,7 @@ def _comparison(run: PastRun) -> Comparison | None:
 
 
 def _training(run: PastRun) -> dict[str, Markup]:
-    histories = {}
+    histories: dict[str, Mapping[str, Sequence[float]]] = {}
     for mode in reviews.MODES:
         artifact = run.artifact(f"Trainer.{mode}", "model_run")
         file = Path(artifact.uri, "history.json") if artifact else None

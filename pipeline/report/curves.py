@@ -38,7 +38,8 @@ def roc(labels: Array, positive: Array) -> tuple[Array, Array]:
         positive: float `[n]`, the model's score.
     """
     true, false = _counts(labels, positive)
-    return _thinned(np.r_[0.0, false / (~labels).sum()], np.r_[0.0, true / labels.sum()])
+    rates = np.r_[0.0, false / (~labels).sum()], np.r_[0.0, true / labels.sum()]
+    return _thinned(*rates, along=rates[0] + rates[1])
 
 
 def precision_recall(labels: Array, positive: Array) -> tuple[Array, Array]:
@@ -49,7 +50,8 @@ def precision_recall(labels: Array, positive: Array) -> tuple[Array, Array]:
         positive: float `[n]`, the model's score.
     """
     true, false = _counts(labels, positive)
-    return _thinned(true / labels.sum(), true / (true + false))
+    recall = true / labels.sum()
+    return _thinned(recall, true / (true + false), along=recall)
 
 
 def reliability(labels: Array, positive: Array, confidence: float) -> list[Bin]:
@@ -79,11 +81,10 @@ def _counts(labels: Array, positive: Array) -> tuple[Array, Array]:
     return true, 1 + ends - true
 
 
-def _thinned(x: Array, y: Array) -> tuple[Array, Array]:
-    """Keeps points at about equal distances along the curve, its ends included."""
+def _thinned(x: Array, y: Array, along: Array) -> tuple[Array, Array]:
+    """Keeps points at about equal steps of `along`, which does not fall, and both ends."""
     if len(x) <= _POINTS:
         return x, y
-    along = np.r_[0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))]
-    kept = np.unique(np.searchsorted(along, np.linspace(0, along[-1], _POINTS)).clip(0, len(x) - 1))
+    kept = np.unique(np.searchsorted(along, np.linspace(along[0], along[-1], _POINTS)).clip(0, len(x) - 1))
     kept = np.unique(np.r_[0, kept, len(x) - 1])
     return x[kept], y[kept]

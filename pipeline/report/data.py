@@ -124,7 +124,7 @@ def _vocabulary(graph: PastArtifact | None) -> set[str]:
 
 
 def _statistics(statistics: PastArtifact | None) -> list[Mapping[str, Any]]:
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for split, content in _splits(statistics, "FeatureStats.pb"):
         for dataset in statistics_pb2.DatasetFeatureStatisticsList.FromString(content).datasets:
             for feature in sorted(dataset.features, key=_feature_name):

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from components import reviews
 from pipeline.report.curves import precision_recall, reliability, roc
-from pipeline.report.drawing import FAINT, INK, MODE_COLORS, MODE_MARKERS, MODE_STYLES, draw
+from pipeline.report.drawing import FAINT, INK, MODE_COLORS, MODE_MARKERS, draw, line_style
 from pipeline.report.intervals import Estimate
 from pipeline.report.predictions import TestPredictions
 
@@ -25,7 +25,7 @@ def roc_plot(predictions: TestPredictions) -> Markup:
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
         for mode in reviews.MODES:
-            axes.plot(*roc(predictions.labels, predictions.positive[mode]), **_line(mode))
+            axes.plot(*roc(predictions.labels, predictions.positive[mode]), **line_style(mode))
         axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         axes.legend(loc="lower right")
 
@@ -38,7 +38,7 @@ def precision_recall_plot(predictions: TestPredictions) -> Markup:
     def paint(axes: Axes) -> None:
         axes.axhline(predictions.labels.mean(), color=FAINT, linewidth=1, linestyle=":")
         for mode in reviews.MODES:
-            axes.plot(*precision_recall(predictions.labels, predictions.positive[mode]), **_line(mode))
+            axes.plot(*precision_recall(predictions.labels, predictions.positive[mode]), **line_style(mode))
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(None, 1.02))
         axes.legend(loc="lower left")
 
@@ -57,7 +57,7 @@ def reliability_plot(predictions: TestPredictions, confidence: float) -> Markup:
                 [found.positive.value for found in bins],
                 yerr=_whiskers([found.positive for found in bins]),
                 elinewidth=1,
-                **_line(mode),
+                **line_style(mode),
                 marker=MODE_MARKERS[mode],
             )
         axes.set(xlabel="mean probability of “positive” in the bin", ylabel="share of positive reviews")
@@ -71,9 +71,9 @@ def probability_plot(predictions: TestPredictions) -> Markup:
     """Draws how often each mode gives which probability."""
 
     def paint(axes: Axes) -> None:
-        edges = np.linspace(0, 1, 2 * 10 + 1)
+        edges = np.linspace(0, 1, _CELLS + 1).tolist()
         for mode in reviews.MODES:
-            axes.hist(predictions.positive[mode], edges, histtype="step", linewidth=1.8, **_line(mode))
+            axes.hist(predictions.positive[mode], edges, histtype="step", linewidth=1.8, **line_style(mode))
         axes.set(xlabel="probability of “positive”", ylabel="test reviews", xlim=(-0.02, 1.02))
         axes.legend(loc="upper center")
 
@@ -82,7 +82,9 @@ def probability_plot(predictions: TestPredictions) -> Markup:
 
 def agreement_plot(predictions: TestPredictions) -> Markup:
     """Draws the probabilities of one mode against those of the other; darker cells hold more reviews."""
-    counts, _, _ = np.histogram2d(*(predictions.positive[mode] for mode in reviews.MODES), _CELLS, [[0, 1]] * 2)
+    counts, _, _ = np.histogram2d(
+        predictions.positive[reviews.SCALAR], predictions.positive[reviews.VECTOR], _CELLS, [[0, 1]] * 2
+    )
     strengths = np.log1p(counts) / np.log1p(counts.max())
 
     def paint(axes: Axes) -> None:
@@ -90,7 +92,7 @@ def agreement_plot(predictions: TestPredictions) -> Markup:
         filled = np.argwhere(counts)
         squares = (filled[:, np.newaxis] + [[0, 0], [1, 0], [1, 1], [0, 1]]) / _CELLS
         shades = [to_rgba(INK, round(0.12 + 0.88 * strengths[tuple(cell)], 2)) for cell in filled]
-        axes.add_collection(PolyCollection(squares, facecolors=shades, linewidths=0))
+        axes.add_collection(PolyCollection(squares.tolist(), facecolors=shades, linewidths=0))
         axes.axhline(0.5, color=MODE_COLORS["vector"], linewidth=1)
         axes.axvline(0.5, color=MODE_COLORS["scalar"], linewidth=1)
         axes.set(xlabel="probability of “positive”: scalar", ylabel="the same: vector", xlim=(0, 1), ylim=(0, 1))
@@ -103,7 +105,7 @@ def slices_plot(name: str, title: str, groups: Mapping[str, Mapping[str, Estimat
 
     Args:
         name: unique in the page.
-        title: of what the groups are.
+        title: what the groups are.
         groups: estimate by mode, by name of the group.
     """
 
@@ -114,7 +116,7 @@ def slices_plot(name: str, title: str, groups: Mapping[str, Mapping[str, Estimat
                 np.arange(len(groups)) + offset,
                 [estimate.value for estimate in estimates],
                 yerr=_whiskers(estimates),
-                **{**_line(mode), "linestyle": "none"},
+                **{**line_style(mode), "linestyle": "none"},
                 marker=MODE_MARKERS[mode],
                 elinewidth=1.2,
             )
@@ -142,7 +144,12 @@ def training_plot(name: str, label: str, key: str, histories: Mapping[str, Mappi
             for prefix, part, faded in (("", "train", 0.45), ("val_", "eval", 1.0)):
                 values = history.get(prefix + key, [])
                 if values:
-                    style = {**_line(mode), "label": f"{mode}, {part}", "alpha": faded, "marker": MODE_MARKERS[mode]}
+                    style = {
+                        **line_style(mode),
+                        "label": f"{mode}, {part}",
+                        "alpha": faded,
+                        "marker": MODE_MARKERS[mode],
+                    }
                     axes.plot(range(1, len(values) + 1), values, **style)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set(xlabel="epoch", ylabel=label)
@@ -161,7 +168,7 @@ def lengths_plot(lengths: Mapping[str, Sequence[int]], most_tokens: int | None) 
 
     def paint(axes: Axes) -> None:
         longest = float(np.percentile(np.concatenate([np.asarray(values) for values in lengths.values()]), 99))
-        edges = np.linspace(0, max(longest, 10), 31)
+        edges = np.linspace(0, max(longest, 10), 31).tolist()
         for (split, values), style in zip(lengths.items(), ("-", "--"), strict=False):
             shares = np.full(len(values), 1 / len(values))
             axes.hist(
@@ -185,10 +192,6 @@ def lengths_plot(lengths: Mapping[str, Sequence[int]], most_tokens: int | None) 
         axes.legend(loc="center right")
 
     return draw("lengths", "Histogram of the number of words in a review", paint)
-
-
-def _line(mode: str) -> dict[str, str]:
-    return {"color": MODE_COLORS[mode], "linestyle": MODE_STYLES[mode], "label": mode}
 
 
 def _whiskers(estimates: Sequence[Estimate]) -> list[list[float]]:
