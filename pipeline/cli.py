@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from components.errors import ReviewPipelineError
+from components.errors import ReviewPipelineError, RunError
 from pipeline import tfx_command
 from serving.client.cli import explain, predict
 from serving.releases.cli import models_group
@@ -98,7 +98,10 @@ def _metadata() -> tuple[Any, Path]:
     from pipeline.metadata_connection import metadata_connection  # noqa: PLC0415
 
     workspace = workspace_path()
-    return metadata_connection(settings_from_environment().config.metadata, workspace), workspace
+    connection = metadata_connection(settings_from_environment().config.metadata, workspace)
+    if connection.HasField("sqlite") and not Path(connection.sqlite.filename_uri).exists():
+        raise RunError(f"no run yet in {workspace}; make one with `imdb-attention run`, or set IMDB_WORKSPACE")
+    return connection, workspace
 
 
 @main.command()
@@ -127,8 +130,6 @@ def runs(as_json: bool) -> None:
     found = history.past_runs(connection, workspace)
     if as_json:
         click.echo(json.dumps([history_tables.describe_run(run) for run in found], indent=2))
-    elif not found:
-        click.echo(f"No run in {workspace} yet; make one with `imdb-attention run`.")
     else:
         _console().print(history_tables.runs_table(found))
 

@@ -29,7 +29,6 @@ def metadata_connection(
     """
     if settings.backend == "sqlite":
         database = workspace / "metadata" / "metadata.db"
-        database.parent.mkdir(parents=True, exist_ok=True)
         return metadata_store_pb2.ConnectionConfig(
             sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
                 filename_uri=str(database), connection_mode=_SQLITE.READWRITE_OPENCREATE

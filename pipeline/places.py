@@ -17,7 +17,7 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
     """Lays the workspace out.
 
     The schema is copied to a path that depends on its content, because TFX's cache looks at the path alone.
-    `models/models.config`, which servers read, is made if missing.
+    `models/models.config`, which servers read, and the folder of ML Metadata are made if missing.
 
     Args:
         config: names the model.
@@ -35,6 +35,7 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
             partial = copy.with_suffix(f".{os.getpid()}")
             shutil.copyfile(schema, partial)
             partial.rename(copy)
+        (workspace / "metadata").mkdir(parents=True, exist_ok=True)
         model_config.ensure(workspace / "models", config.serving.model_name)
     except OSError as error:
         raise SettingsError(

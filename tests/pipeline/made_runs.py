@@ -35,6 +35,7 @@ class MadeRuns:
 
     def __init__(self, workspace: Path):
         self.workspace = workspace
+        (workspace / "metadata").mkdir()
         self.connection = metadata_connection(MetadataSettings(), workspace)
         self.store = metadata_store.MetadataStore(self.connection)
         self._pipeline = self._context("pipeline", "imdb_attention")

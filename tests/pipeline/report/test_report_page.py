@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from browser import DESKTOP, PHONE, opened
 from made_explanations import HOSTILE
-from made_runs import FAILED, PUSHED, VERSION
+from made_runs import FAILED, PUSHED, VERSION, MadeRuns
 
 from pipeline.report.build import write_page
 from pipeline.run_folder import FAILURE_FILE, RUN_FILE
@@ -47,8 +47,6 @@ CONTRAST = """
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    from made_runs import MadeRuns
-
     made = MadeRuns(tmp_path_factory.mktemp("made"))
     made.pushed_run()
     nodes = [
@@ -141,7 +139,7 @@ def test_figures_share_no_ids(page):
     assert len(ids) == len(set(ids))
 
 
-def test_the_same_run_gives_the_same_page(page, made):
+def test_the_same_run_gives_the_same_page(made):
     made.pushed_run()
     first = write_page(made.connection, made.workspace).read_text()
     assert write_page(made.connection, made.workspace).read_text() == first
