@@ -2,18 +2,25 @@
 
 import json
 import os
+import sys
+import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from components.errors import ReviewPipelineError
+from components.errors import ReviewPipelineError, RunError
 from pipeline import tfx_command
 from pipeline.settings_file import toml_value
 from pipeline.study_command import compare
 from serving.client.cli import explain, predict
 from serving.releases.cli import models_group
 from serving.server.cli import serve
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDE: Final = 200
 
 
 class ActionableErrors(click.Group):
@@ -84,6 +91,71 @@ config_group.add_command(
         params=[*_settings_options(), click.Option(["--json", "as_json"], is_flag=True, help="For programs.")],
     )
 )
+
+
+def _metadata() -> tuple[Any, Path]:
+    """How to reach ML Metadata, and the workspace: as a run with the same environment would."""
+    from pipeline.config import settings_from_environment, workspace_path  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.metadata_connection import metadata_connection  # noqa: PLC0415
+
+    workspace = workspace_path()
+    connection = metadata_connection(settings_from_environment().config.metadata, workspace)
+    if connection.HasField("sqlite") and not Path(connection.sqlite.filename_uri).exists():
+        raise RunError(f"no run yet in {workspace}; make one with `imdb-attention run`, or set IMDB_WORKSPACE")
+    return connection, workspace
+
+
+@main.command()
+@click.argument("run", required=False)
+@click.option("--no-open", is_flag=True, help="Write the page and print where it is, but open no browser.")
+def report(run: str | None, no_open: bool) -> None:
+    """Build the page of RUN again from its artifacts, and open it.
+
+    RUN is an id that `imdb-attention runs` shows, or the name of a folder in reports/; the newest by default.
+    """
+    from pipeline.report.build import write_page  # noqa: PLC0415 - `--help` answers without it
+
+    page = write_page(*_metadata(), run)
+    click.echo(page)
+    if not no_open:
+        webbrowser.open(page.as_uri())
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def runs(as_json: bool) -> None:
+    """List past runs, the newest first: outcome, accuracy of both modes, cached nodes, configuration."""
+    from pipeline import history, history_tables  # noqa: PLC0415 - `--help` answers without it
+
+    connection, workspace = _metadata()
+    found = history.past_runs(connection, workspace)
+    if as_json:
+        click.echo(json.dumps([history_tables.describe_run(run) for run in found], indent=2))
+    else:
+        _console().print(history_tables.runs_table(found))
+
+
+@main.command()
+@click.argument("version")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def lineage(version: str, as_json: bool) -> None:
+    """Walk from a pushed VERSION back to its data, as ML Metadata recorded it."""
+    from pipeline import history_tables  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.lineage import trace  # noqa: PLC0415
+
+    step = trace(_metadata()[0], version)
+    if as_json:
+        click.echo(json.dumps(step.to_json(), indent=2))
+    else:
+        _console().print(history_tables.lineage_tree(step))
+
+
+def _console() -> "Console":
+    """A console as wide as the terminal; what goes into a file or a pipe is not cut."""
+    from rich.console import Console  # noqa: PLC0415 - `--help` answers without it
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _WIDE)
+
 
 for command in (compare, serve, predict, explain, models_group):
     main.add_command(command)

@@ -1,6 +1,7 @@
 """One run of the pipeline: from settings to what a person wants to know at the end."""
 
 import functools
+import json
 import logging
 import os
 import time
@@ -16,16 +17,19 @@ from tfx.proto.orchestration import pipeline_pb2
 from components.devices import hide_gpus
 from components.errors import ReviewPipelineError, RunError
 from pipeline import graph, run_states
-from pipeline.config import Settings
+from pipeline.config import Settings, flatten
 from pipeline.live_view import RUN_LINES, run_view
-from pipeline.places import metadata_connection, prepare_places
+from pipeline.metadata_connection import metadata_connection
+from pipeline.places import prepare_places
 from pipeline.progress import NodeMonitor, NodeUsage, quiet_console
+from pipeline.run_folder import FAILURE_FILE, run_folder, write_whole
 from pipeline.run_states import NodeState
+from pipeline.versions import package_versions
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended well.
+    """A run that has ended.
 
     Attributes:
         run_id: MLMD's name of it.
@@ -35,6 +39,7 @@ class Run:
         usages: time and memory of each node.
         seconds: wall time of all.
         log_file: the full log.
+        upstream: for each node those that it waits for.
     """
 
     run_id: str
@@ -44,6 +49,7 @@ class Run:
     usages: list[NodeUsage]
     seconds: float
     log_file: Path
+    upstream: dict[str, list[str]]
 
 
 class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
@@ -111,9 +117,23 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         connection = metadata_connection(self._settings.config.metadata, self._workspace)
         nodes = run_states.run_nodes(connection, pipeline.pipeline_info.id, run_id, node_ids)
         failed = next((state for state in nodes.values() if state.state not in run_states.SUCCEEDED), None)
+        run = Run(
+            run_id=run_id,
+            settings=self._settings,
+            workspace=self._workspace,
+            nodes=nodes,
+            usages=monitor.usages,
+            seconds=seconds,
+            log_file=log_file,
+            upstream={
+                node.pipeline_node.node_info.id: list(node.pipeline_node.upstream_nodes) for node in pipeline.nodes
+            },
+        )
         if failed is not None or cause is not None:
-            raise RunError(_failure(failed, cause, monitor, log_file)) from cause
-        self.outcome = Run(run_id, self._settings, self._workspace, nodes, monitor.usages, seconds, log_file)
+            message = _failure(failed, cause, monitor, log_file)
+            _record_failure(run, message)
+            raise RunError(message) from cause
+        self.outcome = run
 
 
 def run_pipeline(settings: Settings, workspace: Path, *, verbose: bool = False) -> Run | None:
@@ -136,6 +156,39 @@ def run_pipeline(settings: Settings, workspace: Path, *, verbose: bool = False) 
     runner = CheckedRunner(settings, workspace, verbose=verbose)
     runner.run(pipeline)
     return runner.outcome
+
+
+def node_records(run: Run) -> list[dict[str, Any]]:
+    """What each node of a run took: JSON, in the order of the nodes.
+
+    Args:
+        run: ended, well or not.
+    """
+    usages = {usage.node: usage for usage in run.usages}
+    return [
+        {
+            "node": name,
+            "state": state.state,
+            "seconds": round(usages[name].seconds, 2) if name in usages else None,
+            "peak_megabytes": round(usages[name].peak_megabytes) if name in usages else None,
+        }
+        for name, state in run.nodes.items()
+    ]
+
+
+def _record_failure(run: Run, message: str) -> None:
+    """Keeps what a run that failed can tell, for `imdb-attention runs` and `report`."""
+    record = {
+        "run_id": run.run_id,
+        "seconds": round(run.seconds, 1),
+        "error": message,
+        "log": str(run.log_file),
+        "settings": flatten(run.settings.config),
+        "nodes": node_records(run),
+        "upstream": run.upstream,
+        "versions": package_versions(),
+    }
+    write_whole(run_folder(run.workspace, run.run_id) / FAILURE_FILE, json.dumps(record, indent=2))
 
 
 def _failure(failed: NodeState | None, cause: Exception | None, monitor: NodeMonitor, log_file: Path) -> str:

@@ -20,7 +20,8 @@ from components.paired import PairedOutcomes
 from components.training import HISTORY_FILE
 from pipeline import study_graph, study_predictions, study_verdicts
 from pipeline.config import Settings, flatten
-from pipeline.places import metadata_connection, prepare_places
+from pipeline.metadata_connection import metadata_connection
+from pipeline.places import prepare_places
 from pipeline.run_states import COMPLETE
 from pipeline.runs import CheckedRunner, Run
 from pipeline.study_graph import predictions_node, trainer_node

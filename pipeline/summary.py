@@ -1,6 +1,7 @@
 """What a person reads when a run has ended, and the same for programs."""
 
 import json
+import logging
 import shlex
 from pathlib import Path
 from typing import Any, Final
@@ -13,12 +14,16 @@ from components import comparison, evaluation, metrics, reviews, selector, servi
 from components.settings import EvaluationSettings
 from pipeline.config import flatten
 from pipeline.graph import LAST_BLESSED, SERVING_CHECK
+from pipeline.metadata_connection import metadata_connection
 from pipeline.progress import quiet_console
+from pipeline.report.build import write_page
+from pipeline.run_folder import RUN_FILE, run_folder, write_whole
 from pipeline.run_states import COMPLETE
-from pipeline.runs import Run
+from pipeline.runs import Run, node_records
 from pipeline.tuning import TUNED_FILE, TUNER, read_tuning, tuned_settings, tuning_lines
+from pipeline.versions import package_versions
 
-RUN_FILE: Final = "run.json"
+_log = logging.getLogger(__name__)
 
 _EXAMPLE: Final = "Not the masterpiece some call it, but a film I will not forget."
 
@@ -31,7 +36,7 @@ _SHOWN: Final = (
 
 
 def report(run: Run, console: Console | None = None) -> None:
-    """Writes `reports/RUN/run.json` and prints the outcome.
+    """Writes `reports/RUN/run.json` and the page beside it, and prints the outcome.
 
     Args:
         run: one that succeeded.
@@ -39,14 +44,22 @@ def report(run: Run, console: Console | None = None) -> None:
     """
     with quiet_console(run.log_file, verbose=False):  # TFMA warns of its own reader
         summary = summarize(run)
-    folder = run.workspace / "reports" / run.run_id.replace(":", "-")
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{RUN_FILE}.partial"
-    partial.write_text(json.dumps(summary, indent=2))
-    partial.rename(folder / RUN_FILE)
+    file = run_folder(run.workspace, run.run_id) / RUN_FILE
+    write_whole(file, json.dumps(summary, indent=2))
     if summary["tuning"]:
-        (folder / TUNED_FILE).write_text(tuned_settings(run.settings, summary["tuning"]), encoding="utf-8")
-    _print(summary, folder / RUN_FILE, console or Console(highlight=False))
+        write_whole(file.with_name(TUNED_FILE), tuned_settings(run.settings, summary["tuning"]))
+    _print(summary, file, _page(run), console or Console(highlight=False))
+
+
+def _page(run: Run) -> str:
+    """Draws the page and says where it is; a run that succeeded does not fail because it cannot be drawn."""
+    with quiet_console(run.log_file, verbose=False):
+        try:
+            connection = metadata_connection(run.settings.config.metadata, run.workspace)
+            return str(write_page(connection, run.workspace, run.run_id))
+        except Exception as error:
+            _log.exception("The page could not be drawn")
+            return f"could not be drawn ({type(error).__name__}: {error}); the log is {run.log_file}"
 
 
 def summarize(run: Run) -> dict[str, Any]:
@@ -56,28 +69,21 @@ def summarize(run: Run) -> dict[str, Any]:
         run: one that succeeded.
 
     Returns:
-        JSON: run id, settings, nodes with state, seconds and peak memory, the ingest's report, what the Tuner found if
-        it is on, the selection with both modes' metrics, the champion's evaluation, what the server said, and what was
-        pushed.
+        JSON: run id, settings, nodes with state, seconds and peak memory and what each waits for, versions of
+        packages, the ingest's report, what the Tuner found if it is on, the selection with both modes' metrics, the
+        champion's evaluation, what the server said, and what was pushed.
     """
     model = _only(run, "ModeSelector", "model")
     examples = _only(run, "ImdbExampleGen", "examples")
-    usages = {usage.node: usage for usage in run.usages}
     return {
         "run_id": run.run_id,
         "seconds": round(run.seconds, 1),
         "workspace": str(run.workspace),
         "log": str(run.log_file),
         "settings": flatten(run.settings.config),
-        "nodes": [
-            {
-                "node": name,
-                "state": state.state,
-                "seconds": round(usages[name].seconds, 2) if name in usages else None,
-                "peak_megabytes": round(usages[name].peak_megabytes) if name in usages else None,
-            }
-            for name, state in run.nodes.items()
-        ],
+        "nodes": node_records(run),
+        "upstream": run.upstream,
+        "versions": package_versions(),
         # A Resolver only looks things up, and does so each time.
         "executed": [name for name, state in run.nodes.items() if state.state == COMPLETE and name != LAST_BLESSED],
         "ingest": json.loads((Path(examples.uri) / "ingest_report.json").read_text()),
@@ -160,8 +166,8 @@ def _only(run: Run, node: str, key: str) -> Artifact:
     return artifact
 
 
-def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
-    selection, champion, pushed = summary["selection"], summary["champion"], summary["pushed"]
+def _print(summary: dict[str, Any], file: Path, page: str, console: Console) -> None:
+    selection = summary["selection"]
     table = Table("on the test split", box=None, pad_edge=False)
     for title, _ in _SHOWN:
         table.add_column(title, justify="right")
@@ -180,25 +186,29 @@ def _print(summary: dict[str, Any], file: Path, console: Console) -> None:
     console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
     if summary["serving_check"]["passed"]:
         console.print(f"Served: {summary['serving_check']['reason']}.", soft_wrap=True)
-    if pushed["pushed"] and Path(pushed["path"]).is_dir():
-        console.print(f"Pushed: {pushed['path']}", soft_wrap=True)
-    elif pushed["pushed"]:
-        console.print(
-            f"Not there any more: {pushed['path']}, pushed by an earlier run; the model itself is still under "
-            "artifacts/ModeSelector/model in the workspace",
-            soft_wrap=True,
-        )
-    else:
-        reasons = [*champion["reasons"]]
-        if not summary["serving_check"]["passed"]:
-            reasons.append(f"the serving check failed: {summary['serving_check']['reason']}")
-        console.print(f"Not pushed: {'; '.join(reasons) or 'the model was not blessed'}.", soft_wrap=True)
+    console.print(_pushed_line(summary), soft_wrap=True)
     executed = summary["executed"]
     work = f"{len(executed)} nodes executed" if executed else "no node executed, all results were cached"
     console.print(f"{summary['seconds']:.0f} s, {work}. Record: {file}", soft_wrap=True)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
     console.print("Next:")
     for command in next_commands(summary):
         console.print(f"  {command}", soft_wrap=True)
+
+
+def _pushed_line(summary: dict[str, Any]) -> str:
+    pushed, check = summary["pushed"], summary["serving_check"]
+    if pushed["pushed"] and Path(pushed["path"]).is_dir():
+        return f"Pushed: {pushed['path']}"
+    if pushed["pushed"]:
+        return (
+            f"Not there any more: {pushed['path']}, pushed by an earlier run; the model itself is still under "
+            "artifacts/ModeSelector/model in the workspace"
+        )
+    reasons = [*summary["champion"]["reasons"]]
+    if not check["passed"]:
+        reasons.append(f"the serving check failed: {check['reason']}")
+    return f"Not pushed: {'; '.join(reasons) or 'the model was not blessed'}."
 
 
 def _data_line(ingest: dict[str, Any]) -> str:

@@ -45,6 +45,15 @@ def printable(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
+def words(text: str) -> list[str]:
+    """Cuts a review into words where the network does, each spelt as its writer did.
+
+    Args:
+        text: the review.
+    """
+    return [match["word"] for match in _PIECE.finditer(text) if match["word"]]
+
+
 def shaded(explanation: Explanation) -> list[Piece]:
     """Cuts a review into pieces: a mark for its start, if the network read that, and then the whole review.
 
@@ -62,9 +71,9 @@ def shaded(explanation: Explanation) -> list[Piece]:
     ]
     mark, read = read[:from_start], read[from_start:]
     matches = list(_PIECE.finditer(explanation.text))
-    words = [match["word"] for match in matches if match["word"]]
-    unread = 0 if from_start else max(len(words) - len(read), 0)
-    if _folded(words[unread:]) == _folded(explanation.tokens[from_start:]):
+    found = [match["word"] for match in matches if match["word"]]
+    unread = 0 if from_start else max(len(found) - len(read), 0)
+    if _folded(found[unread:]) == _folded(explanation.tokens[from_start:]):
         review = _laid_out(explanation.text, matches, unread, iter(read))
     else:
         review = (piece for word in read for piece in (word, Piece(" ")))

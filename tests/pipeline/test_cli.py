@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from made_runs import FAILED, PUSHED, VERSION
 
 from pipeline.cli import main
-from pipeline.config import CONFIG_VARIABLE, SET_VARIABLE, flatten, load_settings
+from pipeline.config import CONFIG_VARIABLE, SET_VARIABLE, WORKSPACE_VARIABLE, flatten, load_settings
 
 COMMAND = Path(sys.executable).with_name("imdb-attention")
 
@@ -85,6 +86,48 @@ def test_run_takes_the_options_of_tfx_run_create_but_not_the_pipeline(call):
     text = call("run", "--help").stdout
     assert all(option in text for option in ("--config", "--set SECTION.KEY=VALUE", "--verbose"))
     assert "--pipeline " not in text
+
+
+@pytest.fixture
+def past(call, made, monkeypatch):
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(made.workspace))
+    made.pushed_run(explained=False)
+    made.failed_run()
+    return call
+
+
+def test_runs_are_listed_with_outcome_and_accuracy(past):
+    result = past("runs")
+    assert result.exit_code == 0
+    header, failed, pushed = result.stdout.splitlines()[:3]
+    assert header.split()[:4] == ["run", "outcome", "scalar", "vector"]
+    assert failed.startswith(FAILED)
+    assert pushed.split()[:4] == [PUSHED, "pushed", "0.8100", "0.8000"]
+    assert [told["outcome"] for told in json.loads(past("runs", "--json").stdout)] == ["failed", "pushed"]
+
+
+def test_lineage_leads_from_a_version_to_its_source(past):
+    assert "source sample" in past("lineage", VERSION).stdout
+    assert json.loads(past("lineage", VERSION, "--json").stdout)["type"] == "PushedModel"
+    unknown = past("lineage", "3")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert unknown.stderr == f"error: no run pushed a version '3'; known are {VERSION}\n"
+
+
+def test_report_writes_the_page_of_a_run_and_says_where(past, made):
+    page = made.workspace / "reports" / PUSHED.replace(":", "-") / "index.html"
+    assert past("report", PUSHED, "--no-open").stdout == f"{page}\n"
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert "error: no run 'x'" in past("report", "x", "--no-open").stderr
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["lineage", "3"], ["report", "--no-open"]])
+def test_a_workspace_without_runs_is_left_as_it_is(call, monkeypatch, tmp_path, arguments):
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "empty"))
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: no run yet in {tmp_path / 'empty'}; make one with")
+    assert not (tmp_path / "empty").exists()
 
 
 def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

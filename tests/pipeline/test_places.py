@@ -2,14 +2,10 @@ import os
 import stat
 
 import pytest
-from ml_metadata.metadata_store import metadata_store
 
 from components.errors import SettingsError
-from components.settings import MetadataSettings
 from pipeline.config import PipelineConfig, load_settings
-from pipeline.places import REVIEW_SCHEMA, metadata_connection, prepare_places
-
-VARIABLE = "DB_PASSWORD"
+from pipeline.places import REVIEW_SCHEMA, prepare_places
 
 
 @pytest.fixture
@@ -72,46 +68,3 @@ def test_a_workspace_that_is_read_only_is_refused(tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(SettingsError, match="Permission denied"):
         prepare_places(PipelineConfig(), tmp_path)
-
-
-def test_sqlite_needs_nothing_and_works(tmp_path):
-    connection = metadata_connection(MetadataSettings(), tmp_path, {})
-    assert connection.WhichOneof("config") == "sqlite"
-    assert connection.sqlite.filename_uri == str(tmp_path / "metadata" / "metadata.db")
-    assert metadata_store.MetadataStore(connection).get_executions() == []
-    assert (tmp_path / "metadata" / "metadata.db").exists()
-
-
-@pytest.mark.parametrize(("port", "expected"), [(0, 3306), (3307, 3307)])
-def test_mysql(tmp_path, port, expected):
-    settings = MetadataSettings(backend="mysql", host="db", port=port, database="runs", user="me")
-    mysql = metadata_connection(settings, tmp_path, {"MLMD_PASSWORD": "secret"}).mysql
-    assert (mysql.host, mysql.port, mysql.database, mysql.user, mysql.password) == (
-        "db",
-        expected,
-        "runs",
-        "me",
-        "secret",
-    )
-
-
-@pytest.mark.parametrize(("port", "expected"), [(0, "5432"), (5433, "5433")])
-def test_postgresql(tmp_path, port, expected):
-    settings = MetadataSettings(
-        backend="postgresql", host="db", port=port, database="runs", user="me", password_env=VARIABLE
-    )
-    server = metadata_connection(settings, tmp_path, {VARIABLE: "secret"}).postgresql
-    assert (server.host, server.port, server.dbname, server.user, server.password) == (
-        "db",
-        expected,
-        "runs",
-        "me",
-        "secret",
-    )
-
-
-@pytest.mark.parametrize("backend", ["mysql", "postgresql"])
-def test_a_server_without_a_password_is_refused(tmp_path, backend):
-    settings = MetadataSettings(backend=backend, password_env=VARIABLE)
-    with pytest.raises(SettingsError, match=rf"metadata\.backend = '{backend}' .* DB_PASSWORD is not set"):
-        metadata_connection(settings, tmp_path, {"MLMD_PASSWORD": "of another name"})

@@ -1,5 +1,7 @@
 """CheckedRunner on pipelines that end in each of the ways LocalDagRunner knows."""
 
+import dataclasses
+import json
 import logging
 import os
 import re
@@ -15,6 +17,7 @@ from tfx.types import Channel, standard_artifacts
 
 from components import reviews
 from components.errors import BadDataError, RunError
+from pipeline import summary
 from pipeline.config import load_settings
 from pipeline.live_view import RUN_LINES
 from pipeline.runs import CheckedRunner
@@ -126,3 +129,30 @@ def test_a_run_of_very_many_nodes_is_a_few_lines_in_a_pipe(tmp_path, capfd):
     printed = capfd.readouterr().out
     assert len(printed.splitlines()) <= RUN_LINES
     assert printed.count("Surprised.") == 40
+
+
+def test_a_run_that_failed_leaves_a_record(tmp_path):
+    with pytest.raises(RunError) as raised:
+        run(tmp_path, Producer(), Broken())
+    (file,) = tmp_path.glob("reports/*/failure.json")
+    record = json.loads(file.read_text())
+    assert record["run_id"].replace(":", "-") == file.parent.name
+    assert record["error"] == str(raised.value)
+    assert record["settings"]["training.seed"] == 1
+    assert [(node["node"], node["state"]) for node in record["nodes"]] == [
+        ("Producer", "COMPLETE"),
+        ("Broken", "FAILED"),
+    ]
+
+
+def test_a_run_knows_what_each_node_waits_for(tmp_path):
+    producer = Producer()
+    outcome = run(tmp_path, producer, Consumer(model=producer.outputs["model"])).outcome
+    assert outcome.upstream == {"Producer": [], "Consumer": ["Producer"]}
+
+
+def test_a_page_that_cannot_be_drawn_is_told_and_fails_nothing(tmp_path):
+    outcome = run(tmp_path, Producer()).outcome
+    unknown = dataclasses.replace(outcome, run_id="no such run")
+    assert summary._page(unknown).startswith("could not be drawn (RunError: no run 'no such run'")
+    assert summary._page(outcome).endswith("index.html")

@@ -36,7 +36,7 @@ def record():
 
 def printed(record, tmp_path) -> str:
     console = Console(record=True, width=100, file=(tmp_path / "out").open("w"))
-    summary._print(record, tmp_path / "run.json", console)
+    summary._print(record, tmp_path / "run.json", "/reports/[x]/index.html", console)
     return console.export_text()
 
 
@@ -73,6 +73,7 @@ def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, t
     )
     assert "texts in both: 4" in text
     assert "1 nodes executed" in text
+    assert "Report: /reports/[x]/index.html" in text
     assert len(summary.next_commands(record)) == 3
 
 

@@ -1,0 +1,30 @@
+"""Writes the page of a run beside its record."""
+
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.history import find_run
+from pipeline.report.content import gather
+from pipeline.report.page import page
+from pipeline.run_folder import PAGE_FILE, run_folder, write_whole
+
+
+def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path, name: str | None = None) -> Path:
+    """Builds `reports/RUN/index.html` from the artifacts of a run.
+
+    Args:
+        connection: to ML Metadata.
+        workspace: holds the reports.
+        name: of the run; the newest by default.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    run = find_run(connection, workspace, name)
+    file = run_folder(workspace, run.run_id) / PAGE_FILE
+    write_whole(file, page(gather(connection, run)))
+    return file

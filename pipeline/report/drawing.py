@@ -1,0 +1,113 @@
+"""Figures as inline SVG that takes its colours from the page, so that one picture suits light and dark screens."""
+
+import re
+from collections.abc import Callable
+from io import StringIO
+from typing import Any, Final
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Stand-ins: no picture has these by chance, and the page's style sheet says what they are.
+INK: Final = "#010203"
+FAINT: Final = "#040506"
+SURFACE: Final = "#070809"
+MODE_COLORS: Final = {"scalar": "#0a0b0c", "vector": "#0d0e0f"}
+_VARIABLES: Final = {
+    INK: "currentColor",
+    FAINT: "var(--faint)",
+    SURFACE: "var(--surface)",
+    MODE_COLORS["scalar"]: "var(--scalar)",
+    MODE_COLORS["vector"]: "var(--vector)",
+}
+# Colour is never the only difference.
+MODE_STYLES: Final = {"scalar": "-", "vector": "--"}
+MODE_MARKERS: Final = {"scalar": "o", "vector": "s"}
+
+_STYLE: Final = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "imdb-attention",
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "grid.alpha": 0.55,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    # Fixed, so that figures side by side have axes side by side; laying out by content would also take half the time.
+    "figure.subplot.left": 0.155,
+    "figure.subplot.right": 0.965,
+    "figure.subplot.bottom": 0.15,
+    "figure.subplot.top": 0.93,
+}
+# 360 points: on a phone about as wide as the screen, so that the text is as large as the page's small print.
+_WIDTH: Final = 5.0
+_HEIGHT: Final = 3.7
+
+_FONT: Final = re.compile(r"font: (?:[a-z]+ )?([\d.]+)px [^;\"]*")
+_ID: Final = re.compile(r' id="([^"]*)"')
+
+
+def draw(name: str, described: str, paint: Callable[[Axes], None], height: float = _HEIGHT) -> Markup:
+    """Draws one pair of axes.
+
+    Args:
+        name: unique in the page.
+        described: what is to be seen, for those who cannot see it.
+        paint: draws into the axes.
+        height: in inches, at 72 points each; the width is 5.
+
+    Returns:
+        An `<svg>` element.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, height))
+        paint(figure.add_subplot())
+        buffer = StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _inline(buffer.getvalue(), name, described)
+
+
+def line_style(mode: str) -> dict[str, Any]:
+    """How a mode looks in every figure: arguments of matplotlib's drawing functions."""
+    return {"color": MODE_COLORS[mode], "linestyle": MODE_STYLES[mode], "label": mode}
+
+
+def _inline(document: str, name: str, described: str) -> Markup:
+    svg = document[document.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    head, body = svg[: svg.index(">") + 1], svg[svg.index(">") + 1 :]
+    view = re.search(r'viewBox="[^"]*"', head)
+    # Matplotlib numbers the parts of each figure from 1 on: only what is referred to keeps a name, one of its own.
+    used = {
+        reference for pair in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', body) for reference in pair if reference
+    }
+    body = _ID.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
+    body = re.sub(r"url\(#", f"url(#{name}-", body)
+    body = re.sub(r'href="#', f'href="#{name}-', body)
+    body = _FONT.sub(r"font-size: \1px", body)
+    for color, variable in _VARIABLES.items():
+        body = body.replace(color, variable)
+    # Rounded to what a screen shows.
+    body = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", body)
+    opening = f'<svg {view[0] if view else ""} role="img" aria-label="{escape(described)}">'
+    return Markup(opening + body)  # noqa: S704 - matplotlib escapes all text that it writes

@@ -1,0 +1,7 @@
+import pytest
+from made_runs import MadeRuns
+
+
+@pytest.fixture
+def made(tmp_path):
+    return MadeRuns(tmp_path)
