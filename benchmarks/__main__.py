@@ -68,17 +68,19 @@ def render(files: tuple[Path, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def render_study(file: Path) -> None:
     """Render the record of `imdb-attention compare` as Markdown, for docs/results.md."""
-    record = _read(file, "between", "imdb-attention compare --output FILE")
+    record = _read(file, "between", "study", "imdb-attention compare --output FILE")
     click.echo(study.markdown(record), nl=False)
 
 
-def _read(file: Path, key: str = "targets", writer: str = "python -m benchmarks --out FILE") -> dict[str, Any]:
+def _read(
+    file: Path, key: str = "targets", kind: str = "benchmark", writer: str = "python -m benchmarks --out FILE"
+) -> dict[str, Any]:
     try:
         record = json.loads(file.read_text())
     except ValueError:
         record = None
     if not isinstance(record, dict) or key not in record:
-        raise SettingsError(f"{file} is no such record; expected what `{writer}` wrote")
+        raise SettingsError(f"{file} is no record of a {kind}; expected what `{writer}` wrote")
     return record
 
 

@@ -72,7 +72,7 @@ def _difference(found: Mapping[str, Any], scale: Scale) -> str:
 def verdicts(record: Record) -> Iterator[str]:
     """One sentence for each comparison of accuracies."""
     for title, found in _comparisons(record):
-        yield f"{title}: {found[metrics.ACCURACY]['verdict']}"
+        yield f"{title.split(', ')[0]}: {found[metrics.ACCURACY]['verdict']}"
 
 
 def report(record: Record, file: Path, console: Console) -> None:
