@@ -94,7 +94,18 @@ class NodeEnded:
     state: Ending
 
 
-Event = Steps | Added | EpochEnd | NodeBegan | NodeEnded
+@dataclass(frozen=True)
+class Note:
+    """A word on the work as a whole, such as how much of it is left.
+
+    Attributes:
+        text: one line.
+    """
+
+    text: str
+
+
+Event = Steps | Added | EpochEnd | NodeBegan | NodeEnded | Note
 
 
 def tell(event: Event, message: str | None = None) -> None:

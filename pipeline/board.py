@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from components import progress
-from components.progress import Added, Ending, EpochEnd, NodeBegan, NodeEnded, Steps
+from components.progress import Added, Ending, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 
 State = Literal["pending", "running"] | Ending
 ENDED: Final = get_args(Ending)
@@ -73,10 +73,12 @@ class Board:
 
     Attributes:
         rows: one a node.
+        note: the last word on the work as a whole.
     """
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self.rows = [Row(node) for node in nodes]
+        self.note = ""
 
     @property
     def running(self) -> Row | None:
@@ -102,6 +104,9 @@ class Board:
             row = self._row(event.node)
             row.state, row.seconds = event.state, event.seconds
             return row
+        if isinstance(event, Note):
+            self.note = event.text
+            return None
         running = self.running
         if running is not None:
             _advance(running, event, record)

@@ -135,7 +135,8 @@ class LiveView(logging.Handler):
         states = [row.state for row in self._board.rows]
         ended = sum(state in ENDED for state in states)
         cached = f", {states.count('cached')} of them cached" if "cached" in states else ""
-        text = f"{ended} of {len(states)} nodes{cached}  {clock(now - self._began)}"
+        note = f"  {self._board.note}" if self._board.note else ""
+        text = f"{ended} of {len(states)} nodes{cached}  {clock(now - self._began)}{note}"
         return Text(text, style="dim", no_wrap=True, overflow="ellipsis")
 
 

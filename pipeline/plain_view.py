@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Final, TextIO
 
+from components.progress import EVENT, Note
 from pipeline.board import ENDED, Board, Row, clock
 
 # The longest time without a word.
@@ -96,6 +97,10 @@ class PlainView(logging.Handler):
         """Takes a record of the progress logger."""
         with self._guard:
             row = self._board.take(record, self._now())
+            event = getattr(record, EVENT, None)
+            if isinstance(event, Note):
+                self._tell_ended()
+                self._say(event.text, ends=True)
             if row is not None and row.state in ENDED:
                 self._end(row)
             self.tick()

@@ -20,6 +20,7 @@ from components.paired import PairedOutcomes
 from components.training import HISTORY_FILE
 from pipeline import study_graph, study_predictions, study_verdicts
 from pipeline.config import Settings, flatten
+from pipeline.live_view import RUN_LINES
 from pipeline.metadata_connection import metadata_connection
 from pipeline.places import prepare_places
 from pipeline.run_states import COMPLETE
@@ -32,6 +33,8 @@ from pipeline.study_settings import Study
 RECORD_FILE: Final = "study.json"
 
 _PACKAGES: Final = ("tensorflow", "keras", "tfx", "apache-beam")
+# Its outcome, how much is left, and a few on the way.
+_TRAINING_LINES: Final = 6
 _MILLISECONDS: Final = 1000
 
 
@@ -96,7 +99,13 @@ def _run_preset(name: str, settings: Settings, seeds: Sequence[int], workspace: 
     connection = metadata_connection(settings.config.metadata, workspace)
     pipeline = study_graph.create_study(settings.config, seeds, places, connection)
     trainers = [trainer_node(mode, seed) for seed in seeds for mode in reviews.MODES]
-    runner = CheckedRunner(settings, workspace, verbose=verbose, on_node_end=StudyProgress(name, trainers))
+    runner = CheckedRunner(
+        settings,
+        workspace,
+        verbose=verbose,
+        max_lines=RUN_LINES + _TRAINING_LINES * len(trainers),
+        on_node_end=StudyProgress(name, trainers),
+    )
     print(f"Preset {name}: {len(trainers)} trainings", flush=True)
     runner.run(pipeline)
     if runner.outcome is None:

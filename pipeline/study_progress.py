@@ -1,13 +1,10 @@
 """How far a study is, and how long it still takes."""
 
 import gc
-import logging
 from collections.abc import Collection
 
-from components import reviews
+from components import progress
 from pipeline.progress import NodeUsage
-
-_progress = logging.getLogger(reviews.PROGRESS_LOGGER)
 
 _MINUTE = 60.0
 
@@ -39,13 +36,9 @@ class StudyProgress:
         gc.collect()
         self._seconds.append(usage.seconds)
         left = len(self._trainers) - self._done
-        _progress.info(
-            "%d of %d trainings of preset %s done%s",
-            self._done,
-            len(self._trainers),
-            self._preset,
-            f", about {duration(left * sum(self._seconds) / len(self._seconds))} left" if left else "",
-        )
+        rest = f", about {duration(left * sum(self._seconds) / len(self._seconds))} left" if left else ""
+        text = f"{self._done} of {len(self._trainers)} trainings of preset {self._preset} done{rest}"
+        progress.tell(progress.Note(text), text)
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@ import logging
 import pytest
 from told import record
 
-from components.progress import Added, EpochEnd, NodeBegan, NodeEnded, Steps
+from components.progress import Added, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 from pipeline.board import Board, clock
 
 
@@ -81,6 +81,13 @@ def test_what_is_not_worth_a_line_of_the_log_is_not_shown_either():
     board = told_by_trainer("working")
     board.take(record(message="a detail", level=logging.DEBUG), 2.0)
     assert board.rows[0].detail() == "working"
+
+
+def test_a_note_is_about_no_node():
+    board = Board(["Trainer"])
+    board.take(record(NodeBegan("Trainer")), 0.0)
+    assert board.take(record(Note("half is done")), 1.0) is None
+    assert (board.note, board.rows[0].detail()) == ("half is done", "")
 
 
 def test_what_is_told_while_nothing_runs_belongs_to_nobody():

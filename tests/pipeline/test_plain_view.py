@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from told import record
 
-from components.progress import Added, EpochEnd, NodeBegan, NodeEnded, Steps
+from components.progress import Added, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 from pipeline.plain_view import CappedLines, PlainView
 
 
@@ -48,6 +48,14 @@ def test_a_short_run_is_a_heading_a_line_a_training_and_one_for_what_is_around_i
         "Trainer 12.0 s (best of 1 epoch: eval loss 0.5000)",
         "Pusher 0.1 s",
     ]
+
+
+def test_a_note_is_a_line_after_what_it_is_about():
+    stage = Stage()
+    stage.tell(NodeBegan("Data"))
+    stage.tell(NodeEnded("Data", 2.0, "done"))
+    stage.tell(Note("1 of 2 done"))
+    assert stage.lines()[1:] == ["Data 2.0 s", "1 of 2 done"]
 
 
 def test_cached_nodes_are_one_line():
