@@ -98,9 +98,9 @@ class ModelSettings(Section):
     pooling: Literal["sum", "flatten"] = "sum"
     mask: bool = True
     embedding_init: Literal["uniform", "cooccurrence"] = "cooccurrence"
-    embedding_std: Annotated[float, Field(gt=0.0)] = 0.1
+    embedding_std: Annotated[float, Field(gt=0.0)] = 0.3
     word_dropout: Fraction = 0.2
-    embedding_dropout: Fraction = 0.5
+    embedding_dropout: Fraction = 0.3
     dropout: Fraction = 0.5
 
     @model_validator(mode="after")

@@ -78,6 +78,31 @@ def test_early_stopping_and_best_weights(
     np.testing.assert_array_equal(checkpoint.history[MONITOR], losses[:stops_after])
 
 
+def test_the_best_weights_are_the_averages_that_were_evaluated(tmp_path: Path) -> None:
+    def averaging_model() -> keras.Model:
+        model = small_model()
+        model.compile(keras.optimizers.SGD(use_ema=True), "mse")
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    model = averaging_model()
+    checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
+    checkpoint.set_model(model)
+    for epoch, loss in enumerate([2.0, 1.0, 3.0]):
+        fill(model, epoch + 1.0)
+        for _, average in zip(model.trainable_variables, model.optimizer.variables[2:], strict=True):
+            average.assign(np.full(average.shape, epoch + 10.0))
+        checkpoint.on_epoch_end(epoch, {"loss": 0.5, MONITOR: loss})
+
+    other = averaging_model()
+    resumed = EpochCheckpoint(str(tmp_path), 2, MONITOR)
+    resumed.restore(other)
+    assert weight(other) == 3.0  # what training goes on with
+    assert equal(state(other), state(model))
+    resumed.keep_best()
+    assert weight(other) == 11.0
+
+
 @pytest.mark.parametrize("interrupted_after", [1, 2, 3, 4])
 def test_early_stopping_goes_on_over_an_interruption(tmp_path: Path, interrupted_after: int) -> None:
     losses = [3.0, 1.0, 2.0, 2.0, 0.5]

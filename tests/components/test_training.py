@@ -18,8 +18,12 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import preprocessing, training
 from components.checkpoints import EpochCheckpoint
-from components.datasets import Examples
+from components.datasets import Examples, training_batches
+from components.embedding_init import cooccurrence_vectors
 from components.errors import BadDataError
+from components.model import build_model
+from components.settings import ModelSettings, TransformSettings
+from pipeline.config import load_settings
 
 CONFIG: Mapping[str, Any] = {
     "mode": "vector",
@@ -123,6 +127,50 @@ def test_interrupted_and_resumed_training_gives_the_very_same_weights(
     # Killed once more, after the last epoch but before the model was exported: nothing is left to train.
     finished, _ = fit(tmp_path, checkpoint=KilledInTheSecondEpoch)
     assert equal_weights(expected, finished)
+
+
+def test_training_begins_with_vectors_of_the_training_reviews(tmp_path: Path) -> None:
+    # So small a rate that nothing moves.
+    settings = {"epochs": 1, "learning_rate": 1e-12, "weight_decay": 0.0}
+    network = changed("model", embedding_std=0.2)
+    model, _ = fit(tmp_path / "new", {**network, "training": {**CONFIG["training"], **settings}})
+    plain, _ = fit(
+        tmp_path / "plain",
+        {**changed("model", embedding_init="uniform"), "training": {**CONFIG["training"], **settings}},
+    )
+    uniform, *others = plain.get_weights()
+    np.testing.assert_allclose(
+        model.get_weights()[0], cooccurrence_vectors(TRAIN.token_ids, uniform, 0.2, seed=1), atol=1e-6
+    )
+    # The other weights begin as they would without.
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(model.get_weights()[1:], others, strict=True))
+
+
+def test_averaging_keeps_other_weights_than_the_last(tmp_path: Path) -> None:
+    averaged, with_average = fit(tmp_path / "averaged", changed("training", weight_average=0.9, patience=0))
+    last, without = fit(tmp_path / "last", changed("training", weight_average=0.0, patience=0))
+    assert not equal_weights(averaged, last)
+    # Training itself takes no notice of what is evaluated and kept.
+    assert with_average.history["loss"] == without.history["loss"]
+    assert with_average.history["val_log_loss"] != without.history["val_log_loss"]
+
+
+@pytest.mark.parametrize("mode", ["scalar", "vector"])
+def test_preset_blog_trains_as_plain_keras_does(mode: Any, tmp_path: Path) -> None:
+    preset = load_settings(None, ["preset=blog", "training.device=cpu", "training.batch_size=8"]).config
+    config = {
+        "mode": mode,
+        "transform": CONFIG["transform"],
+        "model": preset.model.model_dump(mode="json"),
+        "training": preset.training.model_dump(mode="json"),
+    }
+    ours, _ = fit(tmp_path, config, held_out=NONE)
+
+    keras.utils.set_random_seed(1)
+    plain = build_model(ModelSettings(**config["model"]), TransformSettings(**config["transform"]), mode)
+    plain.compile(keras.optimizers.Adam(1e-3), loss="categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    plain.fit(training_batches(TRAIN, 8, seed=1), steps_per_epoch=13, epochs=2, verbose=0)
+    assert equal_weights(ours, plain)
 
 
 def test_it_learns(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_the_blog_preset_is_the_code_of_the_post():
     assert (config.model.word_dropout, config.model.embedding_dropout, config.model.dropout) == (0.0, 0.0, 0.0)
     assert (config.training.epochs, config.training.batch_size, config.training.learning_rate) == (2, 64, 0.001)
     assert (config.training.patience, config.training.label_smoothing) == (0, 0.0)
+    assert (config.training.schedule, config.training.weight_decay) == ("constant", 0.0)
+    assert (config.model.embedding_init, config.training.weight_average) == ("uniform", 0.0)
     assert config.data.eval_fraction == 0.0
     assert (config.transform.vocabulary_size, config.transform.max_tokens) == (10_000, 200)
     assert (config.model.embedding_dim, config.model.gru_units, config.model.dense_units) == (100, 64, 32)
