@@ -156,7 +156,8 @@ def test_the_settings_of_the_check_and_the_report_retrain_nothing(tmp_path):
     assert parameter(slow["ServingCheck"], "serving") != parameter(default["ServingCheck"], "serving")
 
 
-def test_the_tuner_is_there_only_if_it_is_switched_on_and_both_trainers_take_what_it_finds(nodes, tmp_path):
+def test_the_tuner_is_there_only_if_it_is_switched_on_and_both_trainers_take_what_it_finds(tmp_path):
+    nodes = compiled(tmp_path)
     tuned = compiled(tmp_path, "training.tune=true")
     assert sorted(tuned) == sorted([*ORDER, "Tuner"])
     assert list(tuned).index("Tuner") == list(tuned).index("Transform") + 1
