@@ -30,7 +30,9 @@ def test_thinned_curves_keep_ends_and_area(many):
     recall, precision = curves.precision_recall(*many)
     assert len(recall) < 400
     whole_precision, whole_recall, _ = metrics.precision_recall_curve(*many)
-    assert metrics.auc(recall, precision) == pytest.approx(metrics.auc(whole_recall, whole_precision), abs=5e-3)
+    # All but scikit-learn's own point of no recall.
+    whole = metrics.auc(whole_recall[:-1], whole_precision[:-1])
+    assert metrics.auc(recall, precision) == pytest.approx(whole, abs=2e-3)
 
 
 def test_reliability_by_hand():
