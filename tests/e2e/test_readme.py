@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNS = "tests/e2e/test_pipeline_runs.py"
 OTHERS = "tests/e2e/test_other_runs.py"
 SERVING = "tests/e2e/test_serving_commands.py"
+REPORTS = "tests/e2e/test_report_commands.py"
 RELEASES = "test_a_release_goes_from_canary_to_stable_and_back"
 RELEASE_COMMANDS = (
     "list",
@@ -58,6 +59,13 @@ RUN_BY = {
     ),
     "imdb-attention predict --input reviews.jsonl --output predictions.jsonl --beam": (
         f"{SERVING}::test_files_are_predicted_alike_by_the_server_and_by_beam"
+    ),
+    "imdb-attention report": f"{REPORTS}::test_the_page_of_a_real_run_is_clean_on_a_phone",
+    "imdb-attention runs": f"{REPORTS}::test_the_run_is_listed_with_what_it_measured",
+    "imdb-attention lineage VERSION": f"{REPORTS}::test_the_pushed_version_leads_to_the_sample",
+    "imdb-attention compare --seeds 5": "tests/e2e/test_study.py::test_a_study_is_cached_and_grows_by_what_is_new",
+    "tfx run create --pipeline pipeline/ --set training.tune=true": (
+        f"{OTHERS}::test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it"
     ),
     # Needs Docker: all that can be checked without it is.
     "docker compose up": "tests/schemas/test_serving_schemas.py",
