@@ -114,16 +114,13 @@ def test_any_other_error_is_told_by_its_type_and_first_line(tmp_path):
 
 def test_a_run_that_failed_leaves_a_record(tmp_path):
     with pytest.raises(RunError) as raised:
-        run(tmp_path, Producer(), Broken())
+        run(tmp_path, Broken())
     (file,) = tmp_path.glob("reports/*/failure.json")
     record = json.loads(file.read_text())
     assert record["run_id"].replace(":", "-") == file.parent.name
     assert record["error"] == str(raised.value)
     assert record["settings"]["training.seed"] == 1
-    assert [(node["node"], node["state"]) for node in record["nodes"]] == [
-        ("Producer", "COMPLETE"),
-        ("Broken", "FAILED"),
-    ]
+    assert [(node["node"], node["state"]) for node in record["nodes"]] == [("Broken", "FAILED")]
 
 
 def test_a_run_knows_what_each_node_waits_for(tmp_path):
