@@ -133,16 +133,13 @@ def test_a_run_of_very_many_nodes_is_a_few_lines_in_a_pipe(tmp_path, capfd):
 
 def test_a_run_that_failed_leaves_a_record(tmp_path):
     with pytest.raises(RunError) as raised:
-        run(tmp_path, Producer(), Broken())
+        run(tmp_path, Broken())
     (file,) = tmp_path.glob("reports/*/failure.json")
     record = json.loads(file.read_text())
     assert record["run_id"].replace(":", "-") == file.parent.name
     assert record["error"] == str(raised.value)
     assert record["settings"]["training.seed"] == 1
-    assert [(node["node"], node["state"]) for node in record["nodes"]] == [
-        ("Producer", "COMPLETE"),
-        ("Broken", "FAILED"),
-    ]
+    assert [(node["node"], node["state"]) for node in record["nodes"]] == [("Broken", "FAILED")]
 
 
 def test_a_run_knows_what_each_node_waits_for(tmp_path):
