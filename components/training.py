@@ -38,6 +38,8 @@ HISTORY_FILE: Final = "history.json"
 # Cross-entropy without label smoothing: comparable between training and evaluation, and between settings.
 _LOG_LOSS: Final = "log_loss"
 _EVALUATION_BATCH: Final = 256
+# Of an epoch's steps.
+_LONGEST_AVERAGE: Final = 1 / 3
 # What the weights depend on, beside the examples.
 _DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
 
@@ -163,7 +165,7 @@ def fit(
     with strategy.scope():
         model = build_model(network, TransformSettings.model_validate(config["transform"]), mode)
         model.compile(
-            optimizer=_optimizer(training, steps(train, training.batch_size)),
+            optimizer=build_optimizer(training, steps(train, training.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
             metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
             # XLA cannot compile cuDNN's GRU (keras#18456), and gains nothing on a CPU.
@@ -199,16 +201,24 @@ def fit(
     return model
 
 
-def _optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Makes Adam with its schedule, its weight decay and its average of the weights.
+
+    Args:
+        training: settings.
+        steps_per_epoch: batches an epoch.
+    """
     rate: Any = training.learning_rate
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch)
-    # Keras's Adam takes `weight_decay` as AdamW does; None is none.
+    # With few steps a long average would still be full of initial weights.
+    longest = max(1.0, steps_per_epoch * _LONGEST_AVERAGE)
     return keras.optimizers.Adam(
         rate,
+        # As of AdamW; None is none.
         weight_decay=training.weight_decay or None,
         use_ema=training.weight_average > 0,
-        ema_momentum=training.weight_average,
+        ema_momentum=min(training.weight_average, 1 - 1 / longest),
     )
 
 
