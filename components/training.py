@@ -27,6 +27,7 @@ from components.embedding_init import cooccurrence_vectors
 from components.errors import BadDataError
 from components.export import export_model
 from components.model import EMBEDDING, build_model
+from components.optimizer import build_optimizer
 from components.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
 from components.weight_averaging import EvaluateAveragedWeights
 
@@ -38,8 +39,6 @@ HISTORY_FILE: Final = "history.json"
 # Cross-entropy without label smoothing: comparable between training and evaluation, and between settings.
 _LOG_LOSS: Final = "log_loss"
 _EVALUATION_BATCH: Final = 256
-# Of an epoch's steps.
-_LONGEST_AVERAGE: Final = 1 / 3
 # What the weights depend on, beside the examples.
 _DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
 
@@ -199,27 +198,6 @@ def fit(
     )
     checkpoint.keep_best()
     return model
-
-
-def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Makes Adam with its schedule, its weight decay and its average of the weights.
-
-    Args:
-        training: settings.
-        steps_per_epoch: batches an epoch.
-    """
-    rate: Any = training.learning_rate
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch)
-    # With few steps a long average would still be full of initial weights.
-    longest = max(1.0, steps_per_epoch * _LONGEST_AVERAGE)
-    return keras.optimizers.Adam(
-        rate,
-        # As of AdamW; None is none.
-        weight_decay=training.weight_decay or None,
-        use_ema=training.weight_average > 0,
-        ema_momentum=min(training.weight_average, 1 - 1 / longest),
-    )
 
 
 def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) -> str:

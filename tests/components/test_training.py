@@ -22,7 +22,7 @@ from components.datasets import Examples, training_batches
 from components.embedding_init import cooccurrence_vectors
 from components.errors import BadDataError
 from components.model import build_model
-from components.settings import ModelSettings, TrainingSettings, TransformSettings
+from components.settings import ModelSettings, TransformSettings
 from pipeline.config import load_settings
 
 CONFIG: Mapping[str, Any] = {
@@ -153,18 +153,6 @@ def test_averaging_keeps_other_weights_than_the_last(tmp_path: Path) -> None:
     # Training itself takes no notice of what is evaluated and kept.
     assert with_average.history["loss"] == without.history["loss"]
     assert with_average.history["val_log_loss"] != without.history["val_log_loss"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "steps_per_epoch", "given"),
-    # A momentum of 1 - 1/n counts n steps.
-    [(0.99, 300, 0.99), (0.99, 30, 0.9), (0.5, 30, 0.5), (0.99, 3, 0.0), (0.99, 1, 0.0)],
-)
-def test_a_third_of_an_epoch_is_averaged_at_most(asked: float, steps_per_epoch: int, given: float) -> None:
-    optimizer = training.build_optimizer(TrainingSettings(weight_average=asked), steps_per_epoch)
-    assert optimizer.use_ema
-    assert optimizer.ema_momentum == pytest.approx(given)
-    assert not training.build_optimizer(TrainingSettings(weight_average=0.0), steps_per_epoch).use_ema
 
 
 @pytest.mark.parametrize("mode", ["scalar", "vector"])
