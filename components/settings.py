@@ -130,7 +130,8 @@ class TrainingSettings(Section):
         weight_decay: decoupled from the gradient, per step and relative to the learning rate (the same authors,
             "Decoupled weight decay regularization", 2019); 0 is plain Adam.
         weight_average: momentum of an exponential moving average of the weights, step by step, which is what is
-            evaluated and kept, see `components.weight_averaging`; 0 averages nothing.
+            evaluated and kept, see `components.weight_averaging`; 0 averages nothing. Where an epoch has few steps it
+            is lowered, so that a third of an epoch counts at most.
         patience: epochs without a better `eval` loss before training stops; 0 turns early stopping off and keeps the
             last weights.
         label_smoothing: share of the target moved to the other class while training.

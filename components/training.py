@@ -26,6 +26,7 @@ from components.errors import BadDataError
 from components.export import export_model
 from components.hyperparameters import with_values
 from components.model import EMBEDDING, build_model
+from components.optimizer import build_optimizer
 from components.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
 from components.training_progress import TrainingProgress
 from components.weight_averaging import EvaluateAveragedWeights
@@ -165,7 +166,7 @@ def fit(
     with strategy.scope():
         model = build_model(network, TransformSettings.model_validate(config["transform"]), mode)
         model.compile(
-            optimizer=_optimizer(training, steps(train, training.batch_size)),
+            optimizer=build_optimizer(training, steps(train, training.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
             metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
             # XLA cannot compile cuDNN's GRU (keras#18456), and gains nothing on a CPU.
@@ -218,19 +219,6 @@ def evaluate(model: keras.Model, held_out: Examples) -> dict[str, float]:
         verbose=0,
     )
     return measured
-
-
-def _optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    rate: Any = training.learning_rate
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch)
-    # Keras's Adam takes `weight_decay` as AdamW does; None is none.
-    return keras.optimizers.Adam(
-        rate,
-        weight_decay=training.weight_decay or None,
-        use_ema=training.weight_average > 0,
-        ema_momentum=training.weight_average,
-    )
 
 
 def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) -> str:
