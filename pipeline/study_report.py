@@ -94,7 +94,7 @@ def report(record: Record, file: Path, console: Console) -> None:
     console.print(drawn)
     for sentence, (_, _, auc, loss) in zip(verdicts(record), differences(record).rows, strict=True):
         console.print(f"{sentence}.", soft_wrap=True)
-        console.print(f"  AUC {auc} points, log loss {loss}", soft_wrap=True)
+        console.print(f"  AUC, points: {auc}; log loss: {loss}", soft_wrap=True)
     trained = [
         node for outcome in record["presets"].values() for node in outcome["executed"] if node.startswith("Trainer.")
     ]
