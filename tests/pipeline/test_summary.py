@@ -22,6 +22,7 @@ def record():
             "leaks": 4,
             "dropped": {"train": 0, "test": 0},
         },
+        "tuning": None,
         "selection": {
             "winner": "vector",
             "reason": "vector is better: because",
@@ -110,3 +111,17 @@ def test_after_a_push_the_next_commands_serve_and_explain(record):
     assert serve == "imdb-attention serve"
     assert explain == "imdb-attention explain 'Not the masterpiece some call it, but a film I will not forget.'"
     assert real_data == "tfx run create --pipeline pipeline/ --set data.source=imdb"
+
+
+def test_what_the_tuner_found_is_told_with_the_file_that_keeps_it(record, tmp_path):
+    assert "Tuned:" not in printed(record, tmp_path)
+    record["tuning"] = {
+        "trials": [{}, {}],
+        "best": {"model.dropout": 0.3},
+        "eval_loss": 0.28,
+        "current_eval_loss": 0.3,
+        "changed": {"model.dropout": [0.5, 0.3]},
+    }
+    text = printed(record, tmp_path)
+    assert "Tuned: eval loss 0.2800, the best of 2 trials; instead of 0.3000, with model.dropout 0.3 (was 0.5)." in text
+    assert f"--config {tmp_path / 'tuned.toml'}" in text
