@@ -23,6 +23,7 @@ SMALL = [
     "model.dropout=0.1",
     "training.epochs=3",
     "training.batch_size=16",
+    "training.learning_rate=0.005",
     "evaluation.min_accuracy=0.55",
     "evaluation.min_auc=0.55",
     "report.faithfulness_reviews=50",
