@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +18,7 @@ from running_server import RunningServer, running_server
 from serving.client.results import Explanation
 from serving.client.shading import shaded
 
+VERSIONS = {1: "imdb_attention", 2: "imdb_attention", 4: "unlabelled"}
 REVIEW = "Not a masterpiece, but never boring."
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> fine'
 
@@ -27,12 +30,22 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def server(workspace: Workspace) -> Iterator[RunningServer]:
-    with running_server(*flags(workspace)) as running:
+    with served(workspace) as running:
         yield running
 
 
-def flags(workspace: Workspace) -> list[str]:
-    return [f"--model_config_file={workspace.models}/models.config", "--allow_version_labels_for_unavailable_models"]
+@contextmanager
+def served(workspace: Workspace) -> Iterator[RunningServer]:
+    """A server that has loaded every version: it opens its ports with the first."""
+    config = f"--model_config_file={workspace.models}/models.config"
+    with running_server(config, "--allow_version_labels_for_unavailable_models") as running:
+        for version, path in VERSIONS.items():
+            address = f"{running.url}/v1/models/{path}/versions/{version}"
+            end = time.monotonic() + 60
+            while "AVAILABLE" not in httpx.get(address, timeout=20).text:
+                assert time.monotonic() < end, f"{address} was not loaded within a minute"
+                time.sleep(0.1)
+        yield running
 
 
 @pytest.fixture
@@ -217,7 +230,7 @@ def test_words_that_cannot_be_found_are_shown_as_the_network_has_them(watched: W
 def test_a_server_that_has_gone_and_a_model_that_has_gone_are_said_in_a_sentence(
     browser: Browser, workspace: Workspace
 ) -> None:
-    with running_server(*flags(workspace)) as server, opened(browser, server.url) as watched:
+    with served(workspace) as server, opened(browser, server.url) as watched:
         page = watched.page
         filled(watched, REVIEW)
         page.evaluate("document.querySelector('#model').selectedOptions[0].value = 'removed'")
