@@ -71,8 +71,10 @@ def test_the_two_steps_of_tfx_itself_run_the_same_pipeline(project, first, tmp_p
 
 
 def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first):
-    (project.root / "my.toml").write_text("[training]\nlearning_rate = 1e-9\n")
-    record = project.succeed("training.epochs=1", command=[*TFX_RUN, "--config", "my.toml"])
+    (project.root / "my.toml").write_text("[training]\npatience = 0\n")
+    record = project.succeed(
+        "training.epochs=1", "training.learning_rate=1e-9", command=[*TFX_RUN, "--config", "my.toml"]
+    )
     assert not record["champion"]["blessed"]
     assert record["pushed"] == {"pushed": False, "path": None, "version": None}
     accuracy, champion = record["champion"]["accuracy"], first[0]["champion"]["accuracy"]
