@@ -1,6 +1,7 @@
 """Whole runs on the sample, through the command that users type. The tests tell one story and run in this order."""
 
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -80,7 +81,8 @@ def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first
     accuracy, champion = record["champion"]["accuracy"], first[0]["champion"]["accuracy"]
     assert record["champion"]["baseline_accuracy"] == champion
     (reasons,) = (line for line in project.printed.splitlines() if line.startswith("Not pushed: "))
-    assert f"accuracy {accuracy:.4f}, required at least 0.5500: missed by {0.55 - accuracy:.4f}" in reasons
+    # Weights that never moved may rank reviews by luck, but their log loss stays near that of a coin, 0.693.
+    assert re.search(r"log loss (0\.6[6-9]|0\.7)\d*, required at most 0\.6500: missed by 0\.0", reasons)
     assert f"{100 * (champion - accuracy):.2f} points below the last blessed model's {champion:.4f}" in reasons
     assert len(project.versions()) == 1
 
