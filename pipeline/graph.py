@@ -21,10 +21,10 @@ from components.selector import ModeSelector
 from components.serving_check import ServingCheck
 from pipeline.config import PipelineConfig
 from pipeline.places import Places
+from pipeline.run_folder import PIPELINE_NAME
 from pipeline.training_graph import predict_modes, prepare_data, trainer
 from pipeline.tuning import search_settings
 
-PIPELINE_NAME: Final = "imdb_attention"
 LAST_BLESSED: Final = "LastBlessedChampion"
 SERVING_CHECK: Final = "ServingCheck"
 

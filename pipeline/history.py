@@ -11,7 +11,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.errors import RunError
-from pipeline.run_folder import FAILURE_FILE, RUN_FILE, read_record
+from pipeline.run_folder import FAILURE_FILE, PIPELINE_NAME, RUN_FILE, read_record
 
 COMPLETE: Final = "COMPLETE"
 CACHED: Final = "CACHED"
@@ -193,7 +193,9 @@ def executions(store: metadata_store.MetadataStore, protos: Iterable[mlmd.Execut
 
 
 def _run_ids(store: metadata_store.MetadataStore) -> list[str]:
-    contexts = store.get_contexts_by_type("pipeline_run")
+    pipeline = store.get_context_by_type_and_name("pipeline", PIPELINE_NAME)
+    children = store.get_children_contexts_by_context(pipeline.id) if pipeline is not None else []
+    contexts = [context for context in children if context.type == "pipeline_run"]
     newest_first = sorted(contexts, key=lambda context: (context.create_time_since_epoch, context.id), reverse=True)
     return [context.name for context in newest_first]
 

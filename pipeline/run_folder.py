@@ -1,8 +1,11 @@
-"""What a run leaves for people and programs: `reports/RUN/` in the workspace."""
+"""How runs are told from others, and what one leaves for people and programs: `reports/RUN/` in the workspace."""
 
 import json
 from pathlib import Path
 from typing import Any, Final
+
+# The pipeline's name in ML Metadata; studies have another, in a store that both share.
+PIPELINE_NAME: Final = "imdb_attention"
 
 RUN_FILE: Final = "run.json"
 # Instead of `run.json`, after a run that did not succeed.

@@ -38,7 +38,6 @@ class MadeRuns:
         (workspace / "metadata").mkdir()
         self.connection = metadata_connection(MetadataSettings(), workspace)
         self.store = metadata_store.MetadataStore(self.connection)
-        self._pipeline = self._context("pipeline", "imdb_attention")
 
     def execute(
         self,
@@ -51,6 +50,7 @@ class MadeRuns:
         properties: Mapping[str, str] | None = None,
         told: Mapping[str, Any] | None = None,
         reused: Mapping[str, int] | None = None,
+        pipeline: str = "imdb_attention",
     ) -> dict[str, int]:
         """Records an execution, makes the folders of its outputs (type by key), and returns their ids by key."""
         kind = mlmd.ExecutionType(name=f"components.{node}", properties={})
@@ -74,10 +74,11 @@ class MadeRuns:
         events = [(mlmd.Event.INPUT, key, item) for key, items in (inputs or {}).items() for item in items]
         events += [(mlmd.Event.OUTPUT, key, item) for key, item in ids.items()]
         self.store.put_events([self._event(execution.id, *event) for event in events])
+        of_pipeline = self._context("pipeline", pipeline)
         contexts = [
-            self._pipeline,
-            self._context("pipeline_run", run_id),
-            self._context("node", f"imdb_attention.{node}"),
+            of_pipeline,
+            self._context("pipeline_run", run_id, of_pipeline),
+            self._context("node", f"{pipeline}.{node}", of_pipeline),
         ]
         self.store.put_attributions_and_associations(
             [], [mlmd.Association(execution_id=execution.id, context_id=context) for context in contexts]
@@ -157,12 +158,15 @@ class MadeRuns:
         record = {"run_id": run_id, "settings": settings, "nodes": [], "champion": {"reasons": []}, **fields}
         (folder / name).write_text(json.dumps(record))
 
-    def _context(self, kind: str, name: str) -> int:
+    def _context(self, kind: str, name: str, parent: int | None = None) -> int:
         found = self.store.get_context_by_type_and_name(kind, name)
         if found is not None:
             return found.id
         context = mlmd.Context(type_id=self.store.put_context_type(mlmd.ContextType(name=kind)), name=name)
-        return self.store.put_contexts([context])[0]
+        (context_id,) = self.store.put_contexts([context])
+        if parent is not None:
+            self.store.put_parent_contexts([mlmd.ParentContext(child_id=context_id, parent_id=parent)])
+        return int(context_id)
 
     def _event(self, execution_id: int, kind: Any, key: str, artifact_id: int) -> mlmd.Event:
         event = mlmd.Event(execution_id=execution_id, artifact_id=artifact_id, type=kind)

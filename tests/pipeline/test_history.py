@@ -28,6 +28,13 @@ def test_a_cached_node_has_the_outputs_of_the_one_it_repeats(made):
     assert describe_run(again)["cached"] == 1
 
 
+def test_a_study_is_no_run_though_it_is_in_the_same_store(made):
+    made.pushed_run(explained=False)
+    made.execute("2026-12-31T00:00:00", "Trainer.scalar.seed1", pipeline="imdb_attention_study")
+    assert [run.run_id for run in history.past_runs(made.connection, made.workspace)] == [PUSHED]
+    assert history.find_run(made.connection, made.workspace).run_id == PUSHED
+
+
 @pytest.mark.parametrize("name", [None, PUSHED, PUSHED.replace(":", "-")])
 def test_a_run_is_found_by_id_and_by_folder_and_the_newest_by_default(made, name):
     made.pushed_run(explained=False)
