@@ -1,29 +1,16 @@
 """A record's figures as tables of text, the same for the terminal and for the page of results."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.targets import TARGET_REVIEWS, points_from_script
 from components import reviews
+from pipeline.table import Table
 
 Record = Mapping[str, Any]
 
 # Above this share of the machine's CPU time taken by others, seconds mean little.
 _DISTURBED = 0.05
-
-
-class Table(NamedTuple):
-    """A table.
-
-    Attributes:
-        title: of it.
-        columns: titles; the first column is text, the others are figures.
-        rows: as many cells as `columns` each.
-    """
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
 
 
 def quality(record: Record) -> Table:

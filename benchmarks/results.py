@@ -5,8 +5,9 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import figures
-from benchmarks.figures import Record, Table
+from benchmarks.figures import Record
 from components import reviews
+from pipeline.table import Table
 
 
 def markdown(records: Sequence[Record]) -> str:

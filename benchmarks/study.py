@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from benchmarks.figures import Table
 from benchmarks.results import table_lines
 from components import metrics, reviews
 from pipeline import study_report
 from pipeline.study_report import Record
+from pipeline.table import Table
 
 
 def markdown(record: Record) -> str:
@@ -27,8 +27,8 @@ def _lines(record: Record) -> Iterator[str]:
     yield f"- {record['test_reviews']:,} test reviews, seeds {', '.join(map(str, seeds))}."
     yield f"- Python {record['python']}, {versions}; {record['date']}."
     yield ""
-    yield from table_lines(Table(*study_report.spread(record)))
-    yield from table_lines(Table(*study_report.differences(record)))
+    yield from table_lines(study_report.spread(record))
+    yield from table_lines(study_report.differences(record))
     yield from (f"- {sentence}." for sentence in study_report.verdicts(record))
     yield ""
     yield from table_lines(_trainings(record))

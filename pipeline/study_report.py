@@ -3,29 +3,16 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import Any
 
 import rich.table
 from rich.console import Console
 
 from components import metrics, reviews
 from pipeline.study_verdicts import SCALES, Scale
+from pipeline.table import Table
 
 Record = Mapping[str, Any]
-
-
-class Table(NamedTuple):
-    """A table.
-
-    Attributes:
-        title: of it.
-        columns: titles; the first column is text, the others are figures.
-        rows: as many cells as `columns` each.
-    """
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
 
 
 def spread(record: Record) -> Table:

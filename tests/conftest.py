@@ -2,7 +2,12 @@ from collections.abc import Iterator
 
 import browser as browsing
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 # Not for the session: while it runs, its event loop would be in the way of tests that start their own.

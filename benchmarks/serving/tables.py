@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from benchmarks.figures import Table
 from benchmarks.results import table_lines
+from pipeline.table import Table
 
 LATENCY_RATIO: Final = 1.5
 RATE_RATIO: Final = 0.9

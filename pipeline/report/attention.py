@@ -22,6 +22,8 @@ _KINDS: Final = {
     "wrong": "both modes are wrong",
     "disagreement": "the modes disagree",
 }
+# Weights are means of float32 numbers: equal ones come out as equal only so far.
+_ROUNDING: Final = 1e-5
 _STRONGEST: Final = 10
 _SHOWN_WORDS: Final = 20
 # Below this a shade cannot be seen.
@@ -185,7 +187,7 @@ def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> Reading:
     pieces = shaded(Explanation(text, label, probability, {}, None, tokens, weights))
     ranked = sorted((piece.attention for piece in pieces if piece.attention is not None), reverse=True)
     least = ranked[_STRONGEST - 1] if len(ranked) >= _STRONGEST else 0.0
-    even = bool(ranked) and ranked[0] - ranked[-1] < 1e-9 * ranked[0]
+    even = bool(ranked) and ranked[0] - ranked[-1] < _ROUNDING * ranked[0]
     strongest = sorted(zip(tokens, weights, strict=True), key=lambda pair: -pair[1])[:_STRONGEST]
     return Reading(
         probability=probability,

@@ -98,7 +98,7 @@ class TestLoadExamples:
 
 
 class TestTrainingBatches:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(count=st.integers(1, 40), batch=st.integers(1, 50), seed=st.integers(0, 2**32 - 1))
     def test_every_epoch_has_every_example_once_with_its_label(self, count: int, batch: int, seed: int) -> None:
         examples = some_examples(count)

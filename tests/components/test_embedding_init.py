@@ -36,7 +36,7 @@ def test_company_ends_after_eight_tokens() -> None:
 
 
 @given(rows=st.lists(st.lists(st.integers(0, 7), min_size=12, max_size=12), max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_cooccurrences_agree_with_a_plain_count(rows: list[list[int]]) -> None:
     expected: dict[tuple[int, int], float] = defaultdict(float)
     for row in rows:

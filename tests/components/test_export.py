@@ -133,7 +133,7 @@ def run_one_in_cpp(one_export: Exported) -> Iterator[Run]:
         yield loaded
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(reviews=st.lists(REVIEWS, min_size=1, max_size=4))
 def test_all_paths_agree_on_any_text(one_export: Exported, run_one_in_cpp: Run, reviews: list[bytes]) -> None:
     check_all_signatures(run_one_in_cpp, one_export, reviews)
@@ -145,7 +145,7 @@ def run_one_in_server(one_export: Exported) -> Iterator[Run]:
         yield served
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(reviews=st.lists(REVIEWS, min_size=1, max_size=4))
 def test_grpc_agrees_on_any_text(one_export: Exported, run_one_in_server: Run, reviews: list[bytes]) -> None:
     check_all_signatures(run_one_in_server, one_export, reviews)

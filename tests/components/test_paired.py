@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from components.paired import PairedOutcomes, choose
@@ -10,7 +10,6 @@ COUNTS = st.integers(min_value=0, max_value=500)
 OUTCOMES = st.builds(PairedOutcomes, COUNTS, COUNTS, COUNTS, COUNTS).filter(lambda outcomes: outcomes.reviews > 0)
 CONFIDENCES = st.floats(min_value=0.51, max_value=0.999)
 # Whole runs of other tests may share the machine.
-anyhow = settings(deadline=None)
 
 
 def swapped(outcomes: PairedOutcomes) -> PairedOutcomes:
@@ -44,7 +43,6 @@ def test_one_review():
     assert PairedOutcomes(0, 0, 1, 0).mcnemar_p() == 1.0
 
 
-@anyhow
 @given(OUTCOMES, CONFIDENCES)
 def test_swapping_the_models_mirrors_the_evidence(outcomes, confidence):
     low, high = outcomes.interval(confidence)
@@ -54,7 +52,6 @@ def test_swapping_the_models_mirrors_the_evidence(outcomes, confidence):
     assert swapped(outcomes).flip_rate == outcomes.flip_rate
 
 
-@anyhow
 @given(OUTCOMES, CONFIDENCES)
 def test_the_interval_holds_its_middle_and_stays_in_range(outcomes, confidence):
     low, high = outcomes.interval(confidence)
@@ -65,7 +62,6 @@ def test_the_interval_holds_its_middle_and_stays_in_range(outcomes, confidence):
     assert 0 < outcomes.mcnemar_p() <= 1
 
 
-@anyhow
 @given(OUTCOMES)
 def test_more_of_the_same_evidence_narrows_the_interval(outcomes):
     many = PairedOutcomes(
@@ -79,7 +75,6 @@ def test_more_of_the_same_evidence_narrows_the_interval(outcomes):
     assert many_high - many_low <= high - low
 
 
-@anyhow
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_the_exact_sum_over_coin_flips(only_baseline, only_candidate):
     n = only_baseline + only_candidate
@@ -122,7 +117,6 @@ def test_too_few_disagreements_show_no_difference_however_large(outcomes):
     assert outcomes.smallest_detectable_difference(0.95) is None
 
 
-@anyhow
 @given(OUTCOMES, CONFIDENCES)
 def test_both_solve_the_same_equation(outcomes, confidence):
     smallest = outcomes.smallest_detectable_difference(confidence)
@@ -219,7 +213,6 @@ def test_more_confidence_asks_for_more_evidence():
     assert "(99.9% interval" in strict.reason
 
 
-@anyhow
 @given(OUTCOMES, CONFIDENCES)
 def test_a_significant_winner_was_right_more_often(outcomes, confidence):
     choice = choose(outcomes, "scalar", "vector", SIZES, confidence)

@@ -69,7 +69,7 @@ def test_separators_are_those_of_the_design() -> None:
     assert tokenized("a".join(SEPARATORS)) == [[b"a"] * (len(SEPARATORS) - 1)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(REVIEWS, max_size=4), st.integers(2, 20))
 def test_tokenize_and_align_agree_with_the_oracle(reviews: list[bytes], max_tokens: int) -> None:
     words = tokenize(tf.constant(reviews, tf.string, [len(reviews)]))
@@ -105,7 +105,7 @@ def test_transform_agrees_with_the_oracle(transformed: Transformed) -> None:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(reviews=st.lists(REVIEWS, max_size=4))
 def test_saved_graph_agrees_with_the_oracle(
     transformed: Transformed, token_ids_in_graph: TokenIds, reviews: list[bytes]

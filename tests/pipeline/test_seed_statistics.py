@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -30,7 +30,6 @@ def make_pair(seed: int, seeds: int, reviews: int):
 
 PAIRS = st.builds(make_pair, st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(2, 12))
 # Whole runs of other tests may share the machine.
-anyhow = settings(deadline=None)
 
 
 def test_spread_by_hand():
@@ -68,7 +67,6 @@ def test_the_seeds_interval_is_the_t_interval_of_the_seeds_differences():
     assert found == pytest.approx((1 / 6 - half, 1 / 6 + half), abs=1e-3)
 
 
-@anyhow
 @given(PAIRS)
 def test_scipy_agrees_on_the_seeds(pair):
     first, second = pair
@@ -83,7 +81,6 @@ def test_scipy_agrees_on_the_seeds(pair):
         assert unpaired.seed_interval(0.95) == pytest.approx((expected.low, expected.high))
 
 
-@anyhow
 @given(PAIRS)
 def test_the_variances_are_those_of_a_plain_two_way_table(pair):
     table = (pair[0] - pair[1]).tolist()
@@ -101,7 +98,6 @@ def test_the_variances_are_those_of_a_plain_two_way_table(pair):
     assert found.review_variance == pytest.approx(max(0, of_reviews - rest) / (seeds * count), abs=1e-9)
 
 
-@anyhow
 @given(PAIRS)
 def test_swapping_mirrors_and_the_verdict_s_interval_is_the_wider(pair):
     for compare in (paired_difference, unpaired_difference):
@@ -141,7 +137,6 @@ def test_reviews_bound_what_seeds_can_show():
     assert Difference(0.0, 5, 1e-5, 4.0, 0.0, 1000).seeds_needed(0.95) is None
 
 
-@anyhow
 @given(st.floats(1e-4, 1e-1), st.floats(1e-8, 1e-3), st.floats(0, 1e-5))
 def test_the_seeds_needed_are_the_fewest(value, seed_variance, review_variance):
     found = Difference(value, 5, seed_variance, 4.0, review_variance, 1000)
@@ -165,7 +160,6 @@ def test_auc_values_by_hand():
     np.testing.assert_allclose(values, [[1.125, 0.625, 0.625, 1.125]])
 
 
-@anyhow
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40))
 def test_means_over_reviews_are_the_metrics_of_the_evaluator(seed, count):
     random = np.random.default_rng(seed)

@@ -1,5 +1,5 @@
 import tomli
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.settings_file import toml_file, toml_value
@@ -9,7 +9,6 @@ NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_in
 VALUES = TEXTS | st.booleans() | NUMBERS
 
 
-@settings(deadline=None)  # of the machine, not of the function
 @given(st.one_of(VALUES, st.lists(VALUES), st.dictionaries(TEXTS, st.lists(VALUES))))
 def test_a_value_is_read_as_what_it_was(value):
     assert tomli.loads(f"value = {toml_value(value)}") == {"value": value}

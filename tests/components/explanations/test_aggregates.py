@@ -42,7 +42,7 @@ def shares_in_python(row) -> list[float]:
     return [weight / total if total else 1 / len(row) for _, weight in row]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(attended())
 def test_shares_sum_to_one_over_the_tokens(rows):
     _, weights, is_token, _ = arrays(rows)
@@ -56,7 +56,7 @@ def test_weights_that_do_not_compete_become_uniform():
     np.testing.assert_allclose(shares_of(weights, is_token), [[1 / 3, 1 / 3, 1 / 3, 0]])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(attended(), st.integers(1, 3))
 def test_words_are_those_of_a_count_in_plain_python(rows, min_reviews):
     token_ids, weights, is_token, _ = arrays(rows)
@@ -90,7 +90,7 @@ def test_a_word_is_listed_in_few_reviews_of_few_and_in_one_of_two_hundred():
     assert [least_reviews(measured) for measured in (1, 600, 601, 5000)] == [3, 3, 4, 25]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(attended())
 def test_deciles_are_those_of_stretches_in_plain_python(rows):
     _, weights, is_token, is_word = arrays(rows)
@@ -121,7 +121,7 @@ def test_two_words_share_the_middle_of_five_deciles_each():
     assert profile["start_mark"] == 0.5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(attended())
 def test_entropies_are_those_of_the_formula_in_plain_python(rows):
     _, weights, is_token, _ = arrays(rows)

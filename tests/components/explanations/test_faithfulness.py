@@ -23,7 +23,7 @@ def padded(rows, time: int, padding=0) -> np.ndarray:
     return np.array([[*row, *[padding] * (time - len(row))] for row in rows])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows_and_kept())
 def test_deleted_tokens_leave_no_gap_and_padding_stays_at_the_end(case):
     time, rows, kept = case

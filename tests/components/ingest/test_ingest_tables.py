@@ -17,7 +17,7 @@ from components.settings import DataSettings
 DATA = DataSettings()
 
 cells = st.lists(st.tuples(st.text(), st.text(), st.text(), st.text()), max_size=8)
-reuse_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+reuse_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def write(tmp_path, content, name="f.csv"):

@@ -104,7 +104,7 @@ def test_frozen() -> None:
 
 
 @given(split=st.text(max_size=10), index=st.integers(0, 10**9), seed=st.integers())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_review_is_well_formed(split: str, index: int, seed: int) -> None:
     review = sample_review(split, index, seed)
     assert review == sample_review(split, index, seed)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
@@ -39,14 +39,12 @@ def test_no_trials_tell_nothing():
     assert (found.low, found.high) == (0.0, 1.0)
 
 
-@settings(deadline=None)
 @given(some_scores)
 def test_auc_is_scikit_learns_with_ties(rows):
     labels, scores = arrays(rows)
     assert intervals.auc(labels, scores, 0.95).value == pytest.approx(metrics.roc_auc_score(labels, scores))
 
 
-@settings(deadline=None)
 @given(some_scores)
 def test_the_interval_of_auc_is_delongs_by_pairs_in_plain_python(rows):
     labels, scores = arrays(rows)
@@ -61,7 +59,6 @@ def test_the_interval_of_auc_is_delongs_by_pairs_in_plain_python(rows):
     assert found.high == pytest.approx(min(area + half, 1), abs=1e-6)
 
 
-@settings(deadline=None)
 @given(some_scores)
 def test_a_model_differs_from_itself_by_nothing(rows):
     labels, scores = arrays(rows)

@@ -221,7 +221,7 @@ def test_one_bad_request_fails_alone(held: Hold, half: Servable) -> None:
 
 
 @given(bad=st.lists(st.booleans(), min_size=1, max_size=12))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_number_of_bad_requests_fail_alone(rows: Servable, bad: list[bool]) -> None:
     batcher = Batcher(BatchingParameters(num_batch_threads=1, batch_timeout_micros=20_000))
     futures = [batcher.submit(rows, "positive", ids(-n if wrong else n)) for n, wrong in enumerate(bad, start=1)]
@@ -388,7 +388,7 @@ CALLS = st.lists(
     num_batch_threads=st.integers(1, 3),
     padded=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_caller_gets_exactly_its_own_rows(
     rows: Servable, clients: list, *, padded: bool, **parameters: int
 ) -> None:

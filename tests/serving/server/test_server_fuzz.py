@@ -37,7 +37,7 @@ ALLOWED = {
 # What gRPC itself says of bytes that are no such message.
 UNREADABLE = {grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT}
 
-FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.server.errors import StatusError
 from serving.server.tensors import MAX_REPEATED_VALUES, data_type_name, to_array, to_proto
 
-PROPERTY = settings(max_examples=200, deadline=None)
+PROPERTY = settings(max_examples=200)
 
 NUMBERS = [
     *(tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128),
