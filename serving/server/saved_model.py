@@ -16,12 +16,11 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.server.errors import StatusError, from_tensorflow, invalid_argument
+from serving.server.run_pools import session_config
 
 _SERVE_TAG: Final = "serve"
 INIT_OP: Final = "__saved_model_init_op"
 _INIT_OP_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op")
-# Threads of the process, not of the session: versions come and go. A laptop's GPU is for training.
-ON_CPU: Final = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
 
 
 def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_pb2.SignatureDef]]:
@@ -39,7 +38,7 @@ def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_
     """
     meta_graph = _read_meta_graph(path)
     _forget_input_shapes(meta_graph)
-    session = tf.compat.v1.Session(graph=tf.Graph(), config=ON_CPU)
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=session_config())
     with contextlib.ExitStack() as failure:
         failure.callback(session.close)
         try:

@@ -15,6 +15,7 @@ from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import StatusError, from_tensorflow, invalid_argument
+from serving.server.run_pools import least_busy
 from serving.server.saved_model import open_session
 
 Array = np.ndarray[Any, Any]
@@ -114,11 +115,12 @@ class Servable:
             raise invalid_argument(endpoints.problem)
         if timeout is not None and timeout <= 0:
             raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
-        options = tf.compat.v1.RunOptions(timeout_in_ms=math.ceil(timeout * 1000)) if timeout is not None else None
         feeds = {tensor: inputs[alias] for alias, tensor in endpoints.feeds.items()}
         _check_dtypes(feeds)
         fetches = {alias: tensor for alias, tensor in endpoints.fetches.items() if outputs is None or alias in outputs}
-        with self._in_use():
+        with self._in_use(), least_busy() as pool:
+            milliseconds = None if timeout is None else math.ceil(timeout * 1000)
+            options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
             try:
                 values = self._session.run(list(fetches.values()), feeds, options=options)
             except tf.errors.OpError as error:

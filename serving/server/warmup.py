@@ -15,7 +15,7 @@ from tensorflow_serving.apis import model_pb2, prediction_log_pb2
 
 from serving.server import inference
 from serving.server.errors import StatusError, from_tensorflow, invalid_argument
-from serving.server.saved_model import ON_CPU
+from serving.server.run_pools import session_config
 from serving.server.servable import Array, Servable
 
 WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -89,7 +89,7 @@ def _records(path: str) -> Iterator[bytes]:
     with tf.Graph().as_default() as graph:
         records = tf.compat.v1.data.make_initializable_iterator(tf.data.TFRecordDataset(path))
         record = records.get_next()
-    with tf.compat.v1.Session(graph=graph, config=ON_CPU) as session:
+    with tf.compat.v1.Session(graph=graph, config=session_config()) as session:
         session.run(records.initializer)
         while True:
             try:
