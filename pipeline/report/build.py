@@ -7,11 +7,12 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.history import find_run
 from pipeline.report.content import gather
 from pipeline.report.page import page
+from pipeline.report.statistics_view import FILE, write_statistics_view
 from pipeline.run_folder import PAGE_FILE, run_folder, write_whole
 
 
 def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path, name: str | None = None) -> Path:
-    """Builds `reports/RUN/index.html` from the artifacts of a run.
+    """Builds `reports/RUN/index.html` from the artifacts of a run, and TFDV's view of the statistics beside it.
 
     Args:
         connection: to ML Metadata.
@@ -19,12 +20,13 @@ def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path,
         name: of the run; the newest by default.
 
     Returns:
-        The file.
+        The page.
 
     Raises:
         RunError: there is no such run.
     """
     run = find_run(connection, workspace, name)
-    file = run_folder(workspace, run.run_id) / PAGE_FILE
-    write_whole(file, page(gather(connection, run)))
-    return file
+    folder = run_folder(workspace, run.run_id)
+    has_view = write_statistics_view(run.artifact("StatisticsGen", "statistics"), folder)
+    write_whole(folder / PAGE_FILE, page(gather(connection, run), statistics_view=FILE if has_view else None))
+    return folder / PAGE_FILE

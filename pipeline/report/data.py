@@ -16,6 +16,8 @@ from pipeline.report.examples import read_examples
 from pipeline.report.plots import lengths_plot
 from serving.client.shading import words
 
+STATISTICS_FILE: Final = "FeatureStats.pb"
+
 # Reviews a split that are cut into words: a share of words is exact to some thousandths then, in a quarter of a second.
 _SAMPLE: Final = 1000
 _TYPE: Final = statistics_pb2.FeatureNameStatistics
@@ -125,7 +127,7 @@ def _vocabulary(graph: PastArtifact | None) -> set[str]:
 
 def _statistics(statistics: PastArtifact | None) -> list[Mapping[str, Any]]:
     rows: list[Mapping[str, Any]] = []
-    for split, content in _splits(statistics, "FeatureStats.pb"):
+    for split, content in split_files(statistics, STATISTICS_FILE):
         for dataset in statistics_pb2.DatasetFeatureStatisticsList.FromString(content).datasets:
             for feature in sorted(dataset.features, key=_feature_name):
                 rows.append({"split": split, **_row(feature)})
@@ -157,7 +159,7 @@ def _anomalies(anomalies: PastArtifact | None) -> list[str] | None:
     if anomalies is None:
         return None
     found = []
-    for split, content in _splits(anomalies, "SchemaDiff.pb"):
+    for split, content in split_files(anomalies, "SchemaDiff.pb"):
         report = anomalies_pb2.Anomalies.FromString(content)
         found += [
             f"{split}: {feature or 'the dataset'}: {info.description}"
@@ -168,8 +170,13 @@ def _anomalies(anomalies: PastArtifact | None) -> list[str] | None:
     return found
 
 
-def _splits(artifact: PastArtifact | None, file: str) -> Iterable[tuple[str, bytes]]:
-    """The file of each split, the splits in the order of `reviews.SPLITS`."""
+def split_files(artifact: PastArtifact | None, file: str) -> Iterable[tuple[str, bytes]]:
+    """Reads a file of each split, the splits in the order of `reviews.SPLITS`.
+
+    Args:
+        artifact: with a folder a split; None has none.
+        file: its name in each folder.
+    """
     for split in reviews.SPLITS if artifact else ():
         path = Path(artifact.uri, f"Split-{split}", file) if artifact else Path()
         if path.is_file():

@@ -16,11 +16,12 @@ _MEGABYTE: Final = 1024
 _MINUTE: Final = 60
 
 
-def page(content: Content) -> str:
+def page(content: Content, *, statistics_view: str | None = None) -> str:
     """Writes the page of a run.
 
     Args:
         content: of `gather`.
+        statistics_view: a file beside the page to link to.
 
     Returns:
         HTML. Whatever came from reviews, settings or errors stands in it as text.
@@ -36,6 +37,7 @@ def page(content: Content) -> str:
     slowest = max((row.seconds or 0.0 for row in content.nodes), default=0.0) or 1.0
     return environment.get_template(TEMPLATE).render(
         content=content,
+        statistics_view=statistics_view,
         modes=reviews.MODES,
         rows={row.node: row for row in content.nodes},
         slowest=slowest,
