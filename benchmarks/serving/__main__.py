@@ -47,6 +47,7 @@ def main(
         return
     # After --help: this imports TensorFlow.
     from benchmarks.serving import measure  # noqa: PLC0415 - as said
+    from benchmarks.serving.in_process import in_process  # noqa: PLC0415 - as said
 
     console = Console(highlight=False, soft_wrap=True)
     path = model or _newest_version()
@@ -59,7 +60,7 @@ def main(
         "load": machine.load(),
     }
     with tempfile.TemporaryDirectory(prefix="imdb-bench-serving-") as folder:
-        record["in_process"] = measure.in_process(path, texts, seconds)
+        record["in_process"] = in_process(path, texts, seconds)
         console.print("Measured in-process.")
         setup = measure.Setup(path, texts, flags, Path(folder))
         record["server"] = measure.through_server(setup, seconds, [int(size) for size in sizes.split(",")])

@@ -1,4 +1,4 @@
-"""The measurements: in-process, through the server, and a soak in which versions change."""
+"""The measurements through the server: each load for a while, and a soak in which versions change."""
 
 import itertools
 import shutil
@@ -14,17 +14,15 @@ import numpy as np
 import psutil
 from tensorflow_serving.apis import predict_pb2
 
+from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import Answers, closed_loop
 from components import reviews
 from serving.launch import Server, launched_server
-from serving.server.servable import Servable
 from serving.server.tensors import to_proto
 
 MODEL_NAME: Final = "imdb_attention"
 CLIENTS: Final = (1, 8, 64)
-BATCHES: Final = (1, 8, 32, 64, 128, 256, 512)
 SOAK_CLIENTS: Final = 8
-_WARM_UP_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -44,51 +42,6 @@ class Setup:
     folder: Path
 
 
-def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
-    """Calls `serve_text` in this process, in one thread.
-
-    Args:
-        model: folder of a SavedModel.
-        texts: reviews, used in turn.
-        seconds: for each batch size.
-
-    Returns:
-        JSON: `p50_ms` and `p99_ms` of single reviews; `rates` in reviews a second by batch size; the `best_rate` and
-        the `best_batch` it was reached at.
-    """
-    servable = Servable.load(MODEL_NAME, 1, str(model))
-    try:
-        rates = {}
-        single: list[float] = []
-        for size in BATCHES:
-            _calls(servable, texts, size, _WARM_UP_SECONDS)
-            milliseconds = _calls(servable, texts, size, seconds)
-            rates[str(size)] = 1000 * size * len(milliseconds) / sum(milliseconds)
-            single = single or milliseconds
-    finally:
-        servable.close()
-    best = max(rates, key=lambda size: rates[size])
-    return {
-        "p50_ms": float(np.percentile(single, 50)),
-        "p99_ms": float(np.percentile(single, 99)),
-        "rates": rates,
-        "best_batch": int(best),
-        "best_rate": rates[best],
-    }
-
-
-def _calls(servable: Servable, texts: Sequence[bytes], size: int, seconds: float) -> list[float]:
-    milliseconds = []
-    turn = itertools.cycle(texts)
-    started = time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        batch = np.array(list(itertools.islice(turn, size)), dtype=object)
-        called = time.perf_counter()
-        servable.run(reviews.SERVE_TEXT, {"text": batch}, None, None)
-        milliseconds.append(1000 * (time.perf_counter() - called))
-    return milliseconds
-
-
 def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Calls `serve_text` over gRPC.
 
@@ -105,7 +58,7 @@ def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[d
     with _served(setup) as (server, _):
         for size, clients in itertools.product(sizes, CLIENTS):
             requests = [_request(batch) for batch in _batches(setup.texts, size)]
-            closed_loop(server.target, requests, clients, _WARM_UP_SECONDS)
+            closed_loop(server.target, requests, clients, WARM_UP_SECONDS)
             before = _cpu_seconds(server)
             answers = closed_loop(server.target, requests, clients, seconds)
             spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]

@@ -23,8 +23,16 @@ def record(p50: float, rate: float, failures: dict[str, int]) -> dict:
         "date": "2026-01-01",
         "machine": {"cpu": "a CPU", "cores": 2},
         "load": {"average": [0.1, 0.1, 0.1]},
-        "in_process": {"p50_ms": 10.0, "p99_ms": 12.0, "rates": {"1": 100.0, "64": 1000.0}, "best_batch": 64}
-        | {"best_rate": 1000.0},
+        "in_process": {
+            "sessions": {
+                "all cores a run": {"p50_ms": 20.0, "p99_ms": 30.0, "rates": {"1": 50.0, "64": 900.0}},
+                "one core a run": {"p50_ms": 10.0, "p99_ms": 12.0, "rates": {"1": 100.0, "64": 1000.0}},
+            },
+            "p50_ms": 10.0,
+            "best_rate": 1000.0,
+            "best_session": "one core a run",
+            "best_batch": 64,
+        },
         "server": [
             {"reviews_per_request": 1, "clients": 1, **row},
             {"reviews_per_request": 1, "clients": 64, **row},
@@ -56,7 +64,7 @@ def test_targets_are_ratios_of_one_run(measured, expected):
 def test_each_row_tells_the_cpu_time_of_a_request():
     latency, _ = tables.all_of(record(15.0, 900.0, {}))
     assert latency.columns[-3:] == ["server CPU, us/request", "client CPU, us/request", "failed"]
-    assert [row[-3:] for row in latency.rows] == [["-", "-", "0"]] * 2 + [["700", "200", "0"]] * 2
+    assert [row[-3:] for row in latency.rows] == [["-", "-", "0"]] * 4 + [["700", "200", "0"]] * 2
 
 
 def test_a_small_run_measures_all_and_renders(tmp_path):
@@ -78,4 +86,18 @@ def test_a_small_run_measures_all_and_renders(tmp_path):
 
     rendered = subprocess.run([*command, "results", out], check=True, capture_output=True, text=True).stdout
     assert rendered.startswith("## Serving, ")
-    assert "| p50 at one client, ratio to in-process |" in rendered
+    assert "| p50 at one client, ratio to the best in-process |" in rendered
+    alone = measured["in_process"]
+    assert alone["best_rate"] == max(rate for found in alone["sessions"].values() for rate in found["rates"].values())
+    assert alone["p50_ms"] == min(found["p50_ms"] for found in alone["sessions"].values())
+
+
+def test_the_best_of_both_sessions_is_marked():
+    latency, _ = tables.all_of(record(15.0, 900.0, {}))
+    assert [row[0] for row in latency.rows if row[0].startswith("in-process")] == [
+        "in-process, all cores a run, batch of 1",
+        "in-process, all cores a run, batch of 64",
+        "in-process, one core a run, batch of 1",
+        "in-process, one core a run, batch of 64 (best)",
+    ]
+    assert [row[3] for row in latency.rows[:4]] == ["2.00", "-", "1.00", "-"]

@@ -1,0 +1,94 @@
+"""The same signature called without a server, in one thread: what the server's figures are compared with."""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from components import reviews
+from components.child_process import run_in_child
+from components.cpp_loader import CppSavedModel
+from serving.server.servable import Servable
+
+BATCHES: Final = (1, 8, 32, 64, 128, 256, 512)
+WARM_UP_SECONDS: Final = 1.0
+
+# TensorFlow's own default, and the session that the server has.
+_DEFAULT: Final = "all cores a run"
+_SERVERS: Final = "one core a run"
+
+_Call = Callable[[npt.NDArray[np.object_]], object]
+
+
+@dataclass(frozen=True)
+class _Job:
+    session: str
+    model: Path
+    texts: Sequence[bytes]
+    seconds: float
+
+
+def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
+    """Calls `serve_text` in one thread, of a session that spreads a run over all cores and of the server's.
+
+    Each has a process of its own, because TensorFlow's threads belong to a process.
+
+    Args:
+        model: folder of a SavedModel.
+        texts: reviews, used in turn.
+        seconds: for each batch size.
+
+    Returns:
+        JSON: `sessions` by name, each with `p50_ms` and `p99_ms` of single reviews and `rates` in reviews a second by
+        batch size; and over both the smallest `p50_ms`, and the `best_rate` with its `best_session` and `best_batch`.
+    """
+    sessions = {name: run_in_child(_measured, _Job(name, model, texts, seconds)) for name in (_DEFAULT, _SERVERS)}
+    rates = {(name, size): rate for name, found in sessions.items() for size, rate in found["rates"].items()}
+    best = max(rates, key=lambda key: rates[key])
+    return {
+        "sessions": sessions,
+        "p50_ms": min(found["p50_ms"] for found in sessions.values()),
+        "best_rate": rates[best],
+        "best_session": best[0],
+        "best_batch": int(best[1]),
+    }
+
+
+def _measured(job: _Job) -> dict[str, Any]:
+    if job.session == _DEFAULT:
+        with CppSavedModel(str(job.model)) as model:
+            return _rates(lambda batch: model.run(reviews.SERVE_TEXT, {"text": batch}), job)
+    servable = Servable.load("measured", 1, str(job.model))
+    try:
+        return _rates(lambda batch: servable.run(reviews.SERVE_TEXT, {"text": batch}), job)
+    finally:
+        servable.close()
+
+
+def _rates(call: _Call, job: _Job) -> dict[str, Any]:
+    rates = {}
+    single: list[float] = []
+    for size in BATCHES:
+        _milliseconds(call, job.texts, size, WARM_UP_SECONDS)
+        milliseconds = _milliseconds(call, job.texts, size, job.seconds)
+        rates[str(size)] = 1000 * size * len(milliseconds) / sum(milliseconds)
+        single = single or milliseconds
+    return {"p50_ms": float(np.percentile(single, 50)), "p99_ms": float(np.percentile(single, 99)), "rates": rates}
+
+
+def _milliseconds(call: _Call, texts: Sequence[bytes], size: int, seconds: float) -> list[float]:
+    """What each call took."""
+    milliseconds = []
+    turn = itertools.cycle(texts)
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        batch = np.array(list(itertools.islice(turn, size)), dtype=object)
+        called = time.perf_counter()
+        call(batch)
+        milliseconds.append(1000 * (time.perf_counter() - called))
+    return milliseconds
