@@ -62,6 +62,7 @@ _WIDTH: Final = 5.0
 _HEIGHT: Final = 3.7
 
 _FONT: Final = re.compile(r"font: (?:[a-z]+ )?([\d.]+)px [^;\"]*")
+_LONG: Final = re.compile(r"\d+\.\d{3,}")
 _ID: Final = re.compile(r' id="([^"]*)"')
 
 
@@ -107,7 +108,7 @@ def _inline(document: str, name: str, described: str) -> Markup:
     body = _FONT.sub(r"font-size: \1px", body)
     for color, variable in _VARIABLES.items():
         body = body.replace(color, variable)
-    # Rounded to what a screen shows.
-    body = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", body)
+    # Coordinates are rounded to what a screen shows; they stand in tags, the figures of an axis between them.
+    body = re.sub(r"<[^>]*>", lambda tag: _LONG.sub(lambda found: f"{float(found[0]):.2f}", tag[0]), body)
     opening = f'<svg {view[0] if view else ""} role="img" aria-label="{escape(described)}">'
     return Markup(opening + body)  # noqa: S704 - matplotlib escapes all text that it writes
