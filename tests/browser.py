@@ -1,11 +1,14 @@
 """A headless Chromium for pages that people look at, and what such a page must not do."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -25,10 +28,13 @@ def chromium() -> str | None:
     if found := _on_path():
         return found
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (_UPDATE, _INSTALL):
-            subprocess.run(
-                command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=False, capture_output=True
-            )
+        # Tests run side by side, and apt-get refuses to.
+        with open(Path(tempfile.gettempdir(), "install-chromium.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for command in () if _on_path() else (_UPDATE, _INSTALL):
+                subprocess.run(
+                    command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=False, capture_output=True
+                )
     return _on_path()
 
 

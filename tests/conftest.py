@@ -10,6 +10,15 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Divides the tests among processes: whole files, and one for all that look at the same runs; the longest first."""
+    for item in items:
+        of_runs = "project" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("runs" if of_runs else str(item.path)))
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 # Not for the session: while it runs, its event loop would be in the way of tests that start their own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
