@@ -113,6 +113,8 @@ def report(run: str | None, no_open: bool) -> None:
 
     RUN is an id that `imdb-attention runs` shows, or the name of a folder in reports/; the newest by default.
     """
+    # TensorFlow's native start-up lines, where TFDV is needed.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from pipeline.report.build import write_page  # noqa: PLC0415 - `--help` answers without it
 
     page = write_page(*_metadata(), run)
