@@ -34,6 +34,7 @@ def test_a_run_leaves_a_page_and_says_where(project, first):
     record, printed = first
     (told,) = re.findall(r"^Report: (.*)$", printed, re.MULTILINE)
     assert Path(told) == project.workspace / "reports" / record["run_id"].replace(":", "-") / "index.html"
+    assert Path(told).with_name("statistics.html").is_file()
     assert record["upstream"]["Transform"] == ["AnomalyGate", "ImdbExampleGen", "ImportSchemaGen"]
     assert record["versions"]["tfx"].startswith("1.")
 
