@@ -4,16 +4,13 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from certificates import write_certificates
 from contract_models import HALF, floats, predict, spec
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import descriptor_pb2
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -97,26 +94,10 @@ def test_metrics_tell_the_status_of_requests(contract_server: RunningServer, con
 
 
 @pytest.fixture(scope="module")
-def certificate() -> tuple[bytes, bytes]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     """Key and certificate of localhost, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    pkcs8, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(pem, pkcs8, no_password), made.public_bytes(pem)
+    files = write_certificates(tmp_path_factory.mktemp("certificate"))
+    return files.key.read_bytes(), files.certificate.read_bytes()
 
 
 @pytest.fixture(scope="module")
