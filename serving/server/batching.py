@@ -4,7 +4,6 @@ Nothing waits for company (unless `batch_timeout_micros` says so): a thread that
 meantime. One client alone gets the latency of the network, and under load batches form by themselves.
 """
 
-import itertools
 import threading
 import time
 from collections import OrderedDict, deque
@@ -14,13 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
-import numpy as np
 
 from serving.server.batching_parameters import BatchingParameters
 from serving.server.errors import StatusError
+from serving.server.merging import Outputs, inner_shapes, merge, split
 from serving.server.servable import Array, Servable
-
-Outputs = dict[str, Array]
 
 _TOO_LATE: Final = "Deadline exceeded before the request could be run"
 
@@ -121,7 +118,7 @@ class Batcher:
             StatusError: RESOURCE_EXHAUSTED if too much waits for this servable, UNAVAILABLE after `close`.
         """
         wanted = None if outputs is None else tuple(sorted(outputs))
-        shapes = _inner_shapes(servable, signature, inputs, wanted)
+        shapes = inner_shapes(servable, signature, inputs, wanted)
         rows = None if shapes is None else len(next(iter(inputs.values())))
         if rows == 0 or (rows is not None and rows > self._parameters.max_batch_size):
             rows = None
@@ -226,55 +223,15 @@ class Batcher:
         deadlines = [call.deadline for call in calls if call.deadline is not None]
         timeout = max(deadlines) - time.monotonic() if len(deadlines) == len(calls) else None
         rows = sum(call.rows or 1 for call in calls)
-        inputs = first.inputs if first.rows is None else _merge(calls, self._parameters.padded(rows))
+        inputs = (
+            first.inputs
+            if first.rows is None
+            else merge([call.inputs for call in calls], self._parameters.padded(rows))
+        )
         start = time.monotonic()
         outputs = first.servable.run(first.signature, inputs, first.outputs, timeout)
         if self._observe:
             self._observe(Batch(first.servable, first.signature, len(calls), rows, time.monotonic() - start))
         if first.rows is None:
             return [outputs]
-        return _split(outputs, [call.rows or 0 for call in calls], self._parameters.padded(rows))
-
-
-def _inner_shapes(
-    servable: Servable, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] | None
-) -> Hashable | None:
-    """What must be alike in calls that are merged; None if this one cannot be."""
-    if not servable.takes_any_rows(signature, outputs):
-        return None
-    rows = {array.shape[:1] for array in inputs.values()}
-    if len(rows) != 1 or () in rows:
-        return None
-    return tuple(sorted((alias, array.dtype, array.shape[1:]) for alias, array in inputs.items()))
-
-
-def _merge(calls: Sequence[_Call], rows: int) -> dict[str, Array]:
-    """Puts rows after rows; the first one again where there are not enough, as TensorFlow Serving pads."""
-    merged = {}
-    for alias in calls[0].inputs:
-        parts = [call.inputs[alias] for call in calls]
-        missing = rows - sum(map(len, parts))
-        merged[alias] = np.concatenate([*parts, *([parts[0][:1]] * missing)]) if len(parts) + missing > 1 else parts[0]
-    return merged
-
-
-def _split(outputs: Outputs, sizes: Sequence[int], rows: int) -> list[Outputs]:
-    """Gives every call its rows.
-
-    Raises:
-        StatusError: FAILED_PRECONDITION; the signature does not keep what it says about its outputs.
-    """
-    if len(sizes) == 1 and sizes[0] == rows:
-        return [outputs]
-    for array in outputs.values():
-        if array.shape[:1] != (rows,):
-            raise StatusError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
-                "tensors",
-            )
-    ends = list(itertools.accumulate(sizes))
-    return [
-        {alias: array[end - size : end] for alias, array in outputs.items()}
-        for size, end in zip(sizes, ends, strict=True)
-    ]
+        return split(outputs, [call.rows or 0 for call in calls], self._parameters.padded(rows))
