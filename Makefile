@@ -22,7 +22,7 @@ run: $(READY)  ## run the pipeline; CONFIG=FILE.toml, ARGS="--set training.epoch
 	@tfx run create --pipeline pipeline/ $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
 
 test: lint  ## lint, then run the tests; ARGS="-k tokens"
-	@python -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder $(ARGS)
+	@python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)  ## ruff, ruff format, mypy
 	@ruff check --quiet

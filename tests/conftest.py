@@ -10,12 +10,8 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Divides the tests among processes: whole files, and one for all that look at the same runs; the longest first."""
-    for item in items:
-        of_runs = "project" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("runs" if of_runs else str(item.path)))
+    """The longest first, so that of several processes none has them left at the end."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 

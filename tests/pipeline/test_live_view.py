@@ -1,8 +1,10 @@
 """The live view in a real pseudo-terminal, and its pictures at sizes that are hard to fit into."""
 
+import functools
 import io
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +30,8 @@ def spawned(log: Path, end: str, **environ: str) -> pexpect.spawn:
         dimensions=(24, 100),
         encoding="utf-8",
         timeout=60,
+        # Whoever runs the tests in the background has it ignored, and so would their children.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

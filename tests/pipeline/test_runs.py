@@ -20,6 +20,7 @@ from components.errors import BadDataError, RunError
 from pipeline import summary
 from pipeline.config import load_settings
 from pipeline.live_view import RUN_LINES
+from pipeline.run_folder import PIPELINE_NAME
 from pipeline.runs import CheckedRunner
 
 
@@ -51,7 +52,7 @@ def Surprised():  # noqa: N802 - a node
 
 def run(workspace: Path, *nodes) -> CheckedRunner:
     pipeline = Pipeline(
-        pipeline_name="tiny",
+        pipeline_name=PIPELINE_NAME,
         pipeline_root=str(workspace / "artifacts"),
         components=list(nodes),
         enable_cache=True,
@@ -98,7 +99,7 @@ def test_inputs_that_nobody_made_are_a_failure(tmp_path):
 def test_tfx_itself_would_let_that_pass(tmp_path):
     nobody = Channel(type=standard_artifacts.Model)
     pipeline = Pipeline(
-        pipeline_name="tiny",
+        pipeline_name=PIPELINE_NAME,
         pipeline_root=str(tmp_path / "artifacts"),
         components=[Consumer(model=nobody)],
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "m" / "metadata.db")),
