@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
 
 from serving.launch import launched_server
 
@@ -25,6 +29,15 @@ class RunningServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.rest_port}"
+
+    def wait_for(self, model: str, *versions: int) -> None:
+        """Waits until these versions are loaded, or have failed to: ports open with the first version of each model."""
+        for version in versions:
+            address = f"{self.url}/v1/models/{quote(model)}/versions/{version}"
+            end = time.monotonic() + 60
+            while not any(state in httpx.get(address, timeout=20).text for state in ('"AVAILABLE"', '"END"')):
+                assert time.monotonic() < end, f"{address} was not loaded within a minute"
+                time.sleep(0.1)
 
 
 @contextmanager

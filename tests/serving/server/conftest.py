@@ -5,7 +5,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from contract_models import write_models
+from contract_models import HALF, HURT, write_models
 from running_server import RunningServer, running_server
 from tiny_models import write_half_plus_two
 
@@ -37,6 +37,8 @@ def contract_server(
         "--enable_grpc_healthcheck_service",
         "--rest_api_timeout_in_ms=10000",
     ) as server:
+        server.wait_for(HALF, 0, 1, 2)
+        server.wait_for(HURT, 1, 2)
         yield server
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,11 +39,7 @@ def served(workspace: Workspace) -> Iterator[RunningServer]:
     config = f"--model_config_file={workspace.models}/models.config"
     with running_server(config, "--allow_version_labels_for_unavailable_models") as running:
         for version, path in VERSIONS.items():
-            address = f"{running.url}/v1/models/{path}/versions/{version}"
-            end = time.monotonic() + 60
-            while "AVAILABLE" not in httpx.get(address, timeout=20).text:
-                assert time.monotonic() < end, f"{address} was not loaded within a minute"
-                time.sleep(0.1)
+            running.wait_for(path, version)
         yield running
 
 
