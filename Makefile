@@ -21,8 +21,8 @@ setup: $(READY)  ## make .venv; EXTRAS=gpu adds CUDA
 run: $(READY)  ## run the pipeline; CONFIG=FILE.toml, ARGS="--set training.epochs=3"
 	@tfx run create --pipeline pipeline/ $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
 
-test: lint  ## lint, then run the tests; ARGS="-k tokens"
-	@python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+test: lint  ## lint, then run the tests; ARGS="-k tokens", or in two processes ARGS="-n 2 --dist=loadfile"
+	@python -m pytest $(ARGS)
 
 lint: $(READY)  ## ruff, ruff format, mypy
 	@ruff check --quiet

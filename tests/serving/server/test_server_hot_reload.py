@@ -199,8 +199,9 @@ def test_a_label_moves_by_config_file_without_a_failure(
             choose([new], stable=new)
             wait_until(lambda old=old: states(channel, "labelled")[old] == END)
             asked = len(seen.versions)
-            wait_until(lambda asked=asked: len(seen.versions) > asked + 10)
-            assert seen.versions[-1] == new
+            wait_until(lambda asked=asked: len(seen.versions) > asked + 10 * GRPC_CLIENTS)
+            # Each client may come late with the one answer that it had before.
+            assert seen.versions[asked:].count(old) <= GRPC_CLIENTS
     assert seen.failures == []
 
 
