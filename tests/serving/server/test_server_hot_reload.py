@@ -173,10 +173,11 @@ def test_new_versions_take_over_without_a_failure(
             lambda: states(channel, "watched") == {8: END, 7: END, 6: AVAILABLE, **dict.fromkeys(range(2, 6), END)}
         )
         asked = len(seen.versions)
-        wait_until(lambda: len(seen.versions) > asked + 10)
+        wait_until(lambda: len(seen.versions) > asked + 10 * GRPC_CLIENTS)
     assert seen.failures == []
     assert set(seen.versions) == set(range(2, 8))
-    assert seen.versions[-1] == 6
+    # Each client may come late with the one answer that it had before.
+    assert len(seen.versions[asked:]) - seen.versions[asked:].count(6) <= GRPC_CLIENTS
 
 
 def test_a_label_moves_by_config_file_without_a_failure(
