@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
-LOCK := scripts/uv pip compile --quiet --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+LOCK := scripts/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock"
 
 # TFX's command line calls `pip` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
