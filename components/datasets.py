@@ -8,6 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components import reviews
+from components.records import in_batches, read_records
 
 _PARSE_BATCH: Final = 1024
 # Batches made ready while the network computes.
@@ -36,15 +37,14 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
 
     Returns:
         The examples, none if no file matches.
+
+    Raises:
+        BadDataError: a file is cut off or damaged.
     """
     files = sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)})
     spec = {name: feature_spec[name] for name in (reviews.TOKEN_IDS, reviews.LABEL)}
-    batches = _untuned(
-        tf.data.TFRecordDataset(files, compression_type="GZIP")
-        .batch(_PARSE_BATCH)
-        .map(lambda records: _compact(tf.io.parse_example(records, spec)), num_parallel_calls=2, deterministic=True)
-    )
-    parsed = list(batches.as_numpy_iterator()) if files else []
+    records = (record for file in files for record in read_records(file, tf.io.gfile.GFile))
+    parsed = [_compact(tf.io.parse_example(batch, spec)) for batch in in_batches(records, _PARSE_BATCH)]
     # An empty first batch gives shapes and dtypes to a split without reviews.
     none = (np.zeros([0, *spec[reviews.TOKEN_IDS].shape], np.int32), np.zeros([0], np.int32))
     token_ids, labels = zip(none, *parsed, strict=True)
@@ -108,9 +108,9 @@ def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def _compact(parsed: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    token_ids = tf.cast(parsed[reviews.TOKEN_IDS], tf.int32)
-    return token_ids, tf.cast(tf.reshape(parsed[reviews.LABEL], [-1]), tf.int32)
+def _compact(parsed: Mapping[str, tf.Tensor]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    token_ids = parsed[reviews.TOKEN_IDS].numpy().astype(np.int32)
+    return token_ids, parsed[reviews.LABEL].numpy().reshape(-1).astype(np.int32)
 
 
 def _one_hot(examples: Examples) -> tf.Tensor:

@@ -23,6 +23,7 @@ from components import progress, reviews
 from components.comparison import BASELINE, CANDIDATE, ROLES, SELECTED_MODE
 from components.cpp_loader import CppSavedModel
 from components.errors import RunError
+from components.records import in_batches, read_records
 
 # Takes the least CPU time of all sizes from 64 to 1,000, measured on two cores.
 _BATCH: Final = 256
@@ -158,7 +159,8 @@ def _answered(record: bytes, answers: Mapping[str, npt.NDArray[np.float32]]) -> 
 
 
 def _batches(file: str) -> Iterator[npt.NDArray[np.object_]]:
-    return iter(tf.data.TFRecordDataset(file, "GZIP").batch(_BATCH).as_numpy_iterator())
+    for batch in in_batches(read_records(file, tf.io.gfile.GFile), _BATCH):
+        yield np.array(batch, dtype=np.object_)
 
 
 def _map_ahead(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import islice
 from typing import Final
 
 import tensorflow as tf
@@ -12,6 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components import parity, reviews
+from components.records import read_records
 from components.settings import ServingSettings
 
 OUTCOME_FILE: Final = "serving_check.json"
@@ -70,6 +72,7 @@ def _in_words(outcome: parity.Outcome) -> str:
 
 def _test_reviews(examples: standard_artifacts.Examples, count: int) -> list[bytes]:
     pattern = io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], reviews.TEST))
-    records = tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(pattern)), compression_type="GZIP").take(count)
+    files = sorted(tf.io.gfile.glob(pattern))
+    records = (record for file in files for record in read_records(file, tf.io.gfile.GFile))
     spec = {reviews.TEXT: tf.io.FixedLenFeature([], tf.string)}
-    return [tf.io.parse_single_example(record, spec)[reviews.TEXT].numpy() for record in records]
+    return [tf.io.parse_single_example(record, spec)[reviews.TEXT].numpy() for record in islice(records, count)]

@@ -12,6 +12,7 @@ from tfx.utils import io_utils
 from components import metrics, reviews
 from components.comparison import ROLES
 from components.errors import RunError
+from components.records import in_batches, read_records
 from pipeline import seed_statistics
 from pipeline.seed_statistics import Values
 
@@ -86,8 +87,8 @@ def _read(folder: str) -> dict[str, npt.NDArray[Any]]:
         **{role: tf.io.FixedLenFeature([2], tf.float32) for role in ROLES.values()},
     }
     files = sorted(tf.io.gfile.glob(io_utils.all_files_pattern(folder)))
-    records = tf.data.TFRecordDataset(files, "GZIP").batch(_BATCH)
-    batches = [tf.io.parse_example(batch, features) for batch in records]
+    records = (record for file in files for record in read_records(file, tf.io.gfile.GFile))
+    batches = [tf.io.parse_example(batch, features) for batch in in_batches(records, _BATCH)]
     columns = {name: np.concatenate([batch[name].numpy() for batch in batches]) for name in features}
     order = np.argsort(columns[reviews.ID], kind="stable")
     columns |= {role: columns[role][:, reviews.POSITIVE].astype(np.float64) for role in ROLES.values()}

@@ -1,18 +1,15 @@
 """Reads tf.Examples without TensorFlow, whose import alone takes longer than the whole page."""
 
-import gzip
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from components.records import read_records
+
 _PACKAGE: Final = "imdb_attention.report"
 _FIELD: Final = descriptor_pb2.FieldDescriptorProto
-# A record: its length, a checksum of that, the content, a checksum of that. gzip has checksums of its own.
-_LENGTH: Final = struct.Struct("<Q")
-_CHECKSUM: Final = 4
 
 
 def _example_class() -> Any:
@@ -66,14 +63,7 @@ def read_examples(folder: Path, most: int | None = None) -> Iterator[Any]:
     for place, file in enumerate(files):
         # So that the shares add up to `most`.
         wanted = None if most is None else most * (place + 1) // len(files) - most * place // len(files)
-        for number, record in enumerate(_records(file)):
+        for number, record in enumerate(read_records(str(file), open)):
             if wanted is not None and number >= wanted:
                 break
             yield _Example.FromString(record).features.feature
-
-
-def _records(file: Path) -> Iterator[bytes]:
-    with gzip.open(file) as stream:
-        while header := stream.read(_LENGTH.size + _CHECKSUM):
-            (length,) = _LENGTH.unpack_from(header)
-            yield stream.read(length + _CHECKSUM)[:length]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
+from components.errors import BadDataError
 
 LENGTH = 4
 SPEC = {
@@ -93,7 +94,7 @@ class TestLoadExamples:
         path = tmp_path / "one.gz"
         write(path, some_examples(500))
         os.truncate(path, path.stat().st_size // 2)
-        with pytest.raises(tf.errors.OpError):
+        with pytest.raises(BadDataError, match=r"one\.gz"):
             load_examples([str(path)], SPEC)
 
 
