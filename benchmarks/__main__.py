@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: compare; `... results FILE...` and `... study FILE`: render what was measured."""
+"""`python -m benchmarks` compares; `results FILE...`, `study FILE` and `tuning FILE` render what was measured."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import click
 import rich.table
 from rich.console import Console
 
-from benchmarks import comparison, figures, machine, results, study
+from benchmarks import comparison, figures, machine, results, study, tuning
 from components.errors import SettingsError
 from pipeline.cli import ActionableErrors
 
@@ -68,19 +68,29 @@ def render(files: tuple[Path, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def render_study(file: Path) -> None:
     """Render the record of `imdb-attention compare` as Markdown, for docs/results.md."""
-    record = _read(file, "between", "study", "imdb-attention compare --output FILE")
+    record = _read(file, "between", "study", "`imdb-attention compare --output FILE` wrote")
     click.echo(study.markdown(record), nl=False)
 
 
+@main.command("tuning")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def render_tuning(file: Path) -> None:
+    """Render the search of a run with training.tune = true as Markdown, for docs/results.md."""
+    record = _read(file, "tuning", "run", "`tfx run create --set training.tune=true` wrote as run.json")
+    if not record["tuning"]:
+        raise SettingsError(f"{file} is of a run without a search; expected one with training.tune = true")
+    click.echo(tuning.markdown(record), nl=False)
+
+
 def _read(
-    file: Path, key: str = "targets", kind: str = "benchmark", writer: str = "python -m benchmarks --out FILE"
+    file: Path, key: str = "targets", kind: str = "benchmark", origin: str = "`python -m benchmarks --out FILE` wrote"
 ) -> dict[str, Any]:
     try:
         record = json.loads(file.read_text())
     except ValueError:
         record = None
     if not isinstance(record, dict) or key not in record:
-        raise SettingsError(f"{file} is no record of a {kind}; expected what `{writer}` wrote")
+        raise SettingsError(f"{file} is no record of a {kind}; expected what {origin}")
     return record
 
 

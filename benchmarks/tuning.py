@@ -1,0 +1,67 @@
+"""What a run's Tuner found as Markdown, for docs/results.md: no figure is typed by hand."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any, Final
+
+from benchmarks.figures import Record
+from benchmarks.results import table_lines
+from components import reviews
+from pipeline.table import Table
+
+_VERSIONS: Final = ("python", "tensorflow", "keras", "tfx")
+
+
+def markdown(record: Record) -> str:
+    """Renders the search of a run.
+
+    Args:
+        record: `run.json` of a run with `training.tune = true`.
+    """
+    return "\n".join(_lines(record)).rstrip("\n") + "\n"
+
+
+def _lines(record: Record) -> Iterator[str]:
+    settings, tuning = record["settings"], record["tuning"]
+    data = PurePath(settings["data.source"]).name
+    versions = ", ".join(f"{name} {record['versions'][name]}" for name in _VERSIONS)
+    yield f"## Tuner, {len(tuning['trials'])} trials on {data}"
+    yield ""
+    yield "```sh"
+    yield (
+        f"tfx run create --pipeline pipeline/ --set data.source={data} --set training.tune=true "
+        f"--set tuning.trials={settings['tuning.trials']}"
+    )
+    yield from ["```", ""]
+    counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
+    yield (
+        f"- Trained on {counts[reviews.TRAIN]:,} reviews, scored on the {counts[reviews.EVAL]:,} of `{reviews.EVAL}`; "
+        f"seed {settings['training.seed']}, mode {settings['tuning.mode']}; run {record['run_id']}."
+    )
+    yield f"- {versions}."
+    accuracy = ", ".join(f"{mode} {record['selection']['metrics'][mode]['accuracy']:.4f}" for mode in reviews.MODES)
+    yield f"- Test accuracy of the Trainers that it fed: {accuracy}."
+    yield ""
+    yield from table_lines(_trials(tuning))
+
+
+def _trials(tuning: dict[str, Any]) -> Table:
+    """The trials in their order; a value is shown where it is not that of the first one, the settings of the run."""
+    trials = sorted(tuning["trials"], key=lambda trial: int(trial["trial"]))
+    keys = list(tuning["best"])
+    given = {key: tuning["changed"].get(key, [value])[0] for key, value in tuning["best"].items()}
+    rows = [
+        [
+            f"{trial['trial']}{' (best)' if trial['values'] == tuning['best'] else ''}",
+            *("" if trial["values"][key] == given[key] else _short(trial["values"][key]) for key in keys),
+            f"{trial['eval_loss']:.4f}",
+        ]
+        for trial in trials
+    ]
+    now = ["settings of the run", *(_short(value) for value in given.values()), ""]
+    columns = ["trial", *(key.partition(".")[2].replace("_", " ") for key in keys), "eval log loss"]
+    return Table("Trials, and what differs from the settings of the run", columns, [now, *rows])
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,87 @@
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.__main__ import main
+
+CURRENT = {"model.dropout": 0.5, "model.embedding_init": "cooccurrence", "training.batch_size": 64}
+BETTER = {**CURRENT, "model.dropout": 0.3}
+
+
+@pytest.fixture
+def tuned(run_json: dict[str, Any]) -> dict[str, Any]:
+    """The `run.json` of a run that found something better in its third trial; the second failed."""
+    run_json["settings"] |= {
+        "data.source": "/data/aclImdb_v1.tar.gz",
+        "training.seed": 7,
+        "tuning.mode": "both",
+        "tuning.trials": 4,
+    }
+    run_json["ingest"]["examples"]["eval"] = {"negative": 500, "positive": 734}
+    run_json["versions"] = {"python": "3.10", "tensorflow": "2.16.2", "keras": "3.6.0", "tfx": "1.16.0", "numpy": "1"}
+    run_json["tuning"] = {
+        "trials": [
+            {"trial": 3, "eval_loss": 0.28, "values": BETTER},
+            {"trial": 1, "eval_loss": 0.3, "values": CURRENT},
+            {"trial": 4, "eval_loss": 0.31, "values": {**CURRENT, "training.batch_size": 32}},
+        ],
+        "best": BETTER,
+        "eval_loss": 0.28,
+        "current_eval_loss": 0.3,
+        "changed": {"model.dropout": [0.5, 0.3]},
+    }
+    return run_json
+
+
+def rendered(file: Path, record: dict[str, Any]) -> list[str]:
+    file.write_text(json.dumps(record))
+    result = CliRunner().invoke(main, ["tuning", str(file)])
+    assert result.exit_code == 0, result.output
+    return str(result.output).split("\n")
+
+
+def test_the_page_holds_every_trial_in_its_order(tuned: dict[str, Any], tmp_path: Path) -> None:
+    page = rendered(tmp_path / "run.json", tuned)
+    for line in (
+        "## Tuner, 3 trials on aclImdb_v1.tar.gz",
+        "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz --set training.tune=true"
+        " --set tuning.trials=4",
+        "- Trained on 24,999 reviews, scored on the 1,234 of `eval`; seed 7, mode both;"
+        " run 2026-01-02T03:04:05.000001.",
+        "- python 3.10, tensorflow 2.16.2, keras 3.6.0, tfx 1.16.0.",
+        "- Test accuracy of the Trainers that it fed: scalar 0.8700, vector 0.8656.",
+    ):
+        assert line in page
+    start = page.index("| trial | dropout | embedding init | batch size | eval log loss |")
+    assert page[start + 2 : start + 6] == [
+        "| settings of the run | 0.5 | cooccurrence | 64 |  |",
+        "| 1 |  |  |  | 0.3000 |",
+        "| 3 (best) | 0.3 |  |  | 0.2800 |",
+        "| 4 |  |  | 32 | 0.3100 |",
+    ]
+
+
+def test_a_search_that_found_nothing_better(tuned: dict[str, Any], tmp_path: Path) -> None:
+    tuned["tuning"] |= {"best": copy.deepcopy(CURRENT), "eval_loss": 0.3, "changed": {}}
+    page = rendered(tmp_path / "run.json", tuned)
+    assert "| 1 (best) |  |  |  | 0.3000 |" in page
+    assert "| 3 | 0.3 |  |  | 0.2800 |" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "is no record of a run; expected what `tfx run create --set training.tune=true` wrote as run.json"),
+        ({"tuning": None}, "is of a run without a search; expected one with training.tune = true"),
+    ],
+)
+def test_what_holds_no_search_is_refused(tmp_path: Path, content: dict[str, Any], message: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(content))
+    refused = CliRunner().invoke(main, ["tuning", str(file)])
+    assert refused.exit_code == 2
+    assert message in refused.output
