@@ -28,10 +28,10 @@ def _lines(record: Record) -> Iterator[str]:
     yield f"## Tuner, {len(tuning['trials'])} trials on {data}"
     yield ""
     yield "```sh"
-    yield (
-        f"tfx run create --pipeline pipeline/ --set data.source={data} --set training.tune=true "
-        f"--set tuning.trials={settings['tuning.trials']}"
-    )
+    # The settings of the run too: the defaults may be others by now, such as those that were found.
+    start = {"tuning.trials": settings["tuning.trials"], **_given(tuning)}
+    yield f"tfx run create --pipeline pipeline/ --set data.source={data} --set training.tune=true \\"
+    yield "    " + " ".join(f"--set {key}={_short(value)}" for key, value in start.items())
     yield from ["```", ""]
     counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
     yield (
@@ -49,7 +49,7 @@ def _trials(tuning: dict[str, Any]) -> Table:
     """The trials in their order; a value is shown where it is not that of the first one, the settings of the run."""
     trials = sorted(tuning["trials"], key=lambda trial: int(trial["trial"]))
     keys = list(tuning["best"])
-    given = {key: tuning["changed"].get(key, [value])[0] for key, value in tuning["best"].items()}
+    given = _given(tuning)
     rows = [
         [
             f"{trial['trial']}{' (best)' if trial['values'] == tuning['best'] else ''}",
@@ -61,6 +61,10 @@ def _trials(tuning: dict[str, Any]) -> Table:
     now = ["settings of the run", *(_short(value) for value in given.values()), ""]
     columns = ["trial", *(key.partition(".")[2].replace("_", " ") for key in keys), "eval log loss"]
     return Table("Trials, and what differs from the settings of the run", columns, [now, *rows])
+
+
+def _given(tuning: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuning["changed"].get(key, [value])[0] for key, value in tuning["best"].items()}
 
 
 def _short(value: Any) -> str:

@@ -48,8 +48,9 @@ def test_the_page_holds_every_trial_in_its_order(tuned: dict[str, Any], tmp_path
     page = rendered(tmp_path / "run.json", tuned)
     for line in (
         "## Tuner, 3 trials on aclImdb_v1.tar.gz",
-        "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz --set training.tune=true"
-        " --set tuning.trials=4",
+        "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz --set training.tune=true \\",
+        "    --set tuning.trials=4 --set model.dropout=0.5 --set model.embedding_init=cooccurrence"
+        " --set training.batch_size=64",
         "- Trained on 24,999 reviews, scored on the 1,234 of `eval`; seed 7, mode both;"
         " run 2026-01-02T03:04:05.000001.",
         "- python 3.10, tensorflow 2.16.2, keras 3.6.0, tfx 1.16.0.",
