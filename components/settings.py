@@ -99,7 +99,7 @@ class ModelSettings(Section):
     mask: bool = True
     embedding_init: Literal["uniform", "cooccurrence"] = "cooccurrence"
     embedding_std: Annotated[float, Field(gt=0.0)] = 0.3
-    word_dropout: Fraction = 0.2
+    word_dropout: Fraction = 0.1
     embedding_dropout: Fraction = 0.3
     dropout: Fraction = 0.5
 
@@ -145,10 +145,10 @@ class TrainingSettings(Section):
     batch_size: Count = 64
     learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
     schedule: Literal["constant", "cosine"] = "cosine"
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.004
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.001
     weight_average: Fraction = 0.99
     patience: NonNegative = 2
-    label_smoothing: Fraction = 0.1
+    label_smoothing: Fraction = 0.05
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one
     device: Literal["auto", "gpu", "cpu"] = "auto"
     mixed_precision: bool = False
