@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.figures import Record
 from benchmarks.results import table_lines
 from components import reviews
-from pipeline.table import Table
+from pipeline.tuning_outcome import given_values, short, trials_table
 
 _VERSIONS: Final = ("python", "tensorflow", "keras", "tfx")
 
@@ -29,9 +29,9 @@ def _lines(record: Record) -> Iterator[str]:
     yield ""
     yield "```sh"
     # The settings of the run too: the defaults may be others by now, such as those that were found.
-    start = {"tuning.trials": settings["tuning.trials"], **_given(tuning)}
+    start = {"tuning.trials": settings["tuning.trials"], **given_values(tuning)}
     yield f"tfx run create --pipeline pipeline/ --set data.source={data} --set training.tune=true \\"
-    yield "    " + " ".join(f"--set {key}={_short(value)}" for key, value in start.items())
+    yield "    " + " ".join(f"--set {key}={short(value)}" for key, value in start.items())
     yield from ["```", ""]
     counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
     yield (
@@ -42,30 +42,4 @@ def _lines(record: Record) -> Iterator[str]:
     accuracy = ", ".join(f"{mode} {record['selection']['metrics'][mode]['accuracy']:.4f}" for mode in reviews.MODES)
     yield f"- Test accuracy of the Trainers that it fed: {accuracy}."
     yield ""
-    yield from table_lines(_trials(tuning))
-
-
-def _trials(tuning: dict[str, Any]) -> Table:
-    """The trials in their order; a value is shown where it is not that of the first one, the settings of the run."""
-    trials = sorted(tuning["trials"], key=lambda trial: int(trial["trial"]))
-    keys = list(tuning["best"])
-    given = _given(tuning)
-    rows = [
-        [
-            f"{trial['trial']}{' (best)' if trial['values'] == tuning['best'] else ''}",
-            *("" if trial["values"][key] == given[key] else _short(trial["values"][key]) for key in keys),
-            f"{trial['eval_loss']:.4f}",
-        ]
-        for trial in trials
-    ]
-    now = ["settings of the run", *(_short(value) for value in given.values()), ""]
-    columns = ["trial", *(key.partition(".")[2].replace("_", " ") for key in keys), "eval log loss"]
-    return Table("Trials, and what differs from the settings of the run", columns, [now, *rows])
-
-
-def _given(tuning: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuning["changed"].get(key, [value])[0] for key, value in tuning["best"].items()}
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    yield from table_lines(trials_table(tuning))

@@ -20,7 +20,8 @@ from pipeline.report.build import write_page
 from pipeline.run_folder import RUN_FILE, run_folder, write_whole
 from pipeline.run_states import COMPLETE
 from pipeline.runs import Run, node_records
-from pipeline.tuning import TUNED_FILE, TUNER, read_tuning, tuned_settings, tuning_lines
+from pipeline.tuning import TUNER
+from pipeline.tuning_outcome import TUNED_FILE, read_tuning, tuned_settings, tuning_sentence
 from pipeline.versions import package_versions
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,8 @@ def summarize(run: Run) -> dict[str, Any]:
 def _tuning(run: Run) -> dict[str, Any] | None:
     if TUNER not in run.nodes:
         return None
-    return read_tuning(run.settings, _only(run, TUNER, "best_hyperparameters"), _only(run, TUNER, "tuner_results"))
+    best, results = (_only(run, TUNER, output).uri for output in ("best_hyperparameters", "tuner_results"))
+    return read_tuning(run.settings, best, results)
 
 
 def _champion(run: Run) -> dict[str, Any]:
@@ -181,8 +183,8 @@ def _print(summary: dict[str, Any], file: Path, page: str, console: Console) -> 
     console.print(table)
     console.print(_data_line(summary["ingest"]), soft_wrap=True)
     if summary["tuning"]:
-        for line in tuning_lines(summary["tuning"], file.with_name(TUNED_FILE)):
-            console.print(line, soft_wrap=True)
+        console.print(tuning_sentence(summary["tuning"]), soft_wrap=True)
+        console.print(f"To use these settings again: --config {file.with_name(TUNED_FILE)}", soft_wrap=True)
     console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
     if summary["serving_check"]["passed"]:
         console.print(f"Served: {summary['serving_check']['reason']}.", soft_wrap=True)

@@ -22,6 +22,8 @@ from pipeline.report.intervals import Estimate
 from pipeline.report.plots import training_plot
 from pipeline.report.predictions import read_predictions
 from pipeline.settings_changes import changed_settings, preset_settings
+from pipeline.table import Table
+from pipeline.tuning_outcome import trials_table, tuning_sentence
 
 _CONFIDENCE: Final = 0.95
 _CURVES: Final = (("log_loss", "log loss"), ("accuracy", "accuracy"))
@@ -78,6 +80,7 @@ class Content:
         seconds: wall time of the run; None where it was not measured.
         layout: the picture of the pipeline.
         lineage: from the pushed version, or else from the chosen model, to the data.
+        search: what the Tuner found in words, and its trials; None where it was off.
         settings: all of them.
         versions: of packages, by name; empty where they were not recorded.
     """
@@ -94,6 +97,7 @@ class Content:
     seconds: float | None
     layout: Layout
     lineage: Step | None
+    search: tuple[str, Table] | None
     settings: Sequence[Setting]
     versions: Mapping[str, str]
 
@@ -122,6 +126,7 @@ def gather(connection: metadata_store_pb2.ConnectionConfig, run: PastRun) -> Con
         seconds=record.get("seconds"),
         layout=layout({row.node: known.get(row.node, []) for row in nodes}),
         lineage=trace_artifact(connection, subject.id) if subject else None,
+        search=(tuning_sentence(tuning), trials_table(tuning)) if (tuning := record.get("tuning")) else None,
         settings=compare_settings(run.settings),
         versions=record.get("versions", {}),
     )

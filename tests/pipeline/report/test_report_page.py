@@ -23,6 +23,16 @@ SECTIONS = [
     "lineage",
     "configuration",
 ]
+TUNING = {
+    "trials": [
+        {"trial": 2, "eval_loss": 0.28, "values": {"model.dropout": 0.3, "training.batch_size": 64}},
+        {"trial": 1, "eval_loss": 0.3, "values": {"model.dropout": 0.5, "training.batch_size": 64}},
+    ],
+    "best": {"model.dropout": 0.3, "training.batch_size": 64},
+    "eval_loss": 0.28,
+    "current_eval_loss": 0.3,
+    "changed": {"model.dropout": [0.5, 0.3]},
+}
 # What CSS calls relative luminance and contrast, of what is painted behind a text: WCAG 2.2, 1.4.3.
 CONTRAST = """
 ([selector]) => {
@@ -54,7 +64,8 @@ def page(tmp_path_factory):
         {"node": "Transform", "state": "COMPLETE", "seconds": 75.0, "peak_megabytes": 2048},
     ]
     upstream = {"ImdbExampleGen": [], "Transform": ["ImdbExampleGen"]}
-    made.record(PUSHED, RUN_FILE, nodes=nodes, upstream=upstream, seconds=90.0, versions={"tfx": "1.16.0"})
+    told = {"seconds": 90.0, "versions": {"tfx": "1.16.0"}, "tuning": TUNING}
+    made.record(PUSHED, RUN_FILE, nodes=nodes, upstream=upstream, **told)
     return write_page(made.connection, made.workspace)
 
 
@@ -89,6 +100,22 @@ def test_all_sections_are_there_and_lead_somewhere(browser, page):
         ):
             assert shown in text
         assert watched.page.locator("figure svg[aria-label]").count() >= 15
+
+
+def test_what_the_tuner_tried_is_shown(browser, page):
+    with opened(browser, page.as_uri()) as watched:
+        text = watched.page.inner_text("#configuration")
+        assert "eval loss 0.2800, the best of 2 trials; instead of 0.3000, with model.dropout 0.3 (was 0.5)." in text
+        rows = watched.page.eval_on_selector_all(
+            "[aria-label='What the Tuner tried'] tr",
+            "all => all.map(row => [...row.cells].map(cell => cell.innerText))",
+        )
+        assert rows == [
+            ["trial", "dropout", "batch size", "eval log loss"],
+            ["settings of the run", "0.5", "64", ""],
+            ["1", "", "", "0.3000"],
+            ["2 (best)", "0.3", "", "0.2800"],
+        ]
 
 
 def test_a_script_in_a_review_is_text(browser, page):

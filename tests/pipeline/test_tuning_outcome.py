@@ -1,10 +1,9 @@
 import json
-from types import SimpleNamespace
 
 import pytest
 
 from pipeline.config import load_settings
-from pipeline.tuning import read_tuning, tuned_settings, tuning_lines
+from pipeline.tuning_outcome import read_tuning, trials_table, tuned_settings, tuning_sentence
 
 CURRENT = {"model.dropout": 0.5, "training.batch_size": 64}
 BETTER = {"model.dropout": 0.3, "training.batch_size": 64}
@@ -21,12 +20,12 @@ def artifacts(tmp_path):
         ):
             (tmp_path / name).mkdir()
             (tmp_path / name / file).write_text(json.dumps(content))
-        return [SimpleNamespace(uri=str(tmp_path / name)) for name in ("best", "results")]
+        return [str(tmp_path / name) for name in ("best", "results")]
 
     return write
 
 
-def test_what_was_found_is_told_beside_what_it_replaces(artifacts, tmp_path):
+def test_what_was_found_is_told_beside_what_it_replaces(artifacts):
     tuning = read_tuning(load_settings(), *artifacts(BETTER, ("02", 0.28, BETTER), ("00", 0.3, CURRENT)))
     assert tuning == {
         "trials": [
@@ -38,26 +37,25 @@ def test_what_was_found_is_told_beside_what_it_replaces(artifacts, tmp_path):
         "current_eval_loss": 0.3,
         "changed": {"model.dropout": [0.5, 0.3]},
     }
-    assert tuning_lines(tuning, tmp_path / "tuned.toml") == [
-        "Tuned: eval loss 0.2800, the best of 2 trials; instead of 0.3000, with model.dropout 0.3 (was 0.5).",
-        f"To use these settings again: --config {tmp_path / 'tuned.toml'}",
-    ]
+    assert tuning_sentence(tuning) == (
+        "Tuned: eval loss 0.2800, the best of 2 trials; instead of 0.3000, with model.dropout 0.3 (was 0.5)."
+    )
 
 
-def test_a_search_that_finds_nothing_better_says_so(artifacts, tmp_path):
+def test_a_search_that_finds_nothing_better_says_so(artifacts):
     tuning = read_tuning(load_settings(), *artifacts(CURRENT, ("0", 0.3, CURRENT)))
     assert tuning["changed"] == {}
-    assert tuning_lines(tuning, tmp_path)[0] == (
+    assert tuning_sentence(tuning) == (
         "Tuned: eval loss 0.3000, the best of 1 trials; none improved the settings of this run."
     )
 
 
-def test_settings_that_break_down_have_no_loss_to_compare_with(artifacts, tmp_path):
+def test_settings_that_break_down_have_no_loss_to_compare_with(artifacts):
     tuning = read_tuning(load_settings(), *artifacts(BETTER, ("1", 0.28, BETTER)))
     assert tuning["current_eval_loss"] is None
-    assert (
+    sentence = tuning_sentence(tuning)
+    assert sentence.endswith(
         "training breaks down with the settings of this run, but not with model.dropout 0.3 (was 0.5)."
-        in (tuning_lines(tuning, tmp_path)[0])
     )
 
 
@@ -77,3 +75,18 @@ def test_the_file_repeats_the_run_with_what_was_found_and_without_the_search(tmp
         *("preset", "data.source", "data.eval_fraction", "model.dropout"),
         *("training.epochs", "training.batch_size", "tuning.space"),
     }
+
+
+def test_the_trials_are_shown_in_their_order_by_what_they_changed(artifacts):
+    other = {"model.dropout": 0.5, "training.batch_size": 32}
+    tuning = read_tuning(
+        load_settings(), *artifacts(BETTER, ("11", 0.28, BETTER), ("00", 0.3, CURRENT), ("02", 0.31, other))
+    )
+    table = trials_table(tuning)
+    assert table.columns == ["trial", "dropout", "batch size", "eval log loss"]
+    assert table.rows == [
+        ["settings of the run", "0.5", "64", ""],
+        ["1", "", "", "0.3000"],
+        ["3", "", "32", "0.3100"],
+        ["12 (best)", "0.3", "", "0.2800"],
+    ]
