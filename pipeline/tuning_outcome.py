@@ -101,13 +101,13 @@ def trials_table(tuning: Mapping[str, Any]) -> Table:
     rows = [
         [
             f"{trial['trial']}{' (best)' if trial['values'] == tuning['best'] else ''}",
-            *("" if trial["values"][key] == value else short(trial["values"][key]) for key, value in given.items()),
             f"{trial['eval_loss']:.4f}",
+            *("" if trial["values"][key] == value else short(trial["values"][key]) for key, value in given.items()),
         ]
         for trial in sorted(tuning["trials"], key=lambda trial: int(trial["trial"]))
     ]
-    now = ["settings of the run", *map(short, given.values()), ""]
-    columns = ["trial", *(key.partition(".")[2].replace("_", " ") for key in given), "eval log loss"]
+    now = ["settings of the run", "", *map(short, given.values())]
+    columns = ["trial", "eval log loss", *(key.partition(".")[2].replace("_", " ") for key in given)]
     return Table("Trials, and what differs from the settings of the run", columns, [now, *rows])
 
 

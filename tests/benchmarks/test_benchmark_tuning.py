@@ -57,20 +57,20 @@ def test_the_page_holds_every_trial_in_its_order(tuned: dict[str, Any], tmp_path
         "- Test accuracy of the Trainers that it fed: scalar 0.8700, vector 0.8656.",
     ):
         assert line in page
-    start = page.index("| trial | dropout | embedding init | batch size | eval log loss |")
+    start = page.index("| trial | eval log loss | dropout | embedding init | batch size |")
     assert page[start + 2 : start + 6] == [
-        "| settings of the run | 0.5 | cooccurrence | 64 |  |",
-        "| 1 |  |  |  | 0.3000 |",
-        "| 3 (best) | 0.3 |  |  | 0.2800 |",
-        "| 4 |  |  | 32 | 0.3100 |",
+        "| settings of the run |  | 0.5 | cooccurrence | 64 |",
+        "| 1 | 0.3000 |  |  |  |",
+        "| 3 (best) | 0.2800 | 0.3 |  |  |",
+        "| 4 | 0.3100 |  |  | 32 |",
     ]
 
 
 def test_a_search_that_found_nothing_better(tuned: dict[str, Any], tmp_path: Path) -> None:
     tuned["tuning"] |= {"best": copy.deepcopy(CURRENT), "eval_loss": 0.3, "changed": {}}
     page = rendered(tmp_path / "run.json", tuned)
-    assert "| 1 (best) |  |  |  | 0.3000 |" in page
-    assert "| 3 | 0.3 |  |  | 0.2800 |" in page
+    assert "| 1 (best) | 0.3000 |  |  |  |" in page
+    assert "| 3 | 0.2800 | 0.3 |  |  |" in page
 
 
 @pytest.mark.parametrize(

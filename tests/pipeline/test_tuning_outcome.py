@@ -83,10 +83,10 @@ def test_the_trials_are_shown_in_their_order_by_what_they_changed(artifacts):
         load_settings(), *artifacts(BETTER, ("11", 0.28, BETTER), ("00", 0.3, CURRENT), ("02", 0.31, other))
     )
     table = trials_table(tuning)
-    assert table.columns == ["trial", "dropout", "batch size", "eval log loss"]
+    assert table.columns == ["trial", "eval log loss", "dropout", "batch size"]
     assert table.rows == [
-        ["settings of the run", "0.5", "64", ""],
-        ["1", "", "", "0.3000"],
-        ["3", "", "32", "0.3100"],
-        ["12 (best)", "0.3", "", "0.2800"],
+        ["settings of the run", "", "0.5", "64"],
+        ["1", "0.3000", "", ""],
+        ["3", "0.3100", "", "32"],
+        ["12 (best)", "0.2800", "0.3", ""],
     ]

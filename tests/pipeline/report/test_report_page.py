@@ -111,10 +111,10 @@ def test_what_the_tuner_tried_is_shown(browser, page):
             "all => all.map(row => [...row.cells].map(cell => cell.innerText))",
         )
         assert rows == [
-            ["trial", "dropout", "batch size", "eval log loss"],
-            ["settings of the run", "0.5", "64", ""],
-            ["1", "", "", "0.3000"],
-            ["2 (best)", "0.3", "", "0.2800"],
+            ["trial", "eval log loss", "dropout", "batch size"],
+            ["settings of the run", "", "0.5", "64"],
+            ["1", "0.3000", "", ""],
+            ["2 (best)", "0.2800", "0.3", ""],
         ]
 
 
