@@ -7,7 +7,8 @@ from typing import Final
 from benchmarks.figures import Record
 from benchmarks.results import table_lines
 from components import reviews
-from pipeline.tuning_outcome import given_values, short, trials_table
+from components.hyperparameters import in_short
+from pipeline.tuning_outcome import trials_table
 
 _VERSIONS: Final = ("python", "tensorflow", "keras", "tfx")
 
@@ -28,10 +29,10 @@ def _lines(record: Record) -> Iterator[str]:
     yield f"## Tuner, {len(tuning['trials'])} trials on {data}"
     yield ""
     yield "```sh"
-    # The settings of the run too: the defaults may be others by now, such as those that were found.
-    start = {"tuning.trials": settings["tuning.trials"], **given_values(tuning)}
+    # What was searched too: its defaults may be others by now, such as those that were found.
+    start = {key: settings[key] for key in ("tuning.trials", *tuning["best"])}
     yield f"tfx run create --pipeline pipeline/ --set data.source={data} --set training.tune=true \\"
-    yield "    " + " ".join(f"--set {key}={short(value)}" for key, value in start.items())
+    yield "    " + " ".join(f"--set {key}={in_short(value)}" for key, value in start.items())
     yield from ["```", ""]
     counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
     yield (
@@ -42,4 +43,4 @@ def _lines(record: Record) -> Iterator[str]:
     accuracy = ", ".join(f"{mode} {record['selection']['metrics'][mode]['accuracy']:.4f}" for mode in reviews.MODES)
     yield f"- Test accuracy of the Trainers that it fed: {accuracy}."
     yield ""
-    yield from table_lines(trials_table(tuning))
+    yield from table_lines(trials_table(tuning, settings))

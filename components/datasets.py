@@ -8,7 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components import reviews
-from components.records import in_batches, read_records
+from components.batches import in_batches
+from components.records import read_records
 
 _PARSE_BATCH: Final = 1024
 # Batches made ready while the network computes.
@@ -43,8 +44,8 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
     """
     files = sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)})
     spec = {name: feature_spec[name] for name in (reviews.TOKEN_IDS, reviews.LABEL)}
-    records = (record for file in files for record in read_records(file, tf.io.gfile.GFile))
-    parsed = [_compact(tf.io.parse_example(batch, spec)) for batch in in_batches(records, _PARSE_BATCH)]
+    batches = in_batches(read_records(files, tf.io.gfile.GFile), _PARSE_BATCH)
+    parsed = [_compact(tf.io.parse_example(batch, spec)) for batch in batches]
     # An empty first batch gives shapes and dtypes to a split without reviews.
     none = (np.zeros([0, *spec[reviews.TOKEN_IDS].shape], np.int32), np.zeros([0], np.int32))
     token_ids, labels = zip(none, *parsed, strict=True)

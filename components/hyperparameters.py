@@ -67,6 +67,15 @@ def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
     return changed
 
 
+def in_short(value: Any) -> str:
+    """Writes a value for people; what they type instead sets the same one.
+
+    Args:
+        value: of a setting.
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _checked(settings: Section, key: str, value: Any) -> Any:
     """The value as the setting holds it: a whole number for a fraction becomes a fraction."""
     _, _, name = key.partition(".")

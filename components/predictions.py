@@ -20,10 +20,11 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components import progress, reviews
+from components.batches import in_batches
 from components.comparison import BASELINE, CANDIDATE, ROLES, SELECTED_MODE
 from components.cpp_loader import CppSavedModel
 from components.errors import RunError
-from components.records import in_batches, read_records
+from components.records import read_records
 
 # Takes the least CPU time of all sizes from 64 to 1,000, measured on two cores.
 _BATCH: Final = 256
@@ -159,7 +160,7 @@ def _answered(record: bytes, answers: Mapping[str, npt.NDArray[np.float32]]) -> 
 
 
 def _batches(file: str) -> Iterator[npt.NDArray[np.object_]]:
-    for batch in in_batches(read_records(file, tf.io.gfile.GFile), _BATCH):
+    for batch in in_batches(read_records([file], tf.io.gfile.GFile), _BATCH):
         yield np.array(batch, dtype=np.object_)
 
 

@@ -9,7 +9,6 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import IO, Any, Final
 
 from components.errors import BadDataError
@@ -22,45 +21,36 @@ _MOST: Final = 1 << 20
 _SPLIT_FOLDER: Final = "Split-"
 
 
-def read_records(file: str, open_file: Callable[[str, str], IO[Any]]) -> Iterator[bytes]:
-    """Reads a file, record by record.
+def read_records(files: Iterable[str], open_file: Callable[[str, str], IO[Any]]) -> Iterator[bytes]:
+    """Reads files one after the other, record by record.
 
     Args:
-        file: a gzipped TFRecord file.
-        open_file: opens it: `open`, or `tf.io.gfile.GFile` where it may lie in a bucket.
+        files: gzipped TFRecord files.
+        open_file: opens one: `open`, or `tf.io.gfile.GFile` where it may lie in a bucket.
 
     Yields:
         The records.
 
     Raises:
-        BadDataError: the file is cut off or damaged, or is no gzip file. It may be found only after the last record.
+        BadDataError: a file is cut off or damaged, or is no gzip file. It may be found only after its last record.
     """
-    try:
-        with open_file(file, "rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
-            begun = False
-            while header := unpacked.read(_LENGTH.size + _CHECKSUM):
-                begun = True
-                (length,) = _LENGTH.unpack_from(header)
-                yield _read_all(unpacked, length + _CHECKSUM)[:length]
-            if not begun and not packed.tell():
-                raise EOFError("it is empty")
-    except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:
-        raise BadDataError(
-            f"cannot read {file}: {error}; it was cut off or damaged after it was written: delete "
-            f"{_artifact_folder(file)}, so that the node which wrote it does so again, and run again"
-        ) from error
+    for file in files:
+        try:
+            with open_file(file, "rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
+                yield from _records(unpacked)
+                if not packed.tell():
+                    raise EOFError("it is empty")
+        except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:
+            raise BadDataError(
+                f"cannot read {file}: {error}; it was cut off or damaged after it was written: delete "
+                f"{_artifact_folder(file)}, so that the node which wrote it does so again, and run again"
+            ) from error
 
 
-def in_batches(records: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
-    """Groups records.
-
-    Args:
-        records: in their order.
-        size: of a batch; the last one may be smaller.
-    """
-    remaining = iter(records)
-    while batch := list(islice(remaining, size)):
-        yield batch
+def _records(stream: gzip.GzipFile) -> Iterator[bytes]:
+    while header := stream.read(_LENGTH.size + _CHECKSUM):
+        (length,) = _LENGTH.unpack_from(header)
+        yield _read_all(stream, length + _CHECKSUM)[:length]
 
 
 def _read_all(stream: gzip.GzipFile, size: int) -> bytes:

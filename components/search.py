@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from components import reviews
 from components.errors import RunError
+from components.hyperparameters import in_short
 from components.training import OBJECTIVE
 from components.trials import Score
 
@@ -107,7 +108,7 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
         values = trial.hyperparameters.values
         name = f"Tuner trial {int(trial.trial_id) + 1}/{self._trials}"
         changed = {key: value for key, value in values.items() if value != self._current[key]}
-        shown = "  ".join(f"{key.partition('.')[2]} {_short(value)}" for key, value in changed.items())
+        shown = "  ".join(f"{key.partition('.')[2]} {in_short(value)}" for key, value in changed.items())
         started = time.monotonic()
         try:
             score = self._score(values)
@@ -141,7 +142,3 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
                 "training.learning_rate, or take values out of tuning.space"
             )
         self._on_end()
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -73,6 +73,6 @@ def _in_words(outcome: parity.Outcome) -> str:
 def _test_reviews(examples: standard_artifacts.Examples, count: int) -> list[bytes]:
     pattern = io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], reviews.TEST))
     files = sorted(tf.io.gfile.glob(pattern))
-    records = (record for file in files for record in read_records(file, tf.io.gfile.GFile))
+    records = read_records(files, tf.io.gfile.GFile)
     spec = {reviews.TEXT: tf.io.FixedLenFeature([], tf.string)}
     return [tf.io.parse_single_example(record, spec)[reviews.TEXT].numpy() for record in islice(records, count)]

@@ -10,9 +10,10 @@ import tensorflow as tf
 from tfx.utils import io_utils
 
 from components import metrics, reviews
+from components.batches import in_batches
 from components.comparison import ROLES
 from components.errors import RunError
-from components.records import in_batches, read_records
+from components.records import read_records
 from pipeline import seed_statistics
 from pipeline.seed_statistics import Values
 
@@ -87,7 +88,7 @@ def _read(folder: str) -> dict[str, npt.NDArray[Any]]:
         **{role: tf.io.FixedLenFeature([2], tf.float32) for role in ROLES.values()},
     }
     files = sorted(tf.io.gfile.glob(io_utils.all_files_pattern(folder)))
-    records = (record for file in files for record in read_records(file, tf.io.gfile.GFile))
+    records = read_records(files, tf.io.gfile.GFile)
     batches = [tf.io.parse_example(batch, features) for batch in in_batches(records, _BATCH)]
     columns = {name: np.concatenate([batch[name].numpy() for batch in batches]) for name in features}
     order = np.argsort(columns[reviews.ID], kind="stable")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from components.hyperparameters import in_short
 from pipeline.config import Settings, flatten
 from pipeline.settings_file import toml_file
 from pipeline.table import Table
@@ -79,38 +80,22 @@ def tuning_sentence(tuning: Mapping[str, Any]) -> str:
     return f"Tuned: eval loss {tuning['eval_loss']:.4f}, the best of {len(tuning['trials'])} trials; {found}."
 
 
-def given_values(tuning: Mapping[str, Any]) -> dict[str, Any]:
-    """Says with which values a search began.
-
-    Args:
-        tuning: from `read_tuning`.
-
-    Returns:
-        `section.key` → value, of all that were searched.
-    """
-    return {key: tuning["changed"].get(key, [value])[0] for key, value in tuning["best"].items()}
-
-
-def trials_table(tuning: Mapping[str, Any]) -> Table:
+def trials_table(tuning: Mapping[str, Any], settings: Mapping[str, Any]) -> Table:
     """Shows the trials in their order, and of their values those that are not the run's own.
 
     Args:
         tuning: from `read_tuning`.
+        settings: of the tuned run, `section.key` → value.
     """
-    given = given_values(tuning)
+    given = {key: settings[key] for key in tuning["best"]}
     rows = [
         [
             f"{trial['trial']}{' (best)' if trial['values'] == tuning['best'] else ''}",
             f"{trial['eval_loss']:.4f}",
-            *("" if trial["values"][key] == value else short(trial["values"][key]) for key, value in given.items()),
+            *("" if trial["values"][key] == value else in_short(trial["values"][key]) for key, value in given.items()),
         ]
         for trial in sorted(tuning["trials"], key=lambda trial: int(trial["trial"]))
     ]
-    now = ["settings of the run", "", *map(short, given.values())]
+    now = ["settings of the run", "", *map(in_short, given.values())]
     columns = ["trial", "eval log loss", *(key.partition(".")[2].replace("_", " ") for key in given)]
     return Table("Trials, and what differs from the settings of the run", columns, [now, *rows])
-
-
-def short(value: Any) -> str:
-    """Writes a value of a setting."""
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -11,10 +11,11 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components import reviews
+from components.batches import in_batches
 from components.comparison import ROLES
 from components.errors import RunError
 from components.explanations.scored import ScoredReview
-from components.records import in_batches, read_records
+from components.records import read_records
 
 # Ratings are 1 to 10.
 _NO_RATING: Final = -1
@@ -71,7 +72,7 @@ def read_scored_reviews(examples: str, predictions: str) -> list[ScoredReview]:
 
 
 def _rows(file: str, features: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for batch in in_batches(read_records(file, tf.io.gfile.GFile), _BATCH):
+    for batch in in_batches(read_records([file], tf.io.gfile.GFile), _BATCH):
         columns: dict[str, npt.NDArray[Any]] = {
             name: np.asarray(column) for name, column in tf.io.parse_example(batch, features).items()
         }

@@ -126,7 +126,9 @@ def gather(connection: metadata_store_pb2.ConnectionConfig, run: PastRun) -> Con
         seconds=record.get("seconds"),
         layout=layout({row.node: known.get(row.node, []) for row in nodes}),
         lineage=trace_artifact(connection, subject.id) if subject else None,
-        search=(tuning_sentence(tuning), trials_table(tuning)) if (tuning := record.get("tuning")) else None,
+        search=(tuning_sentence(tuning), trials_table(tuning, run.settings))
+        if (tuning := record.get("tuning"))
+        else None,
         settings=compare_settings(run.settings),
         versions=record.get("versions", {}),
     )

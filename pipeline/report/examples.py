@@ -63,7 +63,7 @@ def read_examples(folder: Path, most: int | None = None) -> Iterator[Any]:
     for place, file in enumerate(files):
         # So that the shares add up to `most`.
         wanted = None if most is None else most * (place + 1) // len(files) - most * place // len(files)
-        for number, record in enumerate(read_records(str(file), open)):
+        for number, record in enumerate(read_records([str(file)], open)):
             if wanted is not None and number >= wanted:
                 break
             yield _Example.FromString(record).features.feature

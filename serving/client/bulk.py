@@ -19,10 +19,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
+from components.batches import in_batches
 from components.reviews import PROBABILITIES, SERVING_DEFAULT, TEXT
 from serving.client.errors import BulkInferenceError
 from serving.client.results import prediction
-from serving.client.review_files import Review, batches, json_line, read_reviews, written_atomically
+from serving.client.review_files import Review, json_line, read_reviews, written_atomically
 from serving.releases.state import read_state
 
 # Reviews that stay together, in their order. RunInference makes up its batches from several of these.
@@ -95,7 +96,7 @@ def _predict(examples: Any, saved_model: str) -> Any:
 
 def _read(files: tuple[str, ...], json_lines: bool) -> Iterator[tuple[_Part, list[bytes]]]:
     reviews = read_reviews([Path(file) for file in files], json_lines=json_lines)
-    for number, together in enumerate(batches(reviews, _TOGETHER)):
+    for number, together in enumerate(in_batches(reviews, _TOGETHER)):
         yield _Part(number, tuple(together)), [_example(review.text) for review in together]
 
 

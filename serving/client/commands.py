@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from components.batches import in_batches
 from serving.client.client import Client
 from serving.client.page import page
 from serving.client.results import Prediction
 from serving.client.review_files import (
     Review,
-    batches,
     find_files,
     json_line,
     parse_reviews,
@@ -130,7 +130,7 @@ def predict_with_beam(
 def _answers(
     ask: Callable[[Sequence[str]], Sequence[Result]], reviews: Iterable[Review], size: int
 ) -> Iterator[tuple[Review, Result]]:
-    for batch in batches(reviews, size):
+    for batch in in_batches(reviews, size):
         yield from zip(batch, ask([review.text for review in batch]), strict=True)
 
 

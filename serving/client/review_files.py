@@ -13,9 +13,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, Final
 
 from serving.client.errors import ReviewFileError
 
@@ -23,8 +22,6 @@ _JSON_LINES: Final = (".jsonl", ".ndjson", ".json")
 _GZIP: Final = ".gz"
 # JSON can write these, UTF-8 cannot.
 _HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -107,18 +104,6 @@ def parse_reviews(
             fields = _fields(text, where)
             identity = {"id": fields["id"]} if "id" in fields else {}
             yield Review(fields["text"], {**(origin or {}), "line": number, **identity})
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cuts a sequence into lists.
-
-    Args:
-        items: of any number.
-        size: of each list but the last.
-    """
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def json_line(origin: Mapping[str, Any], answer: Mapping[str, Any]) -> str:

@@ -3,11 +3,9 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from components.errors import BadDataError
-from components.records import in_batches, read_records
+from components.records import read_records
 
 OPENERS = {"open": open, "GFile": tf.io.gfile.GFile}
 
@@ -27,7 +25,7 @@ def write(path: Path, records: list[bytes]) -> Path:
 
 @pytest.mark.parametrize("records", [[], [b""], [b"one", b"", b"\x00\xff" * 40_000]])
 def test_what_tensorflow_wrote(tmp_path, open_file, records):
-    assert list(read_records(str(write(tmp_path / "a.gz", records)), open_file)) == records
+    assert list(read_records([str(write(tmp_path / "a.gz", records))], open_file)) == records
 
 
 def test_a_file_that_was_cut_off_anywhere_is_an_error(tmp_path, open_file):
@@ -36,7 +34,7 @@ def test_a_file_that_was_cut_off_anywhere_is_an_error(tmp_path, open_file):
     for size in range(len(whole)):
         cut.write_bytes(whole[:size])
         with pytest.raises(BadDataError, match=r"cut\.gz: "):
-            list(read_records(str(cut), open_file))
+            list(read_records([str(cut)], open_file))
 
 
 def test_why_tensorflow_s_own_reader_is_not_used(tmp_path):
@@ -52,13 +50,13 @@ def test_a_changed_byte_is_an_error(tmp_path, open_file, place):
     content[int(place * len(content))] ^= 1
     file.write_bytes(content)
     with pytest.raises(BadDataError, match=r"a\.gz"):
-        list(read_records(str(file), open_file))
+        list(read_records([str(file)], open_file))
 
 
 def test_no_gzip_file(tmp_path, open_file):
     (tmp_path / "a.gz").write_bytes(b"plain text")
     with pytest.raises(BadDataError, match="Not a gzipped file"):
-        list(read_records(str(tmp_path / "a.gz"), open_file))
+        list(read_records([str(tmp_path / "a.gz")], open_file))
 
 
 def test_a_record_that_ends_early_within_a_whole_gzip_file(tmp_path, open_file):
@@ -66,7 +64,7 @@ def test_a_record_that_ends_early_within_a_whole_gzip_file(tmp_path, open_file):
     for size in range(1, len(records)):
         (tmp_path / "a.gz").write_bytes(gzip.compress(records[:size]))
         with pytest.raises(BadDataError, match=r"a\.gz"):
-            list(read_records(str(tmp_path / "a.gz"), open_file))
+            list(read_records([str(tmp_path / "a.gz")], open_file))
 
 
 @pytest.mark.parametrize(
@@ -76,13 +74,10 @@ def test_the_error_names_the_artifact_to_delete(tmp_path, file, folder):
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).touch()
     with pytest.raises(BadDataError, match=f"it is empty; .* delete {tmp_path / folder}, so that the node"):
-        list(read_records(str(tmp_path / file), open))
+        list(read_records([str(tmp_path / file)], open))
 
 
-@settings(max_examples=30)
-@given(st.lists(st.binary(), max_size=20), st.integers(1, 25))
-def test_batches_are_full_but_the_last_and_lose_nothing(records, size):
-    batches = list(in_batches(records, size))
-    assert [record for batch in batches for record in batch] == records
-    assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
-    assert all(batches)
+def test_files_are_read_one_after_the_other(tmp_path, open_file):
+    files = [str(write(tmp_path / name, records)) for name, records in (("b", [b"1", b"2"]), ("a", []), ("c", [b"3"]))]
+    assert list(read_records(files, open_file)) == [b"1", b"2", b"3"]
+    assert list(read_records([], open_file)) == []

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pipeline.config import load_settings
+from pipeline.config import flatten, load_settings
 from pipeline.tuning_outcome import read_tuning, trials_table, tuned_settings, tuning_sentence
 
 CURRENT = {"model.dropout": 0.5, "training.batch_size": 64}
@@ -79,10 +79,9 @@ def test_the_file_repeats_the_run_with_what_was_found_and_without_the_search(tmp
 
 def test_the_trials_are_shown_in_their_order_by_what_they_changed(artifacts):
     other = {"model.dropout": 0.5, "training.batch_size": 32}
-    tuning = read_tuning(
-        load_settings(), *artifacts(BETTER, ("11", 0.28, BETTER), ("00", 0.3, CURRENT), ("02", 0.31, other))
-    )
-    table = trials_table(tuning)
+    settings = load_settings()
+    tuning = read_tuning(settings, *artifacts(BETTER, ("11", 0.28, BETTER), ("00", 0.3, CURRENT), ("02", 0.31, other)))
+    table = trials_table(tuning, flatten(settings.config))
     assert table.columns == ["trial", "eval log loss", "dropout", "batch size"]
     assert table.rows == [
         ["settings of the run", "", "0.5", "64"],

@@ -30,13 +30,13 @@ class RunningServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.rest_port}"
 
-    def wait_for(self, model: str, *versions: int) -> None:
-        """Waits until these versions are loaded, or have failed to: ports open with the first version of each model."""
+    def wait_for(self, model: str, *versions: int, state: str = "AVAILABLE") -> None:
+        """Waits for a state of these versions: the ports open with the first version of each model."""
         for version in versions:
             address = f"{self.url}/v1/models/{quote(model)}/versions/{version}"
             end = time.monotonic() + 60
-            while not any(state in httpx.get(address, timeout=20).text for state in ('"AVAILABLE"', '"END"')):
-                assert time.monotonic() < end, f"{address} was not loaded within a minute"
+            while f'"{state}"' not in httpx.get(address, timeout=20).text:
+                assert time.monotonic() < end, f"{address} was not {state} within a minute"
                 time.sleep(0.1)
 
 

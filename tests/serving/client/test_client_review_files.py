@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from serving.client.errors import ReviewFileError
 from serving.client.review_files import (
     Review,
-    batches,
     find_files,
     json_line,
     parse_reviews,
@@ -132,14 +131,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for pattern in ("missing.txt", "*.csv", "."):
         with pytest.raises(ReviewFileError, match="there is no file "):
             find_files(f"{tmp_path}/{pattern}")
-
-
-@given(st.lists(st.integers()), st.integers(1, 10))
-def test_batches_are_cut_in_order(items: list[int], size: int) -> None:
-    cut = list(batches(items, size))
-    assert [item for batch in cut for item in batch] == items
-    assert all(len(batch) == size for batch in cut[:-1])
-    assert all(0 < len(batch) <= size for batch in cut)
 
 
 def test_output_lines_begin_with_where_the_review_comes_from() -> None:

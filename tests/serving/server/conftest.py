@@ -38,7 +38,8 @@ def contract_server(
         "--rest_api_timeout_in_ms=10000",
     ) as server:
         server.wait_for(HALF, 0, 1, 2)
-        server.wait_for(HURT, 1, 2)
+        server.wait_for(HURT, 1)
+        server.wait_for(HURT, 2, state="END")
         yield server
 
 

@@ -150,7 +150,7 @@ def test_time_runs_out(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(StatusError, match="DEADLINE_EXCEEDED: Timed out waiting for notification"):
         servable.run("serving_default", {"x": x}, timeout=0.02)
-    assert time.monotonic() - start < 2  # the model's own time is 2.5
+    assert time.monotonic() - start < 0.25  # the model's own time is 2.5
     with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
         servable.run("serving_default", {"x": x}, timeout=0)
     assert servable.run("serving_default", {"x": x}, timeout=60)["y"].tolist() == [1]
