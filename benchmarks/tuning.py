@@ -1,13 +1,16 @@
 """What a run's Tuner found as Markdown, for docs/results.md: no figure is typed by hand."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.figures import Record
 from benchmarks.results import table_lines
 from components import reviews
-from components.hyperparameters import in_short
+from pipeline.config import PipelineConfig
+from pipeline.settings_changes import changed_settings
+from pipeline.settings_file import toml_value
 from pipeline.tuning_outcome import trials_table
 
 _VERSIONS: Final = ("python", "tensorflow", "keras", "tfx")
@@ -28,11 +31,12 @@ def _lines(record: Record) -> Iterator[str]:
     versions = ", ".join(f"{name} {record['versions'][name]}" for name in _VERSIONS)
     yield f"## Tuner, {len(tuning['trials'])} trials on {data}"
     yield ""
-    yield "```sh"
-    # What was searched too: its defaults may be others by now, such as those that were found.
-    start = {key: settings[key] for key in ("tuning.trials", *tuning["best"])}
-    yield f"tfx run create --pipeline pipeline/ --set data.source={data} --set training.tune=true \\"
-    yield "    " + " ".join(f"--set {key}={in_short(value)}" for key, value in start.items())
+    # What was searched too: its defaults may be others some day, such as those that were found.
+    own = {**changed_settings(settings), **{key: settings[key] for key in tuning["best"]}, "data.source": data}
+    if settings["preset"] != PipelineConfig().preset:
+        own["preset"] = settings["preset"]
+    yield from ["```sh", "tfx run create --pipeline pipeline/ \\"]
+    yield "    " + " ".join(f"--set {shlex.quote(_assignment(key, value))}" for key, value in own.items())
     yield from ["```", ""]
     counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
     yield (
@@ -44,3 +48,8 @@ def _lines(record: Record) -> Iterator[str]:
     yield f"- Test accuracy of the Trainers that it fed: {accuracy}."
     yield ""
     yield from table_lines(trials_table(tuning, settings))
+
+
+def _assignment(key: str, value: Any) -> str:
+    """As `--set` takes it: what is not TOML is text."""
+    return f"{key}={value if isinstance(value, str) else toml_value(value)}"

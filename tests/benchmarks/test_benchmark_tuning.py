@@ -1,5 +1,6 @@
 import copy
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,21 +8,24 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
+from pipeline.config import flatten, load_settings
 
 CURRENT = {"model.dropout": 0.5, "model.embedding_init": "cooccurrence", "training.batch_size": 64}
+SET = [
+    "data.source=/data/aclImdb_v1.tar.gz",
+    'data.positive_labels=["good", "very good"]',
+    "training.tune=true",
+    "training.seed=7",
+    "tuning.trials=4",
+    'tuning.space={"model.dropout" = [0.3], "model.embedding_init" = ["uniform"], "training.batch_size" = [32]}',
+]
 BETTER = {**CURRENT, "model.dropout": 0.3}
 
 
 @pytest.fixture
 def tuned(run_json: dict[str, Any]) -> dict[str, Any]:
     """The `run.json` of a run that found something better in its third trial; the second failed."""
-    run_json["settings"] |= {
-        "data.source": "/data/aclImdb_v1.tar.gz",
-        **CURRENT,
-        "training.seed": 7,
-        "tuning.mode": "both",
-        "tuning.trials": 4,
-    }
+    run_json["settings"] = flatten(load_settings(None, SET).config)
     run_json["ingest"]["examples"]["eval"] = {"negative": 500, "positive": 734}
     run_json["versions"] = {"python": "3.10", "tensorflow": "2.16.2", "keras": "3.6.0", "tfx": "1.16.0", "numpy": "1"}
     run_json["tuning"] = {
@@ -49,9 +53,6 @@ def test_the_page_holds_every_trial_in_its_order(tuned: dict[str, Any], tmp_path
     page = rendered(tmp_path / "run.json", tuned)
     for line in (
         "## Tuner, 3 trials on aclImdb_v1.tar.gz",
-        "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz --set training.tune=true \\",
-        "    --set tuning.trials=4 --set model.dropout=0.5 --set model.embedding_init=cooccurrence"
-        " --set training.batch_size=64",
         "- Trained on 24,999 reviews, scored on the 1,234 of `eval`; seed 7, mode both;"
         " run 2026-01-02T03:04:05.000001.",
         "- python 3.10, tensorflow 2.16.2, keras 3.6.0, tfx 1.16.0.",
@@ -65,6 +66,24 @@ def test_the_page_holds_every_trial_in_its_order(tuned: dict[str, Any], tmp_path
         "| 3 (best) | 0.2800 | 0.3 |  |  |",
         "| 4 | 0.3100 |  |  | 32 |",
     ]
+
+
+@pytest.mark.parametrize("more", [[], ["preset=blog", "data.eval_fraction=0.1", "training.learning_rate=1e-12"]])
+def test_the_command_repeats_the_run_whatever_the_defaults_are_then(
+    tuned: dict[str, Any], tmp_path: Path, more: list[str]
+) -> None:
+    given = load_settings(None, [*SET, *more, *(f"{key}={value}" for key, value in CURRENT.items())]).config
+    tuned["settings"] = flatten(given)
+    page = "\n".join(rendered(tmp_path / "run.json", tuned))
+    _, command, _ = page.split("```")
+    words = shlex.split(command.removeprefix("sh\n").replace("\\\n", ""))
+    assert words[:5] == ["tfx", "run", "create", "--pipeline", "pipeline/"]
+    assert words[5::2] == ["--set"] * len(words[6::2])
+    typed = words[6::2]
+    again = load_settings(None, typed).config
+    assert flatten(again) == {**flatten(given), "data.source": "aclImdb_v1.tar.gz"}
+    # What was searched is named even where it is the default of today.
+    assert {f"{key}={value}" for key, value in CURRENT.items()} <= set(typed)
 
 
 def test_a_search_that_found_nothing_better(tuned: dict[str, Any], tmp_path: Path) -> None:
