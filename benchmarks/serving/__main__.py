@@ -65,6 +65,7 @@ def main(
         setup = measure.Setup(path, texts, flags, Path(folder))
         record["server"] = measure.through_server(setup, seconds, [int(size) for size in sizes.split(",")])
         console.print("Measured through the server.")
+        record["without_model"] = measure.without_model(texts, seconds)
         record["soak"] = measure.soak(setup, soak, swap) if soak else None
     if out:
         out.write_text(json.dumps(record, indent=2) + "\n")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.serving.tables import ALL_CORES, ONE_CORE
 from components import reviews
 from components.child_process import run_in_child
 from components.cpp_loader import CppSavedModel
@@ -17,10 +18,6 @@ from serving.server.servable import Servable
 
 BATCHES: Final = (1, 8, 32, 64, 128, 256, 512)
 WARM_UP_SECONDS: Final = 1.0
-
-# TensorFlow's own default, and the session that the server has.
-_DEFAULT: Final = "all cores a run"
-_SERVERS: Final = "one core a run"
 
 _Call = Callable[[npt.NDArray[np.object_]], object]
 
@@ -47,7 +44,7 @@ def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str,
         JSON: `sessions` by name, each with `p50_ms` and `p99_ms` of single reviews and `rates` in reviews a second by
         batch size; and over both the smallest `p50_ms`, and the `best_rate` with its `best_session` and `best_batch`.
     """
-    sessions = {name: run_in_child(_measured, _Job(name, model, texts, seconds)) for name in (_DEFAULT, _SERVERS)}
+    sessions = {name: run_in_child(_measured, _Job(name, model, texts, seconds)) for name in (ALL_CORES, ONE_CORE)}
     rates = {(name, size): rate for name, found in sessions.items() for size, rate in found["rates"].items()}
     best = max(rates, key=lambda key: rates[key])
     return {
@@ -60,7 +57,7 @@ def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str,
 
 
 def _measured(job: _Job) -> dict[str, Any]:
-    if job.session == _DEFAULT:
+    if job.session == ALL_CORES:
         with CppSavedModel(str(job.model)) as model:
             return _rates(lambda batch: model.run(reviews.SERVE_TEXT, {"text": batch}), job)
     servable = Servable.load("measured", 1, str(job.model))
@@ -74,7 +71,7 @@ def _rates(call: _Call, job: _Job) -> dict[str, Any]:
     rates = {}
     single: list[float] = []
     for size in BATCHES:
-        _milliseconds(call, job.texts, size, WARM_UP_SECONDS)
+        _milliseconds(call, job.texts, size, min(WARM_UP_SECONDS, job.seconds))
         milliseconds = _milliseconds(call, job.texts, size, job.seconds)
         rates[str(size)] = 1000 * size * len(milliseconds) / sum(milliseconds)
         single = single or milliseconds

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 from tensorflow_serving.apis import predict_pb2
 
+from benchmarks.serving.empty_server import empty_server
 from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import Answers, closed_loop
 from components import reviews
@@ -54,24 +55,40 @@ def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[d
         A row of JSON for each size and number of clients, with the CPU time of the server and of the clients for each
         request, in microseconds.
     """
-    rows = []
     with _served(setup) as (server, _):
-        for size, clients in itertools.product(sizes, CLIENTS):
-            requests = [_request(batch) for batch in _batches(setup.texts, size)]
-            closed_loop(server.target, requests, clients, WARM_UP_SECONDS)
-            before = _cpu_seconds(server)
-            answers = closed_loop(server.target, requests, clients, seconds)
-            spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]
-            rows.append(
-                {
-                    "reviews_per_request": size,
-                    "clients": clients,
-                    **_row(answers, size),
-                    "server_cpu_us": spent[0] / len(answers.milliseconds),
-                    "client_cpu_us": spent[1] / len(answers.milliseconds),
-                }
-            )
-    return rows
+        return [
+            _under_load(server, setup.texts, size, clients, seconds)
+            for size, clients in itertools.product(sizes, CLIENTS)
+        ]
+
+
+def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
+    """The same requests of one review, answered by a server that does nothing with them.
+
+    Args:
+        texts: reviews, UTF-8, used in turn.
+        seconds: how long.
+
+    Returns:
+        A row like those of `through_server`, for the largest number of clients.
+    """
+    with empty_server() as server:
+        return _under_load(server, texts, 1, max(CLIENTS), seconds)
+
+
+def _under_load(server: Server, texts: Sequence[bytes], size: int, clients: int, seconds: float) -> dict[str, Any]:
+    requests = [_request(batch) for batch in _batches(texts, size)]
+    closed_loop(server.target, requests, clients, min(WARM_UP_SECONDS, seconds))
+    before = _cpu_seconds(server)
+    answers = closed_loop(server.target, requests, clients, seconds)
+    spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]
+    return {
+        "reviews_per_request": size,
+        "clients": clients,
+        **_row(answers, size),
+        "server_cpu_us": spent[0] / len(answers.milliseconds),
+        "client_cpu_us": spent[1] / len(answers.milliseconds),
+    }
 
 
 def _cpu_seconds(server: Server) -> tuple[float, float]:

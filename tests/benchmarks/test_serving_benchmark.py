@@ -37,6 +37,13 @@ def record(p50: float, rate: float, failures: dict[str, int]) -> dict:
             {"reviews_per_request": 1, "clients": 1, **row},
             {"reviews_per_request": 1, "clients": 64, **row},
         ],
+        "without_model": {
+            "reviews_per_request": 1,
+            "clients": 64,
+            **row,
+            "server_cpu_us": 350.0,
+            "client_cpu_us": 250.0,
+        },
         "soak": {"seconds": 60.0, "versions": 12, **row, "failures": failures},
     }
 
@@ -64,7 +71,21 @@ def test_targets_are_ratios_of_one_run(measured, expected):
 def test_each_row_tells_the_cpu_time_of_a_request():
     latency, _ = tables.all_of(record(15.0, 900.0, {}))
     assert latency.columns[-3:] == ["server CPU, us/request", "client CPU, us/request", "failed"]
-    assert [row[-3:] for row in latency.rows] == [["-", "-", "0"]] * 4 + [["700", "200", "0"]] * 2
+    assert [row[-3:] for row in latency.rows] == [
+        *[["-", "-", "0"]] * 4,
+        *[["700", "200", "0"]] * 2,
+        ["350", "250", "0"],
+        ["-", "-", "-"],
+    ]
+
+
+def test_the_most_possible_is_the_cores_time_over_what_a_request_takes_of_it():
+    measured = record(15.0, 900.0, {})
+    # 2 cores / (350 + 250 us of gRPC + 1000 us for a review in a batch of 64 at 1000 reviews/s)
+    assert tables.most_single_reviews(measured) == pytest.approx(1250.0)
+    latency, _ = tables.all_of(measured)
+    assert latency.rows[-1][0] == "most possible, 64 clients, 1 per request"
+    assert latency.rows[-1][4:6] == ["1250", "1.25"]
 
 
 def test_a_small_run_measures_all_and_renders(tmp_path):
@@ -81,6 +102,10 @@ def test_a_small_run_measures_all_and_renders(tmp_path):
     ]
     assert all(row["requests"] > 0 and row["failures"] == {} for row in measured["server"])
     assert all(row["server_cpu_us"] > 0 and row["client_cpu_us"] > 0 for row in measured["server"])
+    empty = measured["without_model"]
+    assert (empty["clients"], empty["failures"]) == (64, {})
+    assert empty["requests"] > 0
+    assert empty["server_cpu_us"] > 0
     assert measured["soak"]["failures"] == {}
     assert 1 < measured["soak"]["last_version_that_answered"] <= measured["soak"]["versions"]
 
