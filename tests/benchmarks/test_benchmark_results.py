@@ -1,5 +1,8 @@
 import copy
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +135,17 @@ def test_the_command_in_the_record_names_no_folder(tmp_path: Path) -> None:
     assert benchmark.command == (
         "python -m benchmarks --data aclImdb_v1.tar.gz --presets blog,attention --seed 2 --limit 100 --skip-script"
     )
+
+
+def test_rendering_as_typed_says_nothing_but_the_results(tmp_path: Path, record: dict[str, Any]) -> None:
+    file = tmp_path / "benchmark.json"
+    file.write_text(json.dumps(record))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "results", str(file)],
+        env={name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == markdown([record])
+    assert done.stderr == ""
