@@ -1,4 +1,4 @@
-"""Starts the embedded server in a process of its own."""
+"""Starts a server in a process of its own."""
 
 import os
 import re
@@ -35,7 +35,7 @@ class Server:
 
 @contextmanager
 def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[Server]:
-    """Starts a server, waits until it serves, and stops it in the end.
+    """Starts the embedded server, waits until it serves, and stops it in the end.
 
     Args:
         *flags: of `python -m serving.server`; the ports are free ones unless given.
@@ -47,7 +47,26 @@ def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[Server]:
     Raises:
         RunError: it ended or did not serve in time; the message holds its last words.
     """
-    command = [sys.executable, "-m", "serving.server", "--port=0", "--rest_api_port=0", *flags]
+    with launched("serving.server", "--port=0", "--rest_api_port=0", *flags, timeout=timeout) as server:
+        yield server
+
+
+@contextmanager
+def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Server]:
+    """Starts a server that is a Python module and that says where it serves: `grpc://HOST:PORT`, then REST's address.
+
+    Args:
+        module: to run.
+        *flags: of the module.
+        timeout: seconds until it must serve.
+
+    Yields:
+        The server.
+
+    Raises:
+        RunError: it ended or did not serve in time; the message holds its last words.
+    """
+    command = [sys.executable, "-m", module, *flags]
     environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module

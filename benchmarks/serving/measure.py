@@ -14,11 +14,10 @@ import numpy as np
 import psutil
 from tensorflow_serving.apis import predict_pb2
 
-from benchmarks.serving.empty_server import empty_server
 from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import Answers, closed_loop
 from components import reviews
-from serving.launch import Server, launched_server
+from serving.launch import Server, launched, launched_server
 from serving.server.tensors import to_proto
 
 MODEL_NAME: Final = "imdb_attention"
@@ -72,7 +71,7 @@ def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
     Returns:
         A row like those of `through_server`, for the largest number of clients.
     """
-    with empty_server() as server:
+    with launched("benchmarks.serving.empty_server") as server:
         return _under_load(server, texts, 1, max(CLIENTS), seconds)
 
 

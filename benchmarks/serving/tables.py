@@ -57,7 +57,7 @@ def _through_grpc(server: str, row: Mapping[str, Any], alone: Mapping[str, Any])
 
 
 def most_single_reviews(record: Record) -> float:
-    """What 64 clients with one review a request could get at most from any server on Python's gRPC.
+    """What 64 clients with one review a request could get at most from any server on `grpc.aio`.
 
     A request takes the CPU time of gRPC in server and client, and its share of a run of the network, which cannot hold
     more reviews than there are clients.
