@@ -39,8 +39,8 @@ lock:  ## resolve requirements.lock anew
 
 clean:  ## remove .venv, tools and caches; the workspace stays
 	@rm -rf .venv .tools .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
-	@find benchmarks components pipeline schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find benchmarks components imdb_core pipeline schemas serving tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The hook is copied at installation, also by an editable one.
-$(READY): requirements.lock pyproject.toml pipeline/tfx_hook.py pipeline/tfx_hook.pth $(if $(EXTRAS),FORCE)
+$(READY): requirements.lock pyproject.toml pipeline/tfx_cli/hook.py pipeline/tfx_cli/hook.pth $(if $(EXTRAS),FORCE)
 	@EXTRAS="$(EXTRAS)" scripts/setup

@@ -12,7 +12,7 @@ import rich.table
 from rich.console import Console
 
 from benchmarks import comparison, figures, machine, results, study, tuning
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 from pipeline.cli import ActionableErrors
 
 

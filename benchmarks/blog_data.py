@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from components.errors import SourceError
-from components.ingest.sample import sample_review
-from components.settings import DataSettings
+from components.example_gen.sample.generate import sample_review
+from imdb_core.errors import SourceError
+from imdb_core.settings import DataSettings
 
 SAMPLE: Final = "sample"
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.blog_data import SAMPLE
-from components.errors import ReviewPipelineError
+from imdb_core.errors import ReviewPipelineError
 
 
 def main() -> None:

@@ -13,9 +13,10 @@ from typing import Any
 from benchmarks import machine, pipeline_run, targets
 from benchmarks.blog_data import SAMPLE, read_reviews, write_cut
 from benchmarks.blog_encoding import unknown_share
-from components.errors import RunError, SettingsError
-from components.settings import DataSettings
-from pipeline.config import PRESETS, WORKSPACE_VARIABLE
+from imdb_core.errors import RunError, SettingsError
+from imdb_core.settings import DataSettings
+from imdb_core.workspace import WORKSPACE_VARIABLE
+from pipeline.settings.presets import PRESETS
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.targets import TARGET_REVIEWS, points_from_script
-from components import reviews
-from pipeline.table import Table
+from imdb_core import features, modes
+from pipeline.history.table import Table
 
 Record = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ def quality(record: Record) -> Table:
     """Accuracy, AUC and log loss on the test split, by run and mode."""
     script = record["script"]
     rows = []
-    for mode in reviews.MODES:
+    for mode in modes.MODES:
         if script:
             epochs = script["modes"][mode]["epochs"]
             values = [f"{epochs[-1][name]:.4f}" for name in ("accuracy", "auc", "log_loss")]
@@ -97,11 +97,11 @@ def ingest(record: Record) -> Table:
         columns.append(f"preset {preset}")
         counts = {"rows read": report["rows_read"]}
         counts |= {
-            f"examples in `{split}`": sum(report["examples"].get(split, {}).values()) for split in reviews.SPLITS
+            f"examples in `{split}`": sum(report["examples"].get(split, {}).values()) for split in features.SPLITS
         }
         counts |= {"rows rejected": sum(report["rejected"].values())}
         counts |= {"duplicates in the training data": report["duplicates"]["training"]}
-        counts |= {"duplicates in `test`": report["duplicates"][reviews.TEST]}
+        counts |= {"duplicates in `test`": report["duplicates"][features.TEST]}
         counts |= {"texts in both (leaks)": report["leaks"], "rows dropped": sum(report["dropped"].values())}
         for name, count in counts.items():
             rows.setdefault(name, [name]).append(f"{count:,}")
@@ -117,7 +117,7 @@ def vocabulary(record: Record) -> Table:
         columns.append(f"preset {preset}")
         same = {None: "-", True: "yes", False: f"no, {checks['shared_with_script'] or 0:,} of its words"}
         for name, value in {
-            "token ids, the four special ones included": f"{checks['words'] + reviews.FIRST_WORD_ID:,}",
+            "token ids, the four special ones included": f"{checks['words'] + features.FIRST_WORD_ID:,}",
             "distinct words": f"{checks['distinct']:,}",
             "most frequent words": " ".join(checks["first"]),
             "test tokens out of vocabulary": f"{100 * checks['unknown_share']:.2f}%",

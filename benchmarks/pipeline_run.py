@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.machine import Process
-from components.errors import RunError
+from imdb_core.errors import RunError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 

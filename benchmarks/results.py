@@ -6,8 +6,8 @@ from typing import Any
 
 from benchmarks import figures
 from benchmarks.figures import Record
-from components import reviews
-from pipeline.table import Table
+from imdb_core import modes
+from pipeline.history.table import Table
 
 
 def markdown(records: Sequence[Record]) -> str:
@@ -57,7 +57,7 @@ def _means(records: Sequence[Record]) -> Iterator[str]:
         if len({record["seed"] for record in group}) < len(group) or len(group) < 2:  # noqa: PLR2004 - a mean
             continue
         rows = []
-        for mode in reviews.MODES:
+        for mode in modes.MODES:
             script = [record["script"]["modes"][mode]["epochs"][-1]["accuracy"] for record in group]
             rows.append([f"script, {mode}", *(f"{value:.4f}" for value in script), f"{mean(script):.4f}", ""])
             for preset in presets:

@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from benchmarks.results import table_lines
-from components import metrics, reviews
-from pipeline import study_report
-from pipeline.study_report import Record
-from pipeline.table import Table
+from components.evaluator import metrics
+from imdb_core import modes
+from pipeline.history.table import Table
+from pipeline.study import tables
+from pipeline.study.tables import Record
 
 
 def markdown(record: Record) -> str:
     """Renders a study.
 
     Args:
-        record: from `pipeline.study.run_study`.
+        record: from `pipeline.study.run.run_study`.
     """
     return "\n".join(_lines(record)).rstrip("\n") + "\n"
 
@@ -27,9 +28,9 @@ def _lines(record: Record) -> Iterator[str]:
     yield f"- {record['test_reviews']:,} test reviews, seeds {', '.join(map(str, seeds))}."
     yield f"- Python {record['python']}, {versions}; {record['date']}."
     yield ""
-    yield from table_lines(study_report.spread(record))
-    yield from table_lines(study_report.differences(record))
-    yield from (f"- {sentence}." for sentence in study_report.verdicts(record))
+    yield from table_lines(tables.spread(record))
+    yield from table_lines(tables.differences(record))
+    yield from (f"- {sentence}." for sentence in tables.verdicts(record))
     yield ""
     yield from table_lines(_trainings(record))
 
@@ -46,11 +47,11 @@ def _trainings(record: Record) -> Table:
             rows.append(
                 [
                     f"{preset}, seed {seed}",
-                    *(accuracy[mode] for mode in reviews.MODES),
+                    *(accuracy[mode] for mode in modes.MODES),
                     f"{100 * pair['accuracy_difference']:+.2f}",
                     f"{100 * pair['flip_rate']:.1f}%",
                     f"{pair['mcnemar_p']:.2g}",
                 ]
             )
-    columns = ["", *reviews.MODES, "points, vector minus scalar", "judged differently", "McNemar p"]
+    columns = ["", *modes.MODES, "points, vector minus scalar", "judged differently", "McNemar p"]
     return Table("Accuracy of each training", columns, rows)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from components import reviews
+from imdb_core import modes
 
 WITHOUT_TRAINING_SECONDS: Final = 90.0
 TRANSFORM_SECONDS: Final = 40.0
@@ -47,7 +47,7 @@ def _of_preset(preset: str, run: Mapping[str, Any], script: Mapping[str, Any] | 
     ):
         met = measured is not None and measured < bound
         yield _target(preset, name, f"< {bound:g} {unit}", measured, unit=unit, met=met)
-    for mode in reviews.MODES:
+    for mode in modes.MODES:
         if preset == "blog" and script is not None:
             points = points_from_script(run, script, mode)
             met = abs(points) <= POINTS_FROM_SCRIPT

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from benchmarks.figures import Record
 from benchmarks.results import table_lines
-from components import reviews
-from pipeline.config import PipelineConfig
-from pipeline.settings_changes import changed_settings
-from pipeline.settings_file import toml_value
-from pipeline.tuning_outcome import trials_table
+from imdb_core import features, modes
+from pipeline.history.tuning import trials_table
+from pipeline.settings.changes import changed_settings
+from pipeline.settings.config import PipelineConfig
+from pipeline.settings.toml import toml_value
 
 _VERSIONS: Final = ("python", "tensorflow", "keras", "tfx")
 
@@ -40,11 +40,12 @@ def _lines(record: Record) -> Iterator[str]:
     yield from ["```", ""]
     counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
     yield (
-        f"- Trained on {counts[reviews.TRAIN]:,} reviews, scored on the {counts[reviews.EVAL]:,} of `{reviews.EVAL}`; "
+        f"- Trained on {counts[features.TRAIN]:,} reviews, scored on the {counts[features.EVAL]:,} of "
+        f"`{features.EVAL}`; "
         f"seed {settings['training.seed']}, mode {settings['tuning.mode']}; run {record['run_id']}."
     )
     yield f"- {versions}."
-    accuracy = ", ".join(f"{mode} {record['selection']['metrics'][mode]['accuracy']:.4f}" for mode in reviews.MODES)
+    accuracy = ", ".join(f"{mode} {record['selection']['metrics'][mode]['accuracy']:.4f}" for mode in modes.MODES)
     yield f"- Test accuracy of the Trainers that it fed: {accuracy}."
     yield ""
     yield from table_lines(trials_table(tuning, settings))

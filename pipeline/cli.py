@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from components.errors import ReviewPipelineError, RunError
-from pipeline import tfx_command
-from pipeline.settings_file import toml_value
-from pipeline.study_command import compare
-from serving.client.cli import explain, predict
+from imdb_core.errors import ReviewPipelineError, RunError
+from pipeline.settings.toml import toml_value
+from pipeline.study.command import compare
+from pipeline.tfx_cli.command import pipeline_options, run_pipeline, settings_environment
+from serving.predict.cli import explain, predict
 from serving.releases.cli import models_group
 from serving.server.cli import serve
 
@@ -41,12 +41,12 @@ def main() -> None:
 
 
 def _settings_options() -> list[click.Parameter]:
-    return [option for option in tfx_command.pipeline_options() if option.name in ("config", "overrides")]
+    return [option for option in pipeline_options() if option.name in ("config", "overrides")]
 
 
 def _run(config: Path | None, overrides: tuple[str, ...], verbose: bool) -> None:
     """Run the pipeline on this machine; the same as `tfx run create --pipeline pipeline/`."""
-    tfx_command.run_pipeline(Path(__file__).parent, config, overrides, verbose=verbose)
+    run_pipeline(Path(__file__).parent, config, overrides, verbose=verbose)
 
 
 main.add_command(
@@ -54,7 +54,7 @@ main.add_command(
         "run",
         callback=_run,
         help=_run.__doc__,
-        params=[option for option in tfx_command.pipeline_options() if option.name != "pipeline"],
+        params=[option for option in pipeline_options() if option.name != "pipeline"],
     )
 )
 
@@ -66,10 +66,11 @@ def config_group() -> None:
 
 def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print the effective settings, as a TOML file, and where each comes from."""
-    from pipeline.config import flatten, settings_from_environment  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.settings.config import flatten  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.settings.environment import settings_from_environment  # noqa: PLC0415 - `--help` answers without it
 
     # As `run` would find them: what the environment says counts where no option says otherwise.
-    settings = settings_from_environment({**os.environ, **tfx_command.settings_environment(config, overrides)})
+    settings = settings_from_environment({**os.environ, **settings_environment(config, overrides)})
     values = flatten(settings.config)
     if as_json:
         click.echo(
@@ -95,8 +96,9 @@ config_group.add_command(
 
 def _metadata() -> tuple[Any, Path]:
     """How to reach ML Metadata, and the workspace: as a run with the same environment would."""
-    from pipeline.config import settings_from_environment, workspace_path  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.metadata_connection import metadata_connection  # noqa: PLC0415
+    from imdb_core.workspace import workspace_path  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.settings.environment import settings_from_environment  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.workspace.metadata_connection import metadata_connection  # noqa: PLC0415
 
     workspace = workspace_path()
     connection = metadata_connection(settings_from_environment().config.metadata, workspace)
@@ -127,14 +129,15 @@ def report(run: str | None, no_open: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def runs(as_json: bool) -> None:
     """List past runs, the newest first: outcome, accuracy of both modes, cached nodes, configuration."""
-    from pipeline import history, history_tables  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.history import tables  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.history.runs import past_runs  # noqa: PLC0415 - `--help` answers without it
 
     connection, workspace = _metadata()
-    found = history.past_runs(connection, workspace)
+    found = past_runs(connection, workspace)
     if as_json:
-        click.echo(json.dumps([history_tables.describe_run(run) for run in found], indent=2))
+        click.echo(json.dumps([tables.describe_run(run) for run in found], indent=2))
     else:
-        _console().print(history_tables.runs_table(found))
+        _console().print(tables.runs_table(found))
 
 
 @main.command()
@@ -142,14 +145,14 @@ def runs(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def lineage(version: str, as_json: bool) -> None:
     """Walk from a pushed VERSION back to its data, as ML Metadata recorded it."""
-    from pipeline import history_tables  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.lineage import trace  # noqa: PLC0415
+    from pipeline.history import tables  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.history.lineage import trace  # noqa: PLC0415
 
     step = trace(_metadata()[0], version)
     if as_json:
         click.echo(json.dumps(step.to_json(), indent=2))
     else:
-        _console().print(history_tables.lineage_tree(step))
+        _console().print(tables.lineage_tree(step))
 
 
 def _console() -> "Console":

@@ -9,17 +9,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 def main() -> None:
     """Runs the pipeline and prints the outcome; exits with 1 or 2 and one message if it did not succeed."""
-    from components.errors import ReviewPipelineError  # noqa: PLC0415  - after the environment is set
-    from pipeline import config  # noqa: PLC0415
+    from imdb_core import workspace  # noqa: PLC0415
+    from imdb_core.errors import ReviewPipelineError  # noqa: PLC0415  - after the environment is set
+    from pipeline.settings import environment  # noqa: PLC0415
 
     try:
-        settings = config.settings_from_environment()
-        from pipeline import runs, summary  # noqa: PLC0415 - seconds of imports, after the settings are known to be good
+        settings = environment.settings_from_environment()
+        from pipeline.running import outcome, runner  # noqa: PLC0415 - seconds of imports, after the settings are known to be good
 
-        verbose = os.environ.get(config.VERBOSE_VARIABLE, "") not in ("", "0")
-        run = runs.run_pipeline(settings, config.workspace_path(), verbose=verbose)
+        verbose = os.environ.get(environment.VERBOSE_VARIABLE, "") not in ("", "0")
+        run = runner.run_pipeline(settings, workspace.workspace_path(), verbose=verbose)
         if run is not None:
-            summary.report(run)
+            outcome.report(run)
     except KeyboardInterrupt:
         print("interrupted; the same command continues where it was", file=sys.stderr)
         sys.exit(130)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
-from components.errors import RunError
+from imdb_core.errors import RunError
 
 _READY: Final = re.compile(r"grpc://(\S+?),?(?: http://(\S+))?$")
 _STOP_SECONDS: Final = 30.0

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from benchmarks import machine
 from benchmarks.serving import tables
-from components.errors import SettingsError
-from components.ingest.sample import sample_review
+from components.example_gen.sample.generate import sample_review
+from imdb_core.errors import SettingsError
 from pipeline.cli import ActionableErrors
 
 _REVIEWS = 2048

@@ -7,7 +7,7 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
-from serving.server.tensors import to_proto
+from serving.server.execution.tensors import to_proto
 
 _SERVICE: Final = "tensorflow.serving.PredictionService"
 

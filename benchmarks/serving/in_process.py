@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.serving.tables import ALL_CORES, ONE_CORE
-from components import reviews
-from components.child_process import run_in_child
-from components.cpp_loader import CppSavedModel
-from serving.server.servable import Servable
+from imdb_core import signatures
+from imdb_core.child_process import run_in_child
+from serving.runtime.cpp_loader import CppSavedModel
+from serving.server.execution.servable import Servable
 
 BATCHES: Final = (1, 8, 32, 64, 128, 256, 512)
 WARM_UP_SECONDS: Final = 1.0
@@ -59,10 +59,10 @@ def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str,
 def _measured(job: _Job) -> dict[str, Any]:
     if job.session == ALL_CORES:
         with CppSavedModel(str(job.model)) as model:
-            return _rates(lambda batch: model.run(reviews.SERVE_TEXT, {"text": batch}), job)
+            return _rates(lambda batch: model.run(signatures.SERVE_TEXT, {"text": batch}), job)
     servable = Servable.load("measured", 1, str(job.model))
     try:
-        return _rates(lambda batch: servable.run(reviews.SERVE_TEXT, {"text": batch}), job)
+        return _rates(lambda batch: servable.run(signatures.SERVE_TEXT, {"text": batch}), job)
     finally:
         servable.close()
 

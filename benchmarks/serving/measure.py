@@ -16,9 +16,9 @@ from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import Answers, closed_loop
-from components import reviews
+from imdb_core import signatures
 from serving.launch import Server, launched, launched_server
-from serving.server.tensors import to_proto
+from serving.server.execution.tensors import to_proto
 
 MODEL_NAME: Final = "imdb_attention"
 CLIENTS: Final = (1, 8, 64)
@@ -162,6 +162,6 @@ def _batches(texts: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
 def _request(texts: Sequence[bytes]) -> bytes:
     request = predict_pb2.PredictRequest()
     request.model_spec.name = MODEL_NAME
-    request.model_spec.signature_name = reviews.SERVE_TEXT
+    request.model_spec.signature_name = signatures.SERVE_TEXT
     request.inputs["text"].CopyFrom(to_proto(np.array(list(texts), dtype=object)))
     return bytes(request.SerializeToString())

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from benchmarks.results import table_lines
-from pipeline.table import Table
+from pipeline.history.table import Table
 
 LATENCY_RATIO: Final = 1.5
 RATE_RATIO: Final = 0.9

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.history import find_run
+from imdb_core.file_names import PAGE_FILE
+from imdb_core.files import write_whole
+from pipeline.history.runs import find_run
 from pipeline.report.content import gather
 from pipeline.report.page import page
-from pipeline.report.statistics_view import FILE, write_statistics_view
-from pipeline.run_folder import PAGE_FILE, run_folder, write_whole
+from pipeline.report.sections.statistics_view import FILE, write_statistics_view
+from pipeline.workspace.run_folder import run_folder
 
 
 def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path, name: str | None = None) -> Path:

@@ -10,20 +10,20 @@ from typing import Any, Final
 from markupsafe import Markup
 from ml_metadata.proto import metadata_store_pb2
 
-from components import reviews
-from pipeline.history import CACHED, PastRun
-from pipeline.lineage import Step, trace_artifact
-from pipeline.report.attention import Attention, describe_attention
-from pipeline.report.comparison import Comparison, compare
-from pipeline.report.data import Data, describe_data
+from components.predictions.reading import read_predictions
+from imdb_core import features, modes
+from imdb_core.stats.intervals import Estimate
+from pipeline.history.lineage import Step, trace_artifact
+from pipeline.history.runs import CACHED, PastRun
+from pipeline.history.table import Table
+from pipeline.history.tuning import trials_table, tuning_sentence
+from pipeline.report.figures.plots import training_plot
 from pipeline.report.graph_layout import Layout, layout, upstream_of
 from pipeline.report.headline import Headline, headline
-from pipeline.report.intervals import Estimate
-from pipeline.report.plots import training_plot
-from pipeline.report.predictions import read_predictions
-from pipeline.settings_changes import changed_settings, preset_settings
-from pipeline.table import Table
-from pipeline.tuning_outcome import trials_table, tuning_sentence
+from pipeline.report.sections.attention import Attention, describe_attention
+from pipeline.report.sections.comparison import Comparison, compare
+from pipeline.report.sections.data import Data, describe_data
+from pipeline.settings.changes import changed_settings, preset_settings
 
 _CONFIDENCE: Final = 0.95
 _CURVES: Final = (("log_loss", "log loss"), ("accuracy", "accuracy"))
@@ -171,7 +171,7 @@ def compare_settings(settings: Mapping[str, Any]) -> list[Setting]:
 
 def _comparison(run: PastRun) -> Comparison | None:
     artifact = run.artifact("Predictions.modes", "predictions")
-    folder = Path(artifact.uri, f"Split-{reviews.TEST}") if artifact else None
+    folder = Path(artifact.uri, f"Split-{features.TEST}") if artifact else None
     predictions = read_predictions(folder) if folder and folder.is_dir() else None
     if predictions is None or not len(predictions.labels):
         return None
@@ -183,7 +183,7 @@ def _comparison(run: PastRun) -> Comparison | None:
 
 def _training(run: PastRun) -> dict[str, Markup]:
     histories: dict[str, Mapping[str, Sequence[float]]] = {}
-    for mode in reviews.MODES:
+    for mode in modes.MODES:
         artifact = run.artifact(f"Trainer.{mode}", "model_run")
         file = Path(artifact.uri, "history.json") if artifact else None
         if file and file.is_file():

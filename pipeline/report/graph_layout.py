@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.history import PastRun
+from pipeline.history.runs import PastRun
 
 WIDTH: Final = 188
 HEIGHT: Final = 46

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components import reviews
-from pipeline.history import FAILED, UNFINISHED, PastRun
+from imdb_core import modes
+from pipeline.history.runs import FAILED, UNFINISHED, PastRun
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def headline(run: PastRun) -> Headline:
 
 
 def _choice(selection: Mapping[str, Any]) -> list[str]:
-    accuracy = {mode: selection["metrics"][mode]["accuracy"] for mode in reviews.MODES}
+    accuracy = {mode: selection["metrics"][mode]["accuracy"] for mode in modes.MODES}
     difference, (low, high) = selection["accuracy_difference"], selection["interval"]
-    total = round(selection["metrics"][reviews.SCALAR]["example_count"])
+    total = round(selection["metrics"][modes.SCALAR]["example_count"])
     gap = f"{100 * abs(difference):.2f} points {'more' if difference > 0 else 'fewer'}" if difference else "the same"
     sentences = [
-        f"Scalar attention judges {accuracy[reviews.SCALAR]:.1%} of the {total:,} test reviews rightly, vector "
-        f"attention {accuracy[reviews.VECTOR]:.1%}: {gap} ({selection['confidence']:.0%} interval {_points(low)} to "
+        f"Scalar attention judges {accuracy[modes.SCALAR]:.1%} of the {total:,} test reviews rightly, vector "
+        f"attention {accuracy[modes.VECTOR]:.1%}: {gap} ({selection['confidence']:.0%} interval {_points(low)} to "
         f"{_points(high)}, McNemar p = {selection['mcnemar_p']:.2g}). They disagree on {selection['flip_rate']:.1%} of "
         "the reviews."
     ]
@@ -59,7 +59,7 @@ def _choice(selection: Mapping[str, Any]) -> list[str]:
         sentences.append("That is more than chance would give, so the better mode was taken.")
     else:
         sizes = selection["parameters"]
-        loser = next(mode for mode in reviews.MODES if mode != selection["winner"])
+        loser = next(mode for mode in modes.MODES if mode != selection["winner"])
         sentences.append(
             "The evidence does not tell the modes apart, so the smaller one was taken: "
             f"{sizes[selection['winner']]:,} parameters against {sizes[loser]:,}."

@@ -5,11 +5,11 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from components import reviews
-from pipeline import lineage
+from imdb_core import modes
+from imdb_core.stats.intervals import Estimate
+from pipeline.history import lineage
 from pipeline.report import graph_layout
 from pipeline.report.content import Content
-from pipeline.report.intervals import Estimate
 
 TEMPLATE: Final = "report.html.j2"
 _MEGABYTE: Final = 1024
@@ -38,7 +38,7 @@ def page(content: Content, *, statistics_view: str | None = None) -> str:
     return environment.get_template(TEMPLATE).render(
         content=content,
         statistics_view=statistics_view,
-        modes=reviews.MODES,
+        modes=modes.MODES,
         rows={row.node: row for row in content.nodes},
         slowest=slowest,
         box=(graph_layout.WIDTH, graph_layout.HEIGHT),

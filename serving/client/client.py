@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
 
-from components.errors import SettingsError
-from components.reviews import ATTENTION, EXPLAIN, PROBABILITIES, SENTIMENTS, SERVE_TEXT, TOKENS
+from imdb_core.errors import SettingsError
+from imdb_core.features import SENTIMENTS
+from imdb_core.signatures import ATTENTION, EXPLAIN, PROBABILITIES, SERVE_TEXT, TOKENS
 from serving.client.refusals import DEFAULT_MODEL, knows_no_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS

@@ -14,7 +14,7 @@
 What the server said itself is quoted in the message.
 """
 
-from components.errors import ReviewPipelineError
+from imdb_core.errors import ReviewPipelineError
 
 
 class ClientError(ReviewPipelineError):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import grpc
 
-from serving.client.protos import message
+from imdb_core.protos import message
 from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
 from serving.client.tensors import set_strings, to_list
 from serving.client.tls import TLS

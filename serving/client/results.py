@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.reviews import SENTIMENTS
+from imdb_core.features import SENTIMENTS
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from serving.client.results import Explanation
 
 START: Final = "[START]"
 
-# What separates words for the network (see components/preprocessing.py): line breaks, white space and all punctuation
-# but the apostrophe.
+# What separates words for the network (see components/transform/preprocessing.py): line breaks, white space and all
+# punctuation but the apostrophe.
 _PIECE: Final = re.compile(
     r"""(?P<line_break><\s*/?\s*br(?:[\s/][^<>]*)?>)|(?P<word>[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+)""",
     re.IGNORECASE,

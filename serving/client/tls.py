@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from components import reviews
-from components.settings import DataSettings
+from imdb_core import features
+from imdb_core.settings import DataSettings
 from serving.releases.errors import ReleaseError
 
 _PERCENTILES: Final = (50, 99)
@@ -158,7 +158,7 @@ def read_reviews(file: Path, limit: int | None = None) -> list[Review]:
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"{file} cannot be read: {error}; give UTF-8 text or JSON lines") from None
     if not found:
-        raise ReleaseError(f"{file} holds no review; give one a line, or JSON lines with {reviews.TEXT!r}")
+        raise ReleaseError(f"{file} holds no review; give one a line, or JSON lines with {features.TEXT!r}")
     return found
 
 
@@ -185,18 +185,21 @@ def _parse(line: str, where: str) -> Review:
         row = json.loads(line)
     except ValueError as error:
         raise ReleaseError(f"{where} is no JSON: {error}") from None
-    text = row.get(reviews.TEXT) if isinstance(row, dict) else None
+    text = row.get(features.TEXT) if isinstance(row, dict) else None
     if not isinstance(text, str):
-        raise ReleaseError(f"{where} has no string {reviews.TEXT!r}; give an object with it")
-    label = row.get(reviews.LABEL)
+        raise ReleaseError(f"{where} has no string {features.TEXT!r}; give an object with it")
+    label = row.get(features.LABEL)
     return Review(text, None if label is None else _sentiment(label, where))
 
 
 def _sentiment(label: object, where: str) -> str:
     """Reads a label in the spellings that the pipeline's sources know."""
     settings, spelled = DataSettings(), str(label).lower()
-    for code, spellings in ((reviews.NEGATIVE, settings.negative_labels), (reviews.POSITIVE, settings.positive_labels)):
+    for code, spellings in (
+        (features.NEGATIVE, settings.negative_labels),
+        (features.POSITIVE, settings.positive_labels),
+    ):
         if spelled in spellings:
-            return reviews.SENTIMENTS[code]
+            return features.SENTIMENTS[code]
     known = ", ".join((*settings.negative_labels, *settings.positive_labels))
     raise ReleaseError(f"{where} has label {label!r}; give one of {known}, or none")

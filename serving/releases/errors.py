@@ -1,6 +1,6 @@
 """The errors of releases."""
 
-from components.errors import ReviewPipelineError
+from imdb_core.errors import ReviewPipelineError
 
 
 class ReleaseError(ReviewPipelineError):

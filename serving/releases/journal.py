@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from imdb_core.files import write_atomically
 from serving.releases.errors import ReleaseError
-from serving.releases.files import who, write_atomically
+from serving.releases.lock import who
 
 JOURNAL_FILE: Final = "releases.jsonl"
 

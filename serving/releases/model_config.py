@@ -11,8 +11,8 @@ from typing import Final
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from components.errors import SettingsError
-from serving.releases.files import write_atomically
+from imdb_core.errors import SettingsError
+from imdb_core.files import write_atomically
 from serving.releases.versions import read_versions
 
 CONFIG_FILE: Final = "models.config"

@@ -10,8 +10,8 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.releases import journal, model_config
 from serving.releases.errors import ReleaseError
-from serving.releases.files import exclusive
 from serving.releases.journal import Entry
+from serving.releases.lock import exclusive
 from serving.releases.model_config import CANARY, STABLE
 from serving.releases.state import State, previous, read_state
 from serving.releases.versions import check_files

@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from components import reviews
+from imdb_core import features
 from serving.client import Client, ClientError, ModelNotFoundError
 from serving.releases.compare import Answer, Ask
 from serving.releases.rollout import Server
 
-_POSITIVE: Final = reviews.SENTIMENTS[reviews.POSITIVE]
+_POSITIVE: Final = features.SENTIMENTS[features.POSITIVE]
 # For questions that a server answers at once or not at all.
 _SECONDS: Final = 5.0
 

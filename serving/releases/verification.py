@@ -9,10 +9,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components import reviews
-from components.cpp_loader import CppSavedModel
+from imdb_core import features
+from imdb_core.signatures import PROBABILITIES, SERVING_DEFAULT
 from serving.releases.errors import ReleaseError
 from serving.releases.versions import Version, check_files
+from serving.runtime.cpp_loader import CppSavedModel
 
 _TEXTS: Final = ("", "Beautifully acted, and funny.", "Bad.<br />So bad!", "🎬 film " * 300)
 _WARMUP_FILE: Final = Path("assets.extra", "tf_serving_warmup_requests")
@@ -37,9 +38,9 @@ def verify(version: Version, tell: Callable[[str], None]) -> None:
         tell("loads in TensorFlow's C++ runtime")
         signatures = _text_signatures(version.path)
         if not signatures:
-            raise ReleaseError(f"{version.path} has no signature whose one input is {reviews.TEXT!r}; export it again")
+            raise ReleaseError(f"{version.path} has no signature whose one input is {features.TEXT!r}; export it again")
         for signature in signatures:
-            _check_outputs(version, signature, model.run(signature, {reviews.TEXT: list(_TEXTS)}), len(_TEXTS))
+            _check_outputs(version, signature, model.run(signature, {features.TEXT: list(_TEXTS)}), len(_TEXTS))
             tell(f"runs {signature}: {len(_TEXTS)} texts, the empty one and a long one among them")
         requests = _warmup_requests(version)
         for signature, inputs in requests:
@@ -60,9 +61,9 @@ def _check_outputs(version: Version, signature: str, outputs: Mapping[str, np.nd
             raise refuse(name, f"has shape {values.shape} for {rows} texts")
         if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
             raise refuse(name, "is not finite")
-    probabilities = outputs.get(reviews.PROBABILITIES)
+    probabilities = outputs.get(PROBABILITIES)
     if probabilities is not None and not np.allclose(probabilities.sum(axis=1), 1.0, atol=_TOLERANCE):
-        raise refuse(reviews.PROBABILITIES, "does not sum to 1")
+        raise refuse(PROBABILITIES, "does not sum to 1")
 
 
 def _text_signatures(path: Path) -> list[str]:
@@ -72,7 +73,7 @@ def _text_signatures(path: Path) -> list[str]:
         for graph in saved.meta_graphs
         if "serve" in graph.meta_info_def.tags
         for name, signature in graph.signature_def.items()
-        if list(signature.inputs) == [reviews.TEXT]
+        if list(signature.inputs) == [features.TEXT]
     )
 
 
@@ -86,7 +87,7 @@ def _warmup_requests(version: Version) -> list[tuple[str, dict[str, np.ndarray[A
     requests = [log.predict_log.request for log in logs if log.HasField("predict_log")]
     return [
         (
-            request.model_spec.signature_name or reviews.SERVING_DEFAULT,
+            request.model_spec.signature_name or SERVING_DEFAULT,
             {name: tf.make_ndarray(value) for name, value in request.inputs.items()},
         )
         for request in requests

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from components.errors import ReviewPipelineError
+from imdb_core.errors import ReviewPipelineError
 from serving.server.cli import serve
 
 if __name__ == "__main__":

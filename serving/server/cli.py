@@ -55,7 +55,7 @@ def _serve(**flags: Any) -> None:
     given = {name: value for name, value in flags.items() if value is not None}
     if not given.keys() & set(_MODEL_FLAGS):
         given = {**_workspace_flags(), **given}
-    from serving.server.options import ServerOptions  # noqa: PLC0415 - `--help` answers without it
+    from serving.server.config.options import ServerOptions  # noqa: PLC0415 - `--help` answers without it
 
     options = ServerOptions.model_validate(given)
     from serving.server.process import run  # noqa: PLC0415 - takes seconds: TensorFlow

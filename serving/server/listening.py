@@ -5,8 +5,8 @@ from typing import Final
 
 import grpc
 
-from components.errors import RunError
-from serving.server.side_files import SslConfig
+from imdb_core.errors import RunError
+from serving.server.config.side_files import SslConfig
 
 _BACKLOG: Final = 2048
 

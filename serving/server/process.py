@@ -13,19 +13,19 @@ import grpc
 import uvicorn
 from starlette.applications import Starlette
 
-from components.errors import RunError, SettingsError
-from serving.server.backend import Backend
-from serving.server.batching import Batcher
+from imdb_core.errors import RunError, SettingsError
+from serving.server.api.backend import Backend
+from serving.server.api.grpc_api import grpc_server
+from serving.server.api.monitoring import Metrics
+from serving.server.api.rest_api import rest_app
+from serving.server.config.options import ServerOptions
+from serving.server.config.side_files import SslConfig
 from serving.server.errors import StatusError
-from serving.server.grpc_api import grpc_server
+from serving.server.execution.batching import Batcher
+from serving.server.execution.servable import Servable
+from serving.server.execution.warmup import WARMUP_FILE, warm_up
 from serving.server.listening import add_port, address, bind, listen
-from serving.server.manager import ModelManager
-from serving.server.monitoring import Metrics
-from serving.server.options import ServerOptions
-from serving.server.rest_api import rest_app
-from serving.server.servable import Servable
-from serving.server.side_files import SslConfig
-from serving.server.warmup import WARMUP_FILE, warm_up
+from serving.server.models.manager import ModelManager
 
 _DRAIN_SECONDS: Final = 20
 # Longer than clients keep theirs, or they would now and then write to a connection that is just being closed.

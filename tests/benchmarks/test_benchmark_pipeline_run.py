@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.machine import Process
 from benchmarks.pipeline_run import check_vocabulary, command, read_run, read_vocabulary
-from components.errors import RunError
+from imdb_core.errors import RunError
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5).timestamp()  # local, as log lines are
 PROCESS = Process(STARTED, 90.0, 150.0, 1.0, peak_gigabytes=0.9, exit_code=0)

@@ -14,7 +14,7 @@ from benchmarks.__main__ import main
 from benchmarks.comparison import Benchmark
 from benchmarks.results import markdown
 from benchmarks.targets import check_targets
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 
 
 def test_targets_are_checked_against_what_was_measured(record: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
-from pipeline.config import flatten, load_settings
+from pipeline.settings.config import flatten, load_settings
 
 CURRENT = {"model.dropout": 0.5, "model.embedding_init": "cooccurrence", "training.batch_size": 64}
 SET = [

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.blog_data import read_reviews, write_cut
-from components.errors import SourceError
-from components.ingest.sample import sample_review
+from components.example_gen.sample.generate import sample_review
+from imdb_core.errors import SourceError
 
 MEMBERS = {
     "aclImdb/README": "no review",

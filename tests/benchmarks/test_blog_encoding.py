@@ -10,8 +10,8 @@ from benchmarks.blog_encoding import (
     word_ids,
     words_of,
 )
-from components.ingest.sample import sample_review
-from components.preprocessing import align, tokenize
+from components.example_gen.sample.generate import sample_review
+from components.transform.preprocessing import align, tokenize
 
 REVIEWS = [
     "It's GOOD.<br /><br>Isn't it?",

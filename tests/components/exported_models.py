@@ -16,12 +16,12 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_p
 from token_oracle import token_ids_of, tokens_of
 from transformed_reviews import Transformed
 
-from components.cpp_loader import CppSavedModel
-from components.export import serialized_example
-from components.model import build_model, explaining_model
-from components.reviews import Mode
-from components.settings import ModelSettings
+from components.network.export import serialized_example
+from components.network.model import build_model, explaining_model
+from imdb_core.modes import Mode
+from imdb_core.settings import ModelSettings
 from serving.launch import launched_server
+from serving.runtime.cpp_loader import CppSavedModel
 
 Outputs = Mapping[str, np.ndarray]
 Run = Callable[[str, Mapping[str, list[bytes]]], Outputs]

@@ -14,8 +14,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from token_oracle import BREAKS, NO_BREAKS
 
-from components.preprocessing import preprocessing_fn
-from components.settings import TransformSettings
+from components.transform.preprocessing import preprocessing_fn
+from imdb_core.settings import TransformSettings
 
 TRANSFORM = TransformSettings(vocabulary_size=40, max_tokens=12)
 _SCHEMA = Path(__file__).parents[2] / "schemas" / "review.pbtxt"

@@ -42,7 +42,7 @@ class Project:
         folder.mkdir(exist_ok=True)
         self.root = folder / "project"
         self.workspace = folder / "workspace"
-        for name in ("pipeline", "components", "serving", "schemas"):
+        for name in ("pipeline", "components", "serving", "imdb_core", "schemas"):
             shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "README.md", self.root)
         scripts = Path(sys.executable).parent

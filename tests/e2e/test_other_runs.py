@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from sample_project import FROM_TRAINERS, TFX_RUN, Project
 
-from components.cpp_loader import CppSavedModel
-from components.ingest.sample import sample_review
+from components.example_gen.sample.generate import sample_review
+from serving.runtime.cpp_loader import CppSavedModel
 
 pytestmark = pytest.mark.e2e
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sample_project import FIRST_RUN, FROM_TRAINERS, SMALL, TFX_RUN
 
-from components.cpp_loader import CppSavedModel
+from serving.runtime.cpp_loader import CppSavedModel
 
 pytestmark = pytest.mark.e2e
 
@@ -53,7 +53,7 @@ def test_running_again_executes_nothing(project, first):
 def test_changing_the_readme_or_a_comment_executes_nothing_under_our_own_name_too(project, first):
     del first
     project.append("README.md", "\nOne more line.\n")
-    project.append("components/attention.py", "\n# One more comment.\n")
+    project.append("components/network/attention.py", "\n# One more comment.\n")
     assert project.succeed(command=["imdb-attention", "run"])["executed"] == []
 
 
@@ -93,13 +93,13 @@ def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first
 
 def test_changing_the_model_code_runs_from_the_trainers_on(project, first):
     del first
-    project.append("components/attention.py", "\n_ONE_MORE_CONSTANT = 1\n")
+    project.append("components/network/attention.py", "\n_ONE_MORE_CONSTANT = 1\n")
     assert sorted(project.succeed()["executed"]) == sorted(FROM_TRAINERS)
 
 
 def test_changing_the_tokenizer_runs_from_transform_on(project, first):
     del first
-    project.append("components/preprocessing.py", "\n_ONE_MORE_CONSTANT = 1\n")
+    project.append("components/transform/preprocessing.py", "\n_ONE_MORE_CONSTANT = 1\n")
     assert sorted(project.succeed()["executed"]) == sorted(["Transform", *FROM_TRAINERS])
 
 

@@ -30,7 +30,7 @@ RUN_BY = {
     "make test": ".ci/run",
     "tfx run create --pipeline pipeline/ --set data.source=imdb": BLOG,
     "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz": (
-        "tests/components/ingest/test_ingest_executor.py"
+        "tests/components/example_gen/test_ingest_executor.py"
     ),
     "tfx run create --pipeline pipeline/ --set data.source=reviews.csv": (
         f"{OTHERS}::test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed"

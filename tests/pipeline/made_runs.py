@@ -1,8 +1,6 @@
 """Runs that never ran: ML Metadata as a pipeline would leave it, and artifacts of invented reviews."""
 
-import gzip
 import json
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,12 @@ from made_explanations import explanations
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from written_splits import write_split
 
-from components.comparison import ROLES
-from components.settings import DataSettings, MetadataSettings
-from pipeline.config import flatten, load_settings
-from pipeline.metadata_connection import metadata_connection
-from pipeline.report.examples import _Example
+from imdb_core.modes import ROLES
+from imdb_core.settings import DataSettings, MetadataSettings
+from pipeline.settings.config import flatten, load_settings
+from pipeline.workspace.metadata_connection import metadata_connection
 
 PUSHED = "2026-11-20T10:00:00.000001"
 FAILED = "2026-11-21T10:00:00.000002"
@@ -173,24 +171,6 @@ class MadeRuns:
         event.path.steps.add().key = key
         event.path.steps.add().index = 0
         return event
-
-
-def write_split(folder: Path, split: str, rows: Sequence[Mapping[str, Any]], name: str = "data-0.gz") -> None:
-    """Writes gzipped TFRecords of tf.Examples; the checksums, which gzip makes needless, are left 0."""
-    (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
-    with gzip.open(folder / f"Split-{split}" / name, "wb") as stream:
-        for row in rows:
-            example = _Example()
-            for key, value in row.items():
-                feature = example.features.feature[key]
-                if isinstance(value, str):
-                    feature.bytes_list.value.append(value.encode())
-                elif isinstance(value, int):
-                    feature.int64_list.value.append(value)
-                else:
-                    feature.float_list.value.extend(value)
-            record = example.SerializeToString()
-            stream.write(struct.pack("<QI", len(record), 0) + record + struct.pack("<I", 0))
 
 
 def write_examples(folder: Path) -> None:

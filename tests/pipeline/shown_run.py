@@ -7,10 +7,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from components import progress, reviews
-from components.progress import EpochEnd, NodeBegan, NodeEnded, Steps
-from pipeline.live_view import run_view
-from pipeline.progress import quiet_console
+from imdb_core import progress
+from imdb_core.progress import PROGRESS_LOGGER, EpochEnd, NodeBegan, NodeEnded, Steps
+from pipeline.running.console import quiet_console
+from pipeline.running.live_view import run_view
 
 log, end = Path(sys.argv[1]), sys.argv[2]
 NODES = ["Data", "Trainer.scalar", "Pusher"]
@@ -23,7 +23,7 @@ try:
         progress.tell(NodeBegan("Trainer.scalar"))
         progress.tell(Steps(128, 512, "examples", "epoch 2/4", {"loss": 0.25}))
         time.sleep(0.5)
-        logging.getLogger(reviews.PROGRESS_LOGGER).info("Trainer.scalar is waited for")
+        logging.getLogger(PROGRESS_LOGGER).info("Trainer.scalar is waited for")
         if end == "waits":
             time.sleep(60)
         time.sleep(0.5)

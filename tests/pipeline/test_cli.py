@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from made_runs import FAILED, PUSHED, VERSION
 
+from imdb_core.workspace import WORKSPACE_VARIABLE
 from pipeline.cli import main
-from pipeline.config import CONFIG_VARIABLE, SET_VARIABLE, WORKSPACE_VARIABLE, flatten, load_settings
+from pipeline.settings.config import flatten, load_settings
+from pipeline.settings.environment import CONFIG_VARIABLE, SET_VARIABLE
 
 COMMAND = Path(sys.executable).with_name("imdb-attention")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
 
-from components import reviews
+from imdb_core import features
 
 SCHEMA = tfdv.load_schema_text(str(Path(__file__).parents[2] / "schemas" / "review.pbtxt"))
 ROWS = [
@@ -53,5 +53,5 @@ def test_a_missing_feature_is_an_anomaly(feature: str) -> None:
 
 
 def test_length_buckets_are_those_that_ingest_writes() -> None:
-    written = [name for _, name in reviews.LENGTH_BUCKETS] + [reviews.LONGEST_BUCKET]
+    written = [name for _, name in features.LENGTH_BUCKETS] + [features.LONGEST_BUCKET]
     assert list(tfdv.get_domain(SCHEMA, "length_bucket").value) == written

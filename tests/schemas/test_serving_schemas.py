@@ -15,10 +15,10 @@ from click.testing import CliRunner
 
 from serving.releases.model_config import ensure
 from serving.server import cli, process
-from serving.server.batching_parameters import BatchingParameters
-from serving.server.model_config import read_model_config
-from serving.server.options import ServerOptions
-from serving.server.side_files import read_prometheus_path
+from serving.server.config.batching_parameters import BatchingParameters
+from serving.server.config.model_config import read_model_config
+from serving.server.config.options import ServerOptions
+from serving.server.config.side_files import read_prometheus_path
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas" / "serving"

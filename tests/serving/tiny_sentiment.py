@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from components.preprocessing import align, tokenize
+from components.transform.preprocessing import align, tokenize
 
 MAX_TOKENS = 12
 

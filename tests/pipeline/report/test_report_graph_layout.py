@@ -1,8 +1,8 @@
 from made_runs import PUSHED
 
-from pipeline.history import find_run
+from imdb_core.file_names import RUN_FILE
+from pipeline.history.runs import find_run
 from pipeline.report.graph_layout import HEIGHT, WIDTH, layout, upstream_of
-from pipeline.run_folder import RUN_FILE
 
 DIAMOND = {"source": [], "left": ["source"], "right": ["source"], "end": ["left", "right", "source"]}
 

@@ -4,7 +4,7 @@ import pytest
 from made_explanations import mode
 from made_runs import selection
 
-from pipeline.history import PastArtifact, PastNode, PastRun
+from pipeline.history.runs import PastArtifact, PastNode, PastRun
 from pipeline.report.faithfulness import in_words
 from pipeline.report.headline import headline
 

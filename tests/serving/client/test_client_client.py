@@ -10,7 +10,7 @@ import tensorflow as tf
 from client_workspace import Workspace
 from running_server import RunningServer
 
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 from serving.client import (
     TLS,
     Client,

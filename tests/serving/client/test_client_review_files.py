@@ -12,14 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.client.errors import ReviewFileError
-from serving.client.review_files import (
-    Review,
-    find_files,
-    json_line,
-    parse_reviews,
-    read_reviews,
-    written_atomically,
-)
+from serving.client.review_files import Review, find_files, json_line, parse_reviews, read_reviews, written_atomically
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LINE = TEXT.map(lambda text: text.replace("\n", "").replace("\r", ""))

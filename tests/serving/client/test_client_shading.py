@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.preprocessing import align, tokenize
+from components.transform.preprocessing import align, tokenize
 from serving.client.results import Explanation
 from serving.client.shading import Piece, notes, printable, shaded
 

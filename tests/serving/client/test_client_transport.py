@@ -15,7 +15,7 @@ import pytest
 from certificates import Certificates, write_certificates
 from scripted_servers import SERVERS, Scripted, scripted_grpc, scripted_rest
 
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 from serving.client import TLS, Client, DeadlineError, RequestRefusedError, ServerUnavailableError
 from serving.client import transport as transport_module
 from serving.client.transport import StatusError, with_retries

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from released import add_version, served
 from rich.console import Console
 
-from components.errors import ReviewPipelineError
+from imdb_core.errors import ReviewPipelineError
 from serving.releases import journal
 from serving.releases.cli import models_group
 from serving.releases.state import read_state

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from imdb_core.files import write_atomically
 from serving.releases.errors import ReleaseError
-from serving.releases.files import exclusive, who, write_atomically
+from serving.releases.lock import exclusive, who
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_reader_sees_one_content_or_the_other(tmp_path: Path) -> None:
 
 HOLD = """
 import pathlib, sys
-from serving.releases.files import exclusive
+from serving.releases.lock import exclusive
 with exclusive(pathlib.Path(sys.argv[1]), "promote 3"):
     print("held", flush=True)
     sys.stdin.read()

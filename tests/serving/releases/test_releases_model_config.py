@@ -7,7 +7,7 @@ from google.protobuf import text_format
 from released import MODEL, add_version, model_entry, served
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 from serving.releases import model_config
 
 OTHER = """

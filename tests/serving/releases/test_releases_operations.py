@@ -9,7 +9,7 @@ from released import MODEL, add_version, model_entry, served
 
 from serving.releases import journal, model_config
 from serving.releases.errors import ReleaseError
-from serving.releases.files import exclusive
+from serving.releases.lock import exclusive
 from serving.releases.operations import Configs, promote, prune, rollback
 from serving.releases.rollout import roll_out
 from serving.releases.state import read_state

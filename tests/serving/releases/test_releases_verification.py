@@ -9,7 +9,7 @@ import tensorflow as tf
 import tiny_models
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from components.errors import RunError
+from imdb_core.errors import RunError
 from serving.releases.errors import ReleaseError
 from serving.releases.verification import verify
 from serving.releases.versions import RELEASE_FILE, Release, Version, digest, read_versions

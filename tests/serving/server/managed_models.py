@@ -17,8 +17,8 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import SECONDS, Events, TextLoader, listed, model, push, spec
 
 from serving.server.errors import StatusError
-from serving.server.lifecycle import State
-from serving.server.manager import ModelManager
+from serving.server.models.lifecycle import State
+from serving.server.models.manager import ModelManager
 
 POLL = 0.005
 

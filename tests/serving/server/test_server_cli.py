@@ -9,9 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from components.errors import SettingsError
+from imdb_core.errors import SettingsError
 from serving.server import cli, process
-from serving.server.options import ServerOptions
+from serving.server.config.options import ServerOptions
 
 
 @pytest.fixture

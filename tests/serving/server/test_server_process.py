@@ -20,8 +20,8 @@ from running_server import running_server
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tiny_models import push, write_slow
 
-from components.errors import ReviewPipelineError, RunError, SettingsError
-from serving.server.options import ServerOptions
+from imdb_core.errors import ReviewPipelineError, RunError, SettingsError
+from serving.server.config.options import ServerOptions
 from serving.server.process import serve
 
 SECONDS = 30.0

@@ -12,7 +12,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from serving.server.errors import StatusError
-from serving.server.lifecycle import Event, State
+from serving.server.models.lifecycle import Event, State
 
 BROKEN = "broken"
 SECONDS = 20.0

@@ -1,0 +1,1 @@
+"""AnomalyGate: stops a run whose data does not fit the schema."""

@@ -1,0 +1,1 @@
+"""LastBlessedChampion: finds the model that the winner has to beat."""

@@ -1,0 +1,1 @@
+"""Evaluator: what TFX's Evaluators measure, and what a model must reach."""

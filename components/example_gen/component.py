@@ -1,0 +1,59 @@
+"""`ImdbExampleGen`: the first node of the graph."""
+
+import json
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
+from tfx.types import standard_artifacts
+from tfx.types import standard_component_specs as standard
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.example_gen.driver import ImdbExampleGenDriver
+from components.example_gen.executor import ImdbExampleGenExecutor
+from components.example_gen.keys import CACHE_DIR, CODE_DIGEST, DATA_CONFIG
+from imdb_core.settings import DataSettings
+
+
+class ImdbExampleGenSpec(types.ComponentSpec):  # type: ignore[misc]  # TFX ships no types
+    """Interface of `ImdbExampleGen`."""
+
+    PARAMETERS: ClassVar = {
+        DATA_CONFIG: ExecutionParameter(type=str),
+        CODE_DIGEST: ExecutionParameter(type=str),
+        CACHE_DIR: ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
+    OUTPUTS: ClassVar = {standard.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples)}
+
+
+class ImdbExampleGen(BaseBeamComponent):  # type: ignore[misc]  # TFX ships no types
+    """Reads labelled movie reviews from wherever they are into splits of tf.Examples.
+
+    Sources: the built-in sample, the official IMDB archive (downloaded), an aclImdb folder or its .tar.gz, CSV, TSV,
+    JSON lines or Parquet, on any filesystem that Beam knows. It runs again when a file of the source, the settings or
+    the code changed, and is cached otherwise.
+
+    Output `examples`: splits `train`, `eval` (unless `data.eval_fraction` is 0) and `test`, each of `data.shards` gzip
+    TFRecord files; beside them `ingest_report.json` and `dead_letter/rows.jsonl`.
+
+    Args:
+        data: the settings.
+        code_digest: of the code that reads and writes; TFX does not look at it by itself.
+        cache_dir: local folder for downloads, and for the dead-letter file of a run that fails.
+    """
+
+    SPEC_CLASS = ImdbExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ImdbExampleGenExecutor)
+    DRIVER_CLASS = ImdbExampleGenDriver
+
+    def __init__(self, data: DataSettings, code_digest: str, cache_dir: str) -> None:
+        super().__init__(
+            spec=ImdbExampleGenSpec(
+                data_config=json.dumps(data.model_dump(mode="json"), sort_keys=True),
+                code_digest=code_digest,
+                cache_dir=cache_dir,
+                examples=types.Channel(type=standard_artifacts.Examples),
+            )
+        )

@@ -1,0 +1,1 @@
+"""Sources of reviews: finding, downloading and reading them row by row."""

@@ -1,0 +1,144 @@
+"""Attention over many reviews: which words draw it, where in a review it lies, how concentrated it is.
+
+All weights are turned into shares of a review's tokens first, so that weights which do not compete across words, as
+those of the blog's softmax, are described too: they come out as uniform.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from imdb_core import features
+
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+
+WORDS: Final = 40
+DECILES: Final = 10
+ENTROPY_BINS: Final = 20
+
+# A word that stands in one of 200 reviews is no accident of a few of them.
+_REVIEWS_A_WORD: Final = 200
+_FEWEST_REVIEWS: Final = 3
+_DECIMALS: Final = 6
+
+
+def shares_of(weights: Floats, is_token: Bools) -> Floats:
+    """Divides a review's weights by their sum.
+
+    Args:
+        weights: floating `[n, time]`, not negative.
+        is_token: `[n, time]`, False at padding, whose weight does not count.
+
+    Returns:
+        float64 `[n, time]`; rows sum to 1, or to 0 where there is no token. Tokens whose weights are all 0 share alike.
+    """
+    counted: npt.NDArray[np.float64] = np.where(is_token, weights, 0.0).astype(np.float64)
+    counted = np.where(counted.sum(axis=1, keepdims=True) > 0, counted, is_token)
+    return np.divide(counted, np.maximum(counted.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+
+
+def least_reviews(measured: int) -> int:
+    """In how many of `measured` reviews a word has to stand to be listed."""
+    return max(_FEWEST_REVIEWS, ceil(measured / _REVIEWS_A_WORD))
+
+
+def attended_words(
+    token_ids: npt.NDArray[np.int64], shares: Floats, vocabulary: Sequence[str], min_reviews: int
+) -> list[dict[str, Any]]:
+    """Finds the words that draw most attention.
+
+    Args:
+        token_ids: `[n, time]`.
+        shares: `[n, time]`.
+        vocabulary: the word of each id from `reviews.FIRST_WORD_ID` on. Words that it lacks look all alike to the
+            network, and are not listed.
+        min_reviews: words in fewer reviews are left out.
+
+    Returns:
+        At most `WORDS` words with `word`, `reviews`, `occurrences`, `mean_weight` (share of its review, mean over
+        occurrences) and `lift` (mean of the share times the number of tokens: 1 is what uniform attention gives),
+        greatest lift first and then by word.
+    """
+    known = token_ids >= features.FIRST_WORD_ID
+    places, size = token_ids[known] - features.FIRST_WORD_ID, len(vocabulary)
+    lifts = shares * (token_ids != features.PADDING_ID).sum(axis=1, keepdims=True)
+    occurrences = np.bincount(places, minlength=size)
+    pairs = np.unique(np.nonzero(known)[0] * size + places)  # one for each review and word in it
+    in_reviews = np.bincount(pairs % size, minlength=size)
+    mean_weight = np.bincount(places, shares[known], minlength=size) / np.maximum(occurrences, 1)
+    lift = np.bincount(places, lifts[known], minlength=size) / np.maximum(occurrences, 1)
+    eligible = np.flatnonzero(in_reviews >= min_reviews)
+    # Rounded for the order alone: words that uniform attention treats alike are sorted by name, not by rounding errors.
+    ordered = sorted(eligible, key=lambda place: (-round(lift[place], _DECIMALS), vocabulary[place]))
+    return [
+        {
+            "word": vocabulary[place],
+            "reviews": int(in_reviews[place]),
+            "occurrences": int(occurrences[place]),
+            "mean_weight": float(mean_weight[place]),
+            "lift": float(lift[place]),
+        }
+        for place in ordered[:WORDS]
+    ]
+
+
+def position_profile(shares: Floats, is_word: Bools) -> dict[str, Any]:
+    """Spreads the attention of each review over its length.
+
+    The i-th of n words covers the stretch from (i - 1) / n to i / n of its review, and a decile gets the part of its
+    share that lies within. So uniform attention gives 0.1 everywhere, in reviews of fewer than ten words too.
+
+    Args:
+        shares: `[n, time]`.
+        is_word: `[n, time]`; the words that the network sees, which of a long review are its last ones.
+
+    Returns:
+        `deciles`: the mean over reviews of the words' attention in each tenth, sums to 1 (to 0 where no review has a
+        word). `start_mark`: mean share of the start mark, which is no word, over the reviews that have one; None where
+        none has.
+    """
+    edges = np.linspace(0.0, 1.0, DECILES + 1)
+    profiles = []
+    for row, words in zip(shares, is_word, strict=True):
+        passed = np.concatenate([[0.0], np.cumsum(row[words])])
+        if passed[-1] > 0:
+            profiles.append(np.diff(np.interp(edges, np.linspace(0.0, 1.0, len(passed)), passed / passed[-1])))
+    marked = ~is_word[:, 0] & (shares[:, 0] > 0)
+    return {
+        "deciles": np.mean(profiles, axis=0).tolist() if profiles else [0.0] * DECILES,
+        "start_mark": float(shares[marked, 0].mean()) if marked.any() else None,
+    }
+
+
+def entropies_of(shares: Floats, is_token: Bools) -> Floats:
+    """Measures how evenly attention is spread.
+
+    Args:
+        shares: `[n, time]`.
+        is_token: `[n, time]`.
+
+    Returns:
+        float64 `[n]` in [0, 1]: the entropy of each row divided by the logarithm of its number of tokens (Pielou's
+        evenness, "The measurement of diversity in different types of biological collections", 1966). 1 is uniform, 0
+        one token alone; a review of a single token counts as uniform.
+    """
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    entropy = -(shares * logs).sum(axis=1)
+    tokens = is_token.sum(axis=1)
+    greatest = np.log(np.maximum(tokens, 1))
+    even: Floats = np.divide(entropy, greatest, out=np.ones_like(entropy), where=tokens > 1)
+    return even.clip(0.0, 1.0)
+
+
+def entropy_histogram(entropies: Floats) -> dict[str, Any]:
+    """Returns `mean`, `bin_edges` from 0 to 1 and `counts`."""
+    counts, edges = np.histogram(entropies, bins=ENTROPY_BINS, range=(0.0, 1.0))
+    return {
+        "mean": float(entropies.mean()) if entropies.size else 0.0,
+        "bin_edges": edges.tolist(),
+        "counts": counts.tolist(),
+    }

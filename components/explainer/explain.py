@@ -1,0 +1,171 @@
+"""All that is measured and shown of the modes' attention, as one JSON document."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow_transform as tft
+
+from components.explainer import aggregates, faithfulness
+from components.explainer.dimensions import strongest_dimensions
+from components.explainer.inference import Progress, Run, ask_served, encode, runner
+from components.explainer.selection import ScoredReview, choose_examples, drawn_order, kind_of
+from imdb_core import features, file_names
+from imdb_core.modes import VECTOR, Mode
+from imdb_core.settings import ReportSettings
+from imdb_core.signatures import PADDING_TOKEN
+
+_STRONGEST: Final = 3
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """One mode's model.
+
+    Attributes:
+        saved_model: folder of what is served.
+        trained_model: the `.keras` file that it was exported from.
+    """
+
+    saved_model: str
+    trained_model: str
+
+
+def explain_reviews(
+    scored: Sequence[ScoredReview],
+    models: Mapping[Mode, ModelFiles],
+    transform_output: str,
+    settings: ReportSettings,
+    padding_masked: bool,
+) -> dict[str, Any]:
+    """Measures the attention of both modes and picks reviews to show.
+
+    What is measured is measured on the Keras models, which take token ids: words can be taken away, and no review is
+    cut into words more than once. The few reviews that are shown have what the exported models give in the C++
+    runtime, so what is shown is what is served.
+
+    Args:
+        scored: the test split; one review at least.
+        models: by mode.
+        transform_output: folder of the Transform graph.
+        settings: numbers of reviews, and the seed.
+        padding_masked: `model.mask`.
+
+    Returns:
+        The document; docs/adr/0014-explainer.md says what stands in it.
+
+    Raises:
+        RunError: a model cannot be run.
+    """
+    order = drawn_order((review.id for review in scored), settings.seed)
+    perturbed = settings.faithfulness_reviews or len(scored)
+    measured = order[: max(settings.attention_reviews or len(scored), perturbed)]
+    transform = tft.TFTransformOutput(transform_output)
+    token_ids = encode([scored[position].text for position in measured], transform)
+    vocabulary = [
+        word.decode("utf-8", errors="replace") for word in transform.vocabulary_by_name(file_names.VOCABULARY)
+    ]
+    draws = faithfulness.draws_for(min(perturbed, len(measured)), token_ids.shape[1], settings.seed)
+
+    networks = {mode: keras.saving.load_model(files.trained_model, compile=False) for mode, files in models.items()}
+    progress = Progress()
+    runners = {mode: runner(network, padding_masked, progress) for mode, network in networks.items()}
+    # Side by side: one network alone does not keep two cores busy.
+    with ThreadPoolExecutor(len(models)) as pool:
+        described = pool.map(lambda mode: describe_mode(runners[mode], token_ids, vocabulary, draws), models)
+        modes = dict(zip(models, described, strict=True))
+    return {
+        "reviews": len(measured),
+        "test_reviews": len(scored),
+        "seed": settings.seed,
+        "modes": modes,
+        "examples": _examples(
+            [scored[position] for position in choose_examples(scored, order, settings.examples)],
+            {mode: files.saved_model for mode, files in models.items()},
+            networks[VECTOR],
+            transform,
+        ),
+    }
+
+
+def describe_mode(
+    run: Run, token_ids: faithfulness.Ids, vocabulary: Sequence[str], draws: faithfulness.Floats
+) -> dict[str, Any]:
+    """Measures one mode's attention.
+
+    Args:
+        run: its network.
+        token_ids: int64 `[n, max_tokens]`.
+        vocabulary: the word of each id from `reviews.FIRST_WORD_ID` on.
+        draws: for the first `m` reviews, which have words taken away, `[m, 2, max_tokens]`.
+
+    Returns:
+        `words`, `min_reviews`, `position`, `entropy` and `faithfulness`.
+    """
+    said = run(token_ids)
+    is_token = token_ids != features.PADDING_ID
+    is_word = faithfulness.words_in(token_ids)
+    shares = aggregates.shares_of(said.weights, is_token)
+    min_reviews = aggregates.least_reviews(len(token_ids))
+    rows = np.flatnonzero(is_word[: len(draws)].any(axis=1))
+    return {
+        "words": aggregates.attended_words(token_ids, shares, vocabulary, min_reviews),
+        "min_reviews": min_reviews,
+        "position": aggregates.position_profile(shares, is_word),
+        "entropy": aggregates.entropy_histogram(aggregates.entropies_of(shares, is_token)),
+        "faithfulness": faithfulness.measure(
+            lambda changed: run(changed).probabilities,
+            token_ids[rows],
+            shares[rows],
+            said.probabilities[rows],
+            draws[rows],
+        ),
+    }
+
+
+def _examples(
+    shown: Sequence[ScoredReview],
+    saved_models: Mapping[Mode, str],
+    vector: keras.Model,
+    transform: tft.TFTransformOutput,
+) -> list[dict[str, Any]]:
+    if not shown:
+        return []
+    texts = [review.text for review in shown]
+    served = {mode: ask_served(path, texts) for mode, path in saved_models.items()}
+    dimensions = strongest_dimensions(vector, encode(texts, transform), _STRONGEST)
+    documents = []
+    for place, review in enumerate(shown):
+        modes: dict[str, dict[str, Any]] = {}
+        for mode, (tokens, said) in served.items():
+            is_token = tokens[place] != PADDING_TOKEN.encode()
+            modes[mode] = {
+                "probability": float(said.probabilities[place, features.POSITIVE]),
+                "label": features.SENTIMENTS[said.probabilities[place].argmax()],
+                "tokens": [_text(token) for token in tokens[place][is_token]],
+                "weights": said.weights[place][is_token].tolist(),
+            }
+            if mode == VECTOR:
+                modes[mode]["dimensions"] = [
+                    {"dimension": unit.dimension, "share": unit.share, "weights": unit.weights[is_token].tolist()}
+                    for unit in dimensions[place]
+                ]
+        documents.append(
+            {
+                "id": _text(review.id),
+                "kind": kind_of(review),
+                "text": _text(review.text),
+                "label": features.SENTIMENTS[review.label],
+                "rating": review.rating,
+                "length_bucket": review.length_bucket,
+                "modes": modes,
+            }
+        )
+    return documents
+
+
+def _text(utf8: bytes) -> str:
+    return utf8.decode("utf-8", errors="replace")

@@ -1,0 +1,1 @@
+"""ModeSelector: chooses one of the two modes by paired statistics."""

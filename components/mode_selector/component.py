@@ -1,0 +1,99 @@
+"""ModeSelector: one Model artifact out of two, on the evidence of the Evaluator."""
+
+import json
+import math
+import os
+
+import tensorflow as tf
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
+from tfx.utils import io_utils, path_utils
+
+from components.evaluator import metrics
+from components.evaluator.results import overall_metrics
+from components.mode_selector.choice import choose
+from imdb_core import file_names, modes
+from imdb_core.file_names import SELECTION_FILE
+from imdb_core.modes import ROLES, SELECTED_MODE
+from imdb_core.stats.paired import PairedOutcomes
+
+
+@component  # type: ignore[untyped-decorator]  # TFX ships no types
+def ModeSelector(  # noqa: N802, PLR0917 - nodes are named like classes; TFX passes all by keyword
+    evaluation_result: InputArtifact[standard_artifacts.ModelEvaluation],
+    scalar: InputArtifact[standard_artifacts.Model],
+    vector: InputArtifact[standard_artifacts.Model],
+    model: OutputArtifact[standard_artifacts.Model],
+    confidence: Parameter[float],
+    code_digest: Parameter[str],
+) -> None:
+    """Copies the winner, and writes `selection.json` beside it: the reason, the statistics, both modes' metrics.
+
+    Args:
+        evaluation_result: of vector as candidate against scalar as baseline.
+        scalar: the model of that mode.
+        vector: likewise.
+        model: the winner.
+        confidence: at which the modes count as different.
+        code_digest: makes a change of this code a new execution.
+    """
+    del code_digest
+    models = {modes.SCALAR: scalar, modes.VECTOR: vector}
+    measured = {mode: overall_metrics(evaluation_result.uri, role) for mode, role in ROLES.items()}
+    outcomes = PairedOutcomes(
+        *(
+            round(measured[modes.VECTOR][name])
+            for name in (
+                metrics.BOTH_RIGHT,
+                metrics.ONLY_BASELINE_RIGHT,
+                metrics.ONLY_CANDIDATE_RIGHT,
+                metrics.BOTH_WRONG,
+            )
+        )
+    )
+    parameters = {mode: count_parameters(_saved_model(artifact)) for mode, artifact in models.items()}
+    choice = choose(outcomes, modes.SCALAR, modes.VECTOR, parameters, confidence)
+
+    io_utils.copy_dir(_saved_model(models[choice.winner]), path_utils.serving_model_dir(model.uri))
+    io_utils.copy_file(
+        os.path.join(models[choice.winner].uri, file_names.TRAINED_MODEL),
+        os.path.join(model.uri, file_names.TRAINED_MODEL),
+        overwrite=True,
+    )
+    low, high = outcomes.interval(confidence)
+    selection = {
+        "winner": choice.winner,
+        "significant": choice.significant,
+        "reason": choice.reason,
+        "confidence": confidence,
+        "accuracy_difference": outcomes.accuracy_difference,
+        "interval": [low, high],
+        "mcnemar_p": outcomes.mcnemar_p(),
+        "flip_rate": outcomes.flip_rate,
+        "reviews_needed": outcomes.reviews_needed(confidence),
+        "smallest_detectable_difference": outcomes.smallest_detectable_difference(confidence),
+        "parameters": parameters,
+        "metrics": {mode: {name: values[name] for name in metrics.SINGLE_MODEL} for mode, values in measured.items()},
+    }
+    with fileio.open(os.path.join(model.uri, SELECTION_FILE), "w") as file:
+        file.write(json.dumps(selection, indent=2))
+    model.set_string_custom_property(SELECTED_MODE, choice.winner)
+    model.set_string_custom_property("reason", choice.reason)
+
+
+def count_parameters(saved_model: str) -> int:
+    """Counts the weights in a SavedModel: its floating-point variables, so not the state of its random generators.
+
+    Args:
+        saved_model: its folder.
+    """
+    checkpoint = tf.train.load_checkpoint(os.path.join(saved_model, "variables", "variables"))
+    types = checkpoint.get_variable_to_dtype_map()
+    shapes = checkpoint.get_variable_to_shape_map()
+    return sum(math.prod(shape) for name, shape in shapes.items() if types[name].is_floating)
+
+
+def _saved_model(artifact: standard_artifacts.Model) -> str:
+    return str(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))

@@ -1,0 +1,1 @@
+"""The network: its layers, the model built of them, and the SavedModel it is exported to."""

@@ -1,0 +1,1 @@
+"""Predictions: runs each model once on the test reviews."""

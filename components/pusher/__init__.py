@@ -1,0 +1,1 @@
+"""Pusher: publishes a version whole or not at all."""

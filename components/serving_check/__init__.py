@@ -1,0 +1,1 @@
+"""ServingCheck: serves the winner before it is pushed, and compares the answers."""

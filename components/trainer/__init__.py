@@ -1,0 +1,1 @@
+"""Trainer: fits one attention mode and exports it."""

@@ -1,0 +1,180 @@
+"""Epoch by epoch: early stopping, the best weights, and a checkpoint to resume from."""
+
+import io
+import json
+import logging
+import math
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from components.trainer.weight_averaging import averaged_variables
+from imdb_core.errors import RunError
+
+_log = logging.getLogger(__name__)
+
+_FILE: Final = "checkpoint.npz"
+_PROGRESS: Final = "progress"
+_Arrays = list[npt.NDArray[Any]]
+
+
+class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Saves all that training depends on after every epoch, so that it resumes as if never interrupted.
+
+    The checkpoint holds the model's variables (states of random generators included), the optimizer's (averages of the
+    weights included), the best weights so far and the history. It is one file without pickles, replaced atomically.
+    Use:
+
+        checkpoint = EpochCheckpoint(folder, patience=2)
+        checkpoint.restore(model)
+        model.fit(..., initial_epoch=checkpoint.epochs_done, epochs=checkpoint.last_epoch(6), callbacks=[checkpoint])
+        checkpoint.keep_best()
+        ...  # save the model
+        checkpoint.discard()
+
+    Args:
+        folder: of this training alone: its name has to change with the data and the settings.
+        patience: epochs without a better `monitor` before training stops; 0, or a `monitor` that is not measured,
+            never stops early and keeps the last weights.
+        monitor: key of Keras's logs, the smaller the better.
+
+    Attributes:
+        epochs_done: number of epochs finished, in earlier runs too.
+        history: one list a key of Keras's logs, one float an epoch.
+    """
+
+    def __init__(self, folder: str, patience: int, monitor: str) -> None:
+        super().__init__()
+        self.folder = folder
+        self.patience = patience
+        self.monitor = monitor
+        self.epochs_done = 0
+        self.history: dict[str, list[float]] = {}
+        self._best: _Arrays = []
+
+    def restore(self, model: keras.Model) -> None:
+        """Continues from the checkpoint, if there is one that can be used.
+
+        A damaged checkpoint is reported and left aside; the next epoch overwrites it.
+
+        Args:
+            model: compiled, with its initial weights.
+        """
+        self.set_model(model)
+        model.optimizer.build(model.trainable_variables)
+        path = os.path.join(self.folder, _FILE)
+        if not tf.io.gfile.exists(path):
+            return
+        try:
+            saved = _read(path)
+            variables, optimizer, best = (saved[kind] for kind in ("model", "optimizer", "best"))
+            _check(variables, model.variables)
+            _check(optimizer, model.optimizer.variables)
+            _check(best or variables, model.variables)
+            progress = json.loads(str(saved[_PROGRESS][0]))
+            epochs_done, history = int(progress["epochs_done"]), dict(progress["history"])
+        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, tf.errors.OpError) as error:
+            _log.warning("the checkpoint %s cannot be used, training starts from the first epoch: %s", path, error)
+            return
+        _assign(variables, model.variables)
+        _assign(optimizer, model.optimizer.variables)
+        self.epochs_done, self.history, self._best = epochs_done, history, best
+        _log.info("training continues after epoch %d of an interrupted run", epochs_done)
+
+    def last_epoch(self, epochs: int) -> int:
+        """Number of epochs to end at: `epochs`, or those done if training had already stopped early."""
+        return self.epochs_done if self._patience_is_over() else epochs
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keeps the weights if they are the best so far, saves the checkpoint, and stops training if it is time.
+
+        Raises:
+            RunError: the loss is not a number any more.
+        """
+        logs = {key: float(value) for key, value in (logs or {}).items()}
+        if not math.isfinite(logs["loss"]):
+            raise RunError(
+                f"training broke down in epoch {epoch + 1}: the loss is {logs['loss']}; "
+                "lower training.learning_rate, or set training.mixed_precision = false"
+            )
+        for key, value in logs.items():
+            self.history.setdefault(key, []).append(value)
+        self.epochs_done = epoch + 1
+        if self._stops_early() and self._epochs_since_best() == 0:
+            # Those that `monitor` was measured with.
+            self._best = _values(averaged_variables(self.model))
+        self._save()
+        if self._patience_is_over():
+            self.model.stop_training = True
+
+    def keep_best(self) -> None:
+        """Gives the model its best weights, or leaves it the last ones where there is no early stopping."""
+        if self._best:
+            _assign(self._best, self.model.variables)
+
+    def discard(self) -> None:
+        """Removes the checkpoint: training succeeded and its model is safe elsewhere."""
+        if tf.io.gfile.exists(self.folder):
+            tf.io.gfile.rmtree(self.folder)
+
+    def _stops_early(self) -> bool:
+        return self.patience > 0 and self.monitor in self.history
+
+    def _epochs_since_best(self) -> int:
+        values = [math.inf if math.isnan(value) else value for value in self.history[self.monitor]]
+        return len(values) - 1 - values.index(min(values))
+
+    def _patience_is_over(self) -> bool:
+        return self._stops_early() and self._epochs_since_best() >= self.patience
+
+    def _save(self) -> None:
+        arrays: dict[str, npt.NDArray[Any]] = {
+            f"{kind}/{number:04d}": value
+            for kind, values in (
+                ("model", _values(self.model.variables)),
+                ("optimizer", _values(self.model.optimizer.variables)),
+                ("best", self._best),
+            )
+            for number, value in enumerate(values)
+        }
+        progress = {"epochs_done": self.epochs_done, "history": self.history}
+        arrays[f"{_PROGRESS}/0000"] = np.array(json.dumps(progress))
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        tf.io.gfile.makedirs(self.folder)
+        path = os.path.join(self.folder, _FILE)
+        # Whoever dies while writing leaves the previous epoch's checkpoint whole.
+        with tf.io.gfile.GFile(f"{path}.tmp", "wb") as file:
+            file.write(buffer.getvalue())
+        tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+
+
+def _read(path: str) -> dict[str, _Arrays]:
+    """Reads the arrays of a checkpoint by kind; zip's checksums find damage."""
+    with tf.io.gfile.GFile(path, "rb") as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
+        kinds: dict[str, _Arrays] = {"model": [], "optimizer": [], "best": [], _PROGRESS: []}
+        for name in sorted(arrays.files):
+            kinds[name.split("/")[0]].append(arrays[name])
+        return kinds
+
+
+def _values(variables: Sequence[keras.Variable]) -> _Arrays:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _check(values: _Arrays, variables: Sequence[keras.Variable]) -> None:
+    given = [(value.shape, value.dtype.name) for value in values]
+    expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
+    if given != expected:
+        raise ValueError(f"it holds arrays of {given}, the model has {expected}")
+
+
+def _assign(values: _Arrays, variables: Sequence[keras.Variable]) -> None:
+    for value, variable in zip(values, variables, strict=True):
+        variable.assign(value)

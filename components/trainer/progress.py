@@ -1,0 +1,64 @@
+"""How a training is seen from outside."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import keras
+
+from imdb_core import progress
+from imdb_core.settings import TrainingSettings
+
+_TELL_SECONDS: Final = 0.5
+
+
+class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Tells how far each epoch is, and logs one line an epoch.
+
+    Args:
+        node: that trains, such as `Trainer.scalar`.
+        training: settings; their epochs and batch size are shown.
+        examples: of one epoch.
+        loss: the key of Keras's logs that is shown as the loss.
+    """
+
+    def __init__(self, node: str, training: TrainingSettings, examples: int, *, loss: str) -> None:
+        super().__init__()
+        self.node = node
+        self.training = training
+        self.examples = examples
+        self.loss = loss
+        self._epoch = 1
+        self._started = self._told = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """See Keras."""
+        self._epoch = epoch + 1
+        self._started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """See Keras."""
+        if time.monotonic() - self._told < _TELL_SECONDS:
+            return
+        self._told = time.monotonic()
+        done = min((batch + 1) * self.training.batch_size, self.examples)
+        stage = f"epoch {self._epoch}/{self.training.epochs}"
+        progress.tell(progress.Steps(done, self.examples, "examples", stage, self._measured(logs)))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """See Keras."""
+        metrics = self._measured(logs)
+        progress.tell(
+            progress.EpochEnd(epoch + 1, self.training.epochs, metrics),
+            f"{self.node} epoch {epoch + 1}/{self.training.epochs}  {progress.shown(metrics)}  "
+            f"{time.monotonic() - self._started:.0f} s",
+        )
+
+    def _measured(self, logs: Mapping[str, float] | None) -> dict[str, float]:
+        names = {
+            "loss": self.loss,
+            "accuracy": "accuracy",
+            progress.EVAL_LOSS: f"val_{self.loss}",
+            "eval accuracy": "val_accuracy",
+        }
+        return {name: float(logs[key]) for name, key in names.items() if logs and key in logs}

@@ -1,0 +1,1 @@
+"""Transform: turns text into token ids."""

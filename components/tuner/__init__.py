@@ -1,0 +1,1 @@
+"""Tuner: searches for better settings on the `eval` split."""

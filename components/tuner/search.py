@@ -1,0 +1,144 @@
+"""The search for hyperparameters: KerasTuner's random search, which begins with the values in use."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FailedTrialError, FatalError
+from pydantic import ValidationError
+
+from components.trainer.fitting import OBJECTIVE
+from components.tuner.trials import Score
+from imdb_core import progress
+from imdb_core.errors import RunError
+from imdb_core.hyperparameters import in_short
+
+_progress = logging.getLogger(progress.PROGRESS_LOGGER)
+
+
+def search_space(candidates: Mapping[str, Sequence[Any]], current: Mapping[str, Any]) -> keras_tuner.HyperParameters:
+    """Writes a search space in KerasTuner's terms.
+
+    Args:
+        candidates: `section.key` → values; see `imdb_core.hyperparameters.candidates`.
+        current: `section.key` → the value in use, which becomes the default.
+    """
+    space = keras_tuner.HyperParameters()
+    for key, values in candidates.items():
+        if isinstance(values[0], bool):  # `Choice` would make whole numbers of them
+            space.Boolean(key, default=current[key])
+        else:
+            space.Choice(key, values=values, default=current[key])
+    return space
+
+
+class CurrentFirstOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]  # KerasTuner ships no types
+    """Random search whose first trial has the default values; KerasTuner's own may never try them."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Chooses the values of the next trial; see KerasTuner.
+
+        Args:
+            trial_id: of that trial.
+        """
+        if self.trials:
+            chosen: dict[str, Any] = super().populate_space(trial_id)
+            return chosen
+        return {"status": TrialStatus.RUNNING, "values": {hp.name: hp.default for hp in self.hyperparameters.space}}
+
+
+class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no types
+    """Searches settings by a function that scores them.
+
+    A trial whose training breaks down is a failed one, and the search goes on; any other error ends it.
+
+    Args:
+        score: `section.key` → value to their score, the smaller `log_loss` the better. The same values must give the
+            same score: the search is not resumed by KerasTuner, which saves its state in pieces, but repeated.
+        space: from `search_space`.
+        trials: most trials; a small space has fewer.
+        seed: of the choice.
+        directory: for KerasTuner's own records, cleared at the start.
+        on_end: called when the search has succeeded.
+    """
+
+    def __init__(
+        self,
+        score: Callable[[Mapping[str, Any]], Score],
+        space: keras_tuner.HyperParameters,
+        *,
+        trials: int,
+        seed: int,
+        directory: str,
+        on_end: Callable[[], None],
+    ) -> None:
+        oracle = CurrentFirstOracle(
+            objective=keras_tuner.Objective(OBJECTIVE, "min"),
+            max_trials=trials,
+            hyperparameters=space,
+            seed=seed + 1,  # KerasTuner takes 0 for no seed
+            max_consecutive_failed_trials=trials + 1,
+        )
+        oracle.verbose = 0
+        super().__init__(oracle, directory=directory, project_name="search", overwrite=True)
+        self._score = score
+        self._on_end = on_end
+        self._trials = min(trials, math.prod(len(list(hp.values)) for hp in space.space))
+        self._current: Mapping[str, Any] = space.values
+        self._best = math.inf
+
+    def run_trial(self, trial: Trial) -> dict[str, float]:
+        """Scores the values of a trial and logs one line.
+
+        Args:
+            trial: from the oracle.
+
+        Returns:
+            The objective, and `val_accuracy`.
+
+        Raises:
+            FailedTrialError: training broke down, or the settings do not go together.
+            FatalError: any other error, as its cause.
+        """
+        values = trial.hyperparameters.values
+        name = f"Tuner trial {int(trial.trial_id) + 1}/{self._trials}"
+        changed = {key: value for key, value in values.items() if value != self._current[key]}
+        shown = "  ".join(f"{key.partition('.')[2]} {in_short(value)}" for key, value in changed.items())
+        started = time.monotonic()
+        try:
+            score = self._score(values)
+        except (RunError, ValidationError) as error:
+            _progress.info("%s  failed: %s  %s", name, str(error).splitlines()[0], shown)
+            raise FailedTrialError(str(error)) from error
+        except Exception as error:
+            raise FatalError(str(error)) from error
+        self._best = min(self._best, score.log_loss)
+        _progress.info(
+            "%s  eval loss %.4f  eval accuracy %.4f  best so far %.4f  %s  %.0f s",
+            name,
+            score.log_loss,
+            score.accuracy,
+            self._best,
+            shown or "the current settings",
+            time.monotonic() - started,
+        )
+        return {OBJECTIVE: score.log_loss, "val_accuracy": score.accuracy}
+
+    def on_search_end(self) -> None:
+        """Checks that there is a result.
+
+        Raises:
+            RunError: all trials have failed.
+        """
+        trials = list(self.oracle.trials.values())
+        if not any(trial.status == TrialStatus.COMPLETED for trial in trials):
+            raise RunError(
+                f"all {len(trials)} trials of the Tuner have failed, each for the reason told above; lower "
+                "training.learning_rate, or take values out of tuning.space"
+            )
+        self._on_end()

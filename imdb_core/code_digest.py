@@ -1,0 +1,197 @@
+"""Digests of our own code: a node re-runs when what it computes can have changed, and for no other reason.
+
+TFX caches a node by its execution properties. A function that is given by import path is one of them only by name, so
+a digest of its code stands beside it.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+from typing import Final
+
+_PACKAGES: Final = ("components", "imdb_core", "serving")
+# Settings reach nodes as values, and errors end a node without a result.
+_WITHOUT_EFFECT: Final = frozenset({"imdb_core.settings", "imdb_core.errors", "imdb_core.code_digest"})
+# Modules of this name, in any package, only tell people how far the work is.
+_TELLING: Final = "progress"
+
+
+def code_digest(*modules: str) -> str:
+    """Digests modules and everything of ours that they import, directly or not.
+
+    Comments, layout, docstrings, type annotations, log lines and progress messages do not count. An import counts
+    wherever it stands, except under `if TYPE_CHECKING`; a module that is named only in a string does not.
+
+    Args:
+        *modules: dotted names, such as `components.trainer.run_fn`.
+
+    Returns:
+        SHA-256 in hexadecimal.
+
+    Raises:
+        ModuleNotFoundError: one of `modules` does not exist.
+    """
+    trees = _closure(modules)
+    for module in modules:
+        if module not in trees:
+            raise ModuleNotFoundError(f"no module {module!r} in {', '.join(_PACKAGES)} to digest", name=module)
+    digest = hashlib.sha256()
+    for name, tree in sorted(trees.items()):
+        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()
+
+
+def _closure(modules: Iterable[str]) -> dict[str, ast.Module]:
+    """Maps each module that is reached to its tree, reduced to what it computes."""
+    trees: dict[str, ast.Module] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in trees or name in _WITHOUT_EFFECT or name.rpartition(".")[2] == _TELLING:
+            continue
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        trees[name] = _computation(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+        package, _, _ = name.rpartition(".")
+        waiting += _imports(trees[name], name if spec.submodule_search_locations else package)
+        if package:  # importing a module runs its packages first
+            waiting.append(package)
+    return trees
+
+
+def _imports(tree: ast.Module, package: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            # `from imdb_core import features` imports a module, `from imdb_core.features import TEXT` does not.
+            names.add(module)
+            if _is_package(module):
+                names.update(f"{module}.{alias.name}" for alias in node.names)
+    return {name for name in names if _is_ours(name)}
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in _PACKAGES
+
+
+def _is_package(name: str) -> bool:
+    spec = find_spec(name) if _is_ours(name) else None
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+def _computation(tree: ast.Module) -> ast.Module:
+    """Reduces a module to what can change a result."""
+    reduced: ast.Module = _Reduction(tree).visit(tree)
+    used = {node.id for node in ast.walk(reduced) if isinstance(node, ast.Name)}
+    return _UnusedImports(used).visit(reduced)  # type: ignore[no-any-return]  # of the type that it was given
+
+
+class _Reduction(ast.NodeTransformer):
+    """Removes docstrings, annotations, log lines, progress messages and what is imported for types alone.
+
+    Args:
+        tree: a module; its loggers are found by `logging.getLogger`.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tellers = {_TELLING} | {
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign) and _calls(node.value, "getLogger")
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
+        self._in_class = False
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        match node.value:
+            case ast.Constant(value=str()):
+                return None
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in self._tellers:
+                return None
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        match node.test:
+            case ast.Name(id="TYPE_CHECKING"):
+                return None
+        return self.generic_visit(node)
+
+    def visit_Pass(self, _: ast.Pass) -> None:
+        """A body that only logged is as good as an empty one."""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._visit_inside(node, is_class=True)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._visit_function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._visit_function(node)
+
+    def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        # TFX reads the interface of a node off the annotations of its function.
+        if not any(
+            isinstance(decorator, ast.Name) and decorator.id == "component" for decorator in node.decorator_list
+        ):
+            node.returns = None
+            arguments = node.args
+            for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+                argument.annotation = None
+            for rest in filter(None, (arguments.vararg, arguments.kwarg)):
+                rest.annotation = None
+        return self._visit_inside(node, is_class=False)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        # In a class they are the fields of dataclasses and settings.
+        if self._in_class:
+            return self.generic_visit(node)
+        if node.value is None:
+            return None
+        return self.visit(ast.Assign(targets=[node.target], value=node.value, lineno=node.lineno))  # type: ignore[no-any-return]
+
+    def _visit_inside(self, node: ast.AST, *, is_class: bool) -> ast.AST:
+        outside, self._in_class = self._in_class, is_class
+        reduced = self.generic_visit(node)
+        self._in_class = outside
+        return reduced
+
+
+class _UnusedImports(ast.NodeTransformer):
+    """Removes imports of others' modules that only annotations used.
+
+    Our own stay: one may be imported for what its import registers.
+
+    Args:
+        used: the names that are left in the module.
+    """
+
+    def __init__(self, used: set[str]) -> None:
+        self._used = used
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | None:
+        return self._pruned(node, [name for name in node.names if _is_ours(name.name) or self._is_used(name)])
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        ours = node.level or _is_ours(node.module or "")
+        return self._pruned(node, [name for name in node.names if ours or self._is_used(name)])
+
+    def _is_used(self, name: ast.alias) -> bool:
+        return (name.asname or name.name.partition(".")[0]) in self._used
+
+    def _pruned(self, node: ast.Import | ast.ImportFrom, names: list[ast.alias]) -> ast.AST | None:
+        node.names = names
+        return node if names else None
+
+
+def _calls(value: ast.expr | None, name: str) -> bool:
+    match value:
+        case ast.Call(func=ast.Attribute(attr=called) | ast.Name(id=called)):
+            return called == name
+    return False

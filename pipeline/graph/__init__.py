@@ -1,0 +1,1 @@
+"""The graphs: settings in, a TFX pipeline out."""

@@ -1,0 +1,1 @@
+"""What past runs did, read from ML Metadata."""

@@ -1,0 +1,1 @@
+"""The figures of the report, drawn by Matplotlib as SVG."""

@@ -1,0 +1,1 @@
+"""Running a pipeline: progress, the console, and the record of the outcome."""

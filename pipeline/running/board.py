@@ -1,0 +1,150 @@
+"""What is known of a run while it runs: one row a node, filled from the records of the progress logger."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from imdb_core import progress
+from imdb_core.progress import Added, Ending, EpochEnd, NodeBegan, NodeEnded, Note, Steps
+
+State = Literal["pending", "running"] | Ending
+ENDED: Final = get_args(Ending)
+
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+
+
+@dataclass
+class Row:
+    """What is known of one node.
+
+    Attributes:
+        node: its id.
+        state: of now.
+        since: when it began, of the clock that the board is given.
+        seconds: it took, once it has ended.
+        steps: the last that it told.
+        added: sum of what it added.
+        epochs: that have ended.
+        message: the plain line that it logged, if it told nothing else since.
+    """
+
+    node: str
+    state: State = "pending"
+    since: float = 0.0
+    seconds: float = 0.0
+    steps: Steps | None = None
+    added: int = 0
+    epochs: list[EpochEnd] = field(default_factory=list)
+    message: str = ""
+
+    def elapsed(self, now: float) -> float:
+        """Seconds that it has run, or ran."""
+        return now - self.since if self.state == "running" else self.seconds
+
+    def detail(self) -> str:
+        """Says on one line how far it is, or what came of it."""
+        if self.state in ENDED and self.epochs:
+            return self._best()
+        if self.message or self.steps is None:
+            return self.message
+        steps = self.steps
+        if self.state in ENDED:
+            return f"{steps.done:,} {steps.unit}"
+        of = f" of {steps.total:,}" if steps.total is not None else ""
+        parts = (steps.stage, progress.shown(steps.metrics), f"{steps.done:,}{of} {steps.unit}")
+        return "  ".join(part for part in parts if part)
+
+    def _best(self) -> str:
+        measured = [epoch for epoch in self.epochs if progress.EVAL_LOSS in epoch.metrics]
+        best = min(measured, key=lambda epoch: epoch.metrics[progress.EVAL_LOSS], default=self.epochs[-1])
+        epochs = f"{len(self.epochs)} epoch{'s' * (len(self.epochs) > 1)}"
+        what = f"best of {epochs}:" if measured else f"{epochs}, at the end:"
+        shown = {name: value for name, value in best.metrics.items() if name.startswith("eval") or not measured}
+        return f"{what} {progress.shown(shown)}"
+
+
+class Board:
+    """Follows a run.
+
+    Args:
+        nodes: ids of all nodes that will run, in their order.
+
+    Attributes:
+        rows: one a node.
+        note: the last word on the work as a whole.
+    """
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self.rows = [Row(node) for node in nodes]
+        self.note = ""
+
+    @property
+    def running(self) -> Row | None:
+        """The row of the node that runs."""
+        return next((row for row in reversed(self.rows) if row.state == "running"), None)
+
+    def take(self, record: logging.LogRecord, now: float) -> Row | None:
+        """Takes a record of the progress logger.
+
+        Args:
+            record: with an event, or a plain line, which belongs to the node that runs.
+            now: of a clock that never goes back.
+
+        Returns:
+            The row that it changed.
+        """
+        event = getattr(record, progress.EVENT, None)
+        if isinstance(event, NodeBegan):
+            row = self._row(event.node)
+            row.state, row.since = "running", now
+            return row
+        if isinstance(event, NodeEnded):
+            row = self._row(event.node)
+            row.state, row.seconds = event.state, event.seconds
+            return row
+        if isinstance(event, Note):
+            self.note = event.text
+            return None
+        running = self.running
+        if running is not None:
+            _advance(running, event, record)
+        return running
+
+    def _row(self, node: str) -> Row:
+        row = next((row for row in self.rows if row.node == node), None)
+        if row is None:
+            row = Row(node)
+            self.rows.append(row)
+        return row
+
+
+def clock(seconds: float) -> str:
+    """Writes a time as people say it: `4.2 s`, `1:05`, `2:00:07`."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    hours, rest = divmod(int(seconds), _HOUR)
+    minutes = f"{rest // _MINUTE:02d}" if hours else f"{rest // _MINUTE}"
+    return f"{f'{hours}:' if hours else ''}{minutes}:{rest % _MINUTE:02d}"
+
+
+def _advance(row: Row, event: object, record: logging.LogRecord) -> None:
+    if isinstance(event, Steps):
+        row.steps = event
+    elif isinstance(event, Added):
+        row.added += event.count
+        row.steps = Steps(row.added, None, event.unit)
+    elif isinstance(event, EpochEnd):
+        row.epochs.append(event)
+        row.steps = _after_epoch(row.steps, event)
+    elif record.levelno < logging.INFO:
+        return
+    # What it told last counts.
+    row.message = "" if event else " ".join(record.getMessage().removeprefix(row.node).split())
+
+
+def _after_epoch(before: Steps | None, event: EpochEnd) -> Steps:
+    stage = f"epoch {event.epoch}/{event.epochs}"
+    total = before.total if before is not None else None
+    return Steps(total or event.epoch, total or event.epochs, before.unit if before else "epochs", stage, event.metrics)

@@ -1,0 +1,95 @@
+"""The console of a run: one view, and everything else in the log file."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from absl import logging as absl_logging
+
+from imdb_core.progress import PROGRESS_LOGGER
+
+View = Callable[[TextIO], AbstractContextManager[logging.Handler]]
+
+
+@contextmanager
+def _lines(terminal: TextIO) -> Iterator[logging.Handler]:
+    handler = logging.StreamHandler(terminal)
+    handler.setLevel(logging.INFO)
+    yield handler
+
+
+@contextmanager
+def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iterator[None]:
+    """Sends everything that libraries log, print or warn to a file; progress still reaches the terminal.
+
+    Native code writes to the descriptors themselves, so these are redirected, not only Python's streams.
+
+    Args:
+        log_file: appended to.
+        verbose: show everything on the terminal as well as keeping the log; then there is no view.
+        view: opens what takes the records of the progress logger and shows them; a line each by default.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        terminal = _duplicate_terminal(stack)
+        file_handler = logging.FileHandler(log_file, encoding="utf-8")
+        stack.callback(file_handler.close)
+        terminal_handler = logging.StreamHandler(terminal)
+        handlers: list[logging.Handler] = [file_handler, terminal_handler] if verbose else [file_handler]
+        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        for handler in handlers:
+            handler.setFormatter(formatter)
+            handler.setLevel(logging.INFO)
+
+        root, absl, told = (logging.getLogger(name) for name in (None, "absl", PROGRESS_LOGGER))
+        for logger in (root, absl, told):
+            stack.callback(_restore, logger, logger.handlers[:], logger.level, logger.propagate)
+        stack.callback(absl_logging.set_verbosity, absl_logging.get_verbosity())
+        root.handlers[:] = handlers
+        root.setLevel(logging.INFO)
+        absl.handlers[:] = []
+        absl.propagate = True
+        # By absl's own call: TensorFlow saves and restores what that call set, and nothing else.
+        absl_logging.set_verbosity(absl_logging.INFO)
+        told.setLevel(logging.DEBUG)
+        if not verbose:
+            _redirect(stack, log_file)
+            told.addHandler(stack.enter_context(view(terminal)))
+        stack.enter_context(warnings.catch_warnings())
+        stack.callback(logging.captureWarnings, capture=False)
+        logging.captureWarnings(capture=True)
+        yield
+
+
+def _duplicate_terminal(stack: ExitStack) -> TextIO:
+    terminal = os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace")
+    return stack.enter_context(terminal)
+
+
+def _redirect(stack: ExitStack, log_file: Path) -> None:
+    _flush_streams()
+    for descriptor in (1, 2):
+        saved = os.dup(descriptor)
+        stack.callback(os.close, saved)
+        stack.callback(os.dup2, saved, descriptor)
+    stack.callback(_flush_streams)
+    log = os.open(log_file, os.O_WRONLY | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _flush_streams() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _restore(logger: logging.Logger, handlers: list[logging.Handler], level: int, propagate: bool) -> None:
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    logger.propagate = propagate

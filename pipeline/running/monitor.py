@@ -1,0 +1,129 @@
+"""What a run tells while it runs, to a person and to the log: nodes and their times, and everything else to a file."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+from imdb_core import progress
+from imdb_core.progress import Ending, NodeBegan, NodeEnded
+
+_MEGABYTE: Final = 2**20
+
+_SAMPLE_SECONDS: Final = 0.05
+
+# Looking for children reads all processes of the machine, 3 ms of CPU; their memory is cheap.
+_FAMILY_SECONDS: Final = 1.0
+
+# LocalDagRunner tells of its nodes only by these lines.
+_NODE_LINE: Final = re.compile(r"Component (\S+) is (running|finished)\.")
+
+_CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
+
+
+@dataclass
+class NodeUsage:
+    """What one node took.
+
+    Attributes:
+        node: its id.
+        seconds: wall time.
+        peak_megabytes: largest resident memory of this process and its children while it ran, in MiB.
+        cached: an earlier execution's outputs were taken.
+    """
+
+    node: str
+    seconds: float = 0.0
+    peak_megabytes: float = 0.0
+    cached: bool = False
+
+
+class NodeMonitor(logging.Handler):
+    """Times nodes and watches their memory, from the runner's own log lines.
+
+    Args:
+        on_end: told of each node that has succeeded, after its line.
+    """
+
+    def __init__(self, on_end: Callable[[NodeUsage], None] | None = None) -> None:
+        super().__init__(logging.INFO)
+        self._on_end = on_end
+        self.usages: list[NodeUsage] = []
+        self._started = 0.0
+        self._running: NodeUsage | None = None
+        self._stop = threading.Event()
+        self._process = psutil.Process()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Takes a log line; all but the runner's are ignored."""
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # a library's slip; the handler of the log file tells of it
+            return
+        if self._running is not None and _CACHE_LINE.fullmatch(message):
+            self._running.cached = True
+        match = _NODE_LINE.fullmatch(message)
+        if match is None:
+            return
+        ended = self.end_node()
+        if match[2] == "running":
+            self._started = time.monotonic()
+            self._running = NodeUsage(match[1])
+            self.usages.append(self._running)
+            progress.tell(NodeBegan(match[1]))
+        elif ended is not None:
+            took = "cached" if ended.cached else f"{ended.seconds:6.1f} s"
+            state: Ending = "cached" if ended.cached else "done"
+            progress.tell(NodeEnded(ended.node, ended.seconds, state), f"{ended.node:<20} {took:>9}")
+            if self._on_end is not None:
+                self._on_end(ended)
+
+    def end_node(self) -> NodeUsage | None:
+        """Takes the time of the node that runs, and returns it, if one does."""
+        ended, self._running = self._running, None
+        if ended is not None:
+            ended.seconds = time.monotonic() - self._started
+            # A short node ends between two samples.
+            ended.peak_megabytes = max(ended.peak_megabytes, _resident([self._process]))
+        return ended
+
+    def start(self) -> None:
+        """Begins to watch."""
+        logging.getLogger("absl").addHandler(self)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it; a node that still runs does not finish."""
+        ended = self.end_node()
+        if ended is not None:
+            progress.tell(NodeEnded(ended.node, ended.seconds, "unfinished"))
+        self._stop.set()
+        self._thread.join()
+        logging.getLogger("absl").removeHandler(self)
+
+    def _watch(self) -> None:
+        family = [self._process]
+        looked = -_FAMILY_SECONDS
+        while not self._stop.wait(_SAMPLE_SECONDS):
+            if time.monotonic() - looked >= _FAMILY_SECONDS:
+                looked = time.monotonic()
+                family = [self._process, *self._process.children(recursive=True)]
+            running = self._running
+            if running is not None:
+                running.peak_megabytes = max(running.peak_megabytes, _resident(family))
+
+
+def _resident(processes: Sequence[psutil.Process]) -> float:
+    total = 0
+    for process in processes:
+        # It may have ended, or belong to someone else.
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total / _MEGABYTE

@@ -1,0 +1,1 @@
+"""The tree of settings: presets, files, assignments, and where each value came from."""

@@ -1,0 +1,194 @@
+"""The one tree of settings: sections, presets, and where each value came from.
+
+Later sources win: defaults, then the preset, then a TOML file, then `--set`. Nothing here imports TensorFlow.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import tomli
+from pydantic import ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from imdb_core.errors import SettingsError
+from imdb_core.hyperparameters import candidates
+from imdb_core.settings import (
+    BeamSettings,
+    DataSettings,
+    EvaluationSettings,
+    MetadataSettings,
+    ModelSettings,
+    ReportSettings,
+    Section,
+    ServingSettings,
+    TrainingSettings,
+    TransformSettings,
+    TuningSettings,
+)
+from pipeline.settings.presets import PRESETS, PresetName
+
+# Plainer than pydantic's words.
+_EXPECTED: Final = {
+    "bool_type": "expected true or false",
+    "int_type": "expected a whole number",
+    "float_type": "expected a number",
+    "string_type": 'expected text, which "quotes" keep from being read as anything else',
+    "tuple_type": 'expected a list, like ["a", "b"]',
+}
+
+
+class PipelineConfig(Section):
+    """All settings of a run."""
+
+    preset: PresetName = "attention"
+    data: DataSettings = DataSettings()
+    transform: TransformSettings = TransformSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    tuning: TuningSettings = TuningSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    serving: ServingSettings = ServingSettings()
+    report: ReportSettings = ReportSettings()
+    beam: BeamSettings = BeamSettings()
+    metadata: MetadataSettings = MetadataSettings()
+
+    @model_validator(mode="after")
+    def _pairs_that_work(self) -> "PipelineConfig":
+        if self.training.patience and not self.data.eval_fraction:
+            raise ValueError(
+                f"training.patience = {self.training.patience} needs an eval split, and data.eval_fraction = 0.0 "
+                "leaves none; use data.eval_fraction > 0, or training.patience = 0"
+            )
+        if self.training.mixed_precision and self.training.device == "cpu":
+            raise ValueError(
+                "training.mixed_precision = true needs a GPU, and training.device = 'cpu' hides it; "
+                "use training.device = 'gpu' or 'auto', or training.mixed_precision = false"
+            )
+        if self.training.tune and not self.data.eval_fraction:
+            raise ValueError(
+                "training.tune = true chooses by an eval split, and data.eval_fraction = 0.0 (as in preset 'blog') "
+                "leaves none; use data.eval_fraction > 0, or training.tune = false"
+            )
+        candidates(self.tuning.space, self.model, self.training)
+        return self
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A validated tree and its history.
+
+    Attributes:
+        config: the tree.
+        origins: for each key like `training.epochs`, where its value came from.
+    """
+
+    config: PipelineConfig
+    origins: Mapping[str, str]
+
+
+def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
+    """Builds the settings from a file and from `section.key=value` assignments.
+
+    Args:
+        file: TOML; its tables are the sections, and `preset` may stand at the top.
+        assignments: values in TOML's notation; what is not TOML is taken as text.
+
+    Raises:
+        SettingsError: the file cannot be read, a key is unknown, a value has the wrong type or is out of bounds, or
+            two settings contradict each other.
+    """
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    if file is not None:
+        layers.append((str(file), _read_toml(file)))
+    for text in assignments:
+        layers.append(("--set", _read_assignment(text)))
+    preset = next((tree["preset"] for _, tree in reversed(layers) if "preset" in tree), "attention")
+    # Whatever else it is, validation tells of it.
+    if isinstance(preset, str) and preset in PRESETS:
+        layers.insert(0, (f"preset {preset}", PRESETS[preset]))
+
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, tree in layers:
+        for name, value in tree.items():
+            if name in PipelineConfig.model_fields and isinstance(value, Mapping) == (name == "preset"):
+                expected = "a name, like preset=blog" if name == "preset" else f"a table of settings, like [{name}]"
+                raise SettingsError(f"{name} = {value!r} ({origin}): expected {expected}")
+            if isinstance(value, Mapping) and isinstance(merged.get(name, {}), dict):
+                merged[name] = {**merged.get(name, {}), **value}
+                origins.update({f"{name}.{key}": origin for key in value})
+            else:
+                merged[name] = value
+                origins[name] = origin
+    try:
+        config = PipelineConfig.model_validate(merged)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(details, origins) for details in error.errors())) from None
+    return Settings(config, {key: origins.get(key, "default") for key in flatten(config)})
+
+
+def flatten(config: PipelineConfig) -> dict[str, Any]:
+    """Lists the tree as `section.key` → value, in the order of the sections."""
+    flat: dict[str, Any] = {}
+    for name, value in config.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            flat.update({f"{name}.{key}": item for key, item in value.items()})
+        else:
+            flat[name] = value
+    return flat
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomli.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {file}: {error.strerror}") from None
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {file} is not TOML: {error}") from None
+
+
+def _read_assignment(text: str) -> dict[str, Any]:
+    key, equals, written = text.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts) or len(parts) > 2 or (len(parts) == 1 and parts != ["preset"]):  # noqa: PLR2004 - section and key
+        raise SettingsError(f"--set {text!r}: expected section.key=value, like training.epochs=3, or preset=blog")
+    written = written.strip()
+    try:
+        parsed = tomli.loads(f"value = {written}")
+    except tomli.TOMLDecodeError:
+        parsed = {}
+    # More than one key is a text of several lines that happens to look like TOML.
+    value = parsed["value"] if len(parsed) == 1 else written
+    return {parts[0]: value} if len(parts) == 1 else {parts[0]: {parts[1]: value}}
+
+
+def _explain(details: ErrorDetails, origins: Mapping[str, str]) -> str:
+    """One line for one pydantic error: the key, what was given and where, what is allowed."""
+    path = [str(part) for part in details["loc"]]
+    key = ".".join(path)
+    origin = next((f" ({origins[name]})" for name in (key, ".".join(path[:2])) if name in origins), "")
+    if details["type"] == "extra_forbidden":
+        fields = _keys_of(path[:-1])
+        close = difflib.get_close_matches(path[-1], fields, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return f"unknown setting {key!r}{origin}; {hint}allowed here: {', '.join(fields)}"
+    if details["type"] == "value_error":
+        return f"{key + ': ' if key else ''}{details['ctx']['error']}"
+    expected = _EXPECTED.get(
+        details["type"],
+        details["msg"].replace("Input should be", "expected").replace("String should", "the text should"),
+    )
+    return f"{key} = {details['input']!r}{origin}: {expected}"
+
+
+def _keys_of(path: Sequence[str]) -> list[str]:
+    section: type[Section] = PipelineConfig
+    for name in path:
+        annotation = section.model_fields[name].annotation
+        if not isinstance(annotation, type) or not issubclass(annotation, Section):
+            return []
+        section = annotation
+    return list(section.model_fields)

@@ -1,0 +1,34 @@
+"""The presets: named sets of values."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+PresetName = Literal["attention", "blog"]
+
+PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    # What the blog post's prose describes, with the regularisation that its network needs.
+    "attention": {},
+    # The post's code, reproduced exactly: no validation split, so no early stopping, and no dropout.
+    "blog": {
+        "data": {"eval_fraction": 0.0},
+        "model": {
+            "softmax": "last",
+            "pooling": "flatten",
+            "mask": False,
+            "embedding_init": "uniform",
+            "word_dropout": 0.0,
+            "embedding_dropout": 0.0,
+            "dropout": 0.0,
+        },
+        "training": {
+            "epochs": 2,
+            "batch_size": 64,
+            "learning_rate": 1e-3,
+            "schedule": "constant",
+            "weight_decay": 0.0,
+            "weight_average": 0.0,
+            "patience": 0,
+            "label_smoothing": 0.0,
+        },
+    },
+}

@@ -1,0 +1,1 @@
+"""`imdb-attention compare`: both modes under each preset over several seeds."""

@@ -1,0 +1,1 @@
+"""How `tfx run create` learns `--pipeline`."""

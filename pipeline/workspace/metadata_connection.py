@@ -1,0 +1,54 @@
+"""How to reach ML Metadata. TFX is not imported: commands that only read answer at once."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from ml_metadata.proto import metadata_store_pb2
+
+from imdb_core.errors import SettingsError
+from imdb_core.settings import MetadataSettings
+
+_DEFAULT_PORTS: Final = {"mysql": 3306, "postgresql": 5432}
+_SQLITE: Final = metadata_store_pb2.SqliteMetadataSourceConfig
+
+
+def metadata_connection(
+    settings: MetadataSettings, workspace: Path, environ: Mapping[str, str] = os.environ
+) -> metadata_store_pb2.ConnectionConfig:
+    """Says how to connect to ML Metadata.
+
+    Args:
+        settings: the backend.
+        workspace: holds the database of backend `sqlite`.
+        environ: holds the password of the others.
+
+    Raises:
+        SettingsError: there is no password.
+    """
+    if settings.backend == "sqlite":
+        database = workspace / "metadata" / "metadata.db"
+        return metadata_store_pb2.ConnectionConfig(
+            sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
+                filename_uri=str(database), connection_mode=_SQLITE.READWRITE_OPENCREATE
+            )
+        )
+    if settings.password_env not in environ:
+        raise SettingsError(
+            f"metadata.backend = {settings.backend!r} needs a password, and the environment variable "
+            f"{settings.password_env} is not set; set it, or name another one in metadata.password_env"
+        )
+    port = settings.port or _DEFAULT_PORTS[settings.backend]
+    password = environ[settings.password_env]
+    if settings.backend == "mysql":
+        return metadata_store_pb2.ConnectionConfig(
+            mysql=metadata_store_pb2.MySQLDatabaseConfig(
+                host=settings.host, port=port, database=settings.database, user=settings.user, password=password
+            )
+        )
+    return metadata_store_pb2.ConnectionConfig(
+        postgresql=metadata_store_pb2.PostgreSQLDatabaseConfig(
+            host=settings.host, port=str(port), dbname=settings.database, user=settings.user, password=password
+        )
+    )

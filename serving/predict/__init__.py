@@ -1,0 +1,1 @@
+"""`imdb-attention predict` and `explain`: the commands around the client."""

@@ -1,0 +1,185 @@
+"""What `imdb-attention predict` and `explain` do."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from imdb_core.records import in_batches
+from serving.client.client import Client
+from serving.client.results import Prediction
+from serving.client.review_files import Review, find_files, json_line, parse_reviews, read_reviews, written_atomically
+from serving.client.tls import TLS
+from serving.predict.page import page
+from serving.predict.terminal import show_explanation, show_prediction
+
+_STANDARD_INPUT: Final = "-"
+
+Result = TypeVar("Result")
+
+
+def predict(
+    texts: tuple[str, ...],
+    pattern: str | None,
+    output: Path | None,
+    *,
+    json_lines: bool,
+    as_json: bool,
+    server: Mapping[str, Any],
+) -> None:
+    """Asks for predictions, and prints them or writes them to a file.
+
+    Args:
+        texts: reviews; none or `-` for standard input, unless there is a pattern.
+        pattern: of the files with the reviews.
+        output: file of JSON lines; None prints.
+        json_lines: whether what comes in are JSON lines, whatever the files' names.
+        as_json: prints JSON lines.
+        server: options that say where to ask.
+
+    Raises:
+        ReviewPipelineError: see `serving.client.errors`.
+        click.UsageError: there are no reviews, or two sources of them.
+    """
+    reviews, count = _reviews(texts, pattern, output, json_lines=json_lines)
+    with _client(server) as client:
+        answers = _answers(client.predict, reviews, client.batch_size)
+        if output:
+            _write(answers, output, count)
+            return
+        console = Console()
+        for review, prediction in answers:
+            if as_json:
+                _print_json(review, prediction)
+            else:
+                show_prediction(prediction, console)
+
+
+def explain(
+    texts: tuple[str, ...], html: Path | None, *, json_lines: bool, as_json: bool, server: Mapping[str, Any]
+) -> None:
+    """Asks for explanations, and prints them or writes a page.
+
+    Args:
+        texts: reviews; none or `-` for standard input.
+        html: file of the page; None prints.
+        json_lines: whether standard input holds JSON lines.
+        as_json: prints JSON lines.
+        server: options that say where to ask.
+
+    Raises:
+        ReviewPipelineError: see `serving.client.errors`.
+        click.UsageError: there are no reviews.
+    """
+    reviews, _ = _reviews(texts, None, None, json_lines=json_lines)
+    with _client(server) as client:
+        answers = _answers(client.explain, reviews, client.batch_size)
+        if html:
+            with written_atomically(html) as file:
+                file.write(page(explanation for _, explanation in answers))
+            click.echo(f"wrote {html}", err=True)
+            return
+        console = Console()
+        for review, explanation in answers:
+            if as_json:
+                _print_json(review, explanation)
+            else:
+                show_explanation(explanation, console)
+
+
+def predict_with_beam(
+    pattern: str, output: Path, saved_model: Path | None, *, json_lines: bool, model: str, version: str | None
+) -> None:
+    """Predicts without a server.
+
+    Args:
+        pattern: of the files with the reviews.
+        output: file of JSON lines.
+        saved_model: None for the one that a server of the workspace would answer with.
+        json_lines: whether what comes in are JSON lines, whatever the files' names.
+        model: its name in the workspace.
+        version: a number or label there; None for the stable one.
+
+    Raises:
+        ReviewPipelineError: see `serving.client.errors`.
+    """
+    files = find_files(pattern, output)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The server's predictions are a CPU's; who wants a GPU's says which.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    from serving.predict import bulk  # noqa: PLC0415 - TensorFlow reads these when it is imported
+
+    if saved_model is None:
+        saved_model = bulk.released_model(Path(os.environ.get("IMDB_WORKSPACE") or "workspace"), model, version)
+    count = bulk.predict_in_bulk(saved_model, files, output, json_lines=json_lines)
+    click.echo(f"{count} predictions of {saved_model} in {output}", err=True)
+
+
+def _answers(
+    ask: Callable[[Sequence[str]], Sequence[Result]], reviews: Iterable[Review], size: int
+) -> Iterator[tuple[Review, Result]]:
+    for batch in in_batches(reviews, size):
+        yield from zip(batch, ask([review.text for review in batch]), strict=True)
+
+
+def _write(answers: Iterable[tuple[Review, Prediction]], output: Path, total: int | None) -> None:
+    console = Console(stderr=True)
+    columns = (TextColumn("reviews"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        written_atomically(output) as file,
+        Progress(*columns, console=console, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("", total=total)
+        for review, prediction in answers:
+            file.write(json_line(review.origin, prediction.to_json()))
+            bar.advance(task)
+        count = int(bar.tasks[task].completed)
+    click.echo(f"{count} predictions in {output}", err=True)
+
+
+def _print_json(review: Review, prediction: Prediction) -> None:
+    # JSON is UTF-8, whatever the terminal's encoding.
+    sys.stdout.buffer.write(json_line(review.origin, prediction.to_json()).encode())
+
+
+def _reviews(
+    texts: tuple[str, ...], pattern: str | None, output: Path | None, *, json_lines: bool
+) -> tuple[Iterator[Review], int | None]:
+    if texts and pattern:
+        raise click.UsageError("both TEXT and --input are given; give one")
+    if pattern and pattern != _STANDARD_INPUT:
+        files = find_files(pattern, output)
+        # All lines are looked at before the first is sent: nobody waits an hour for what is wrong in the last.
+        count = sum(1 for _ in read_reviews(files, json_lines=json_lines))
+        return read_reviews(files, json_lines=json_lines), count
+    if texts and texts != (_STANDARD_INPUT,):
+        # What was typed in another encoding comes as halves of surrogate pairs.
+        typed = [text.encode(errors="surrogateescape").decode(errors="replace") for text in texts]
+        return (Review(text, {}) for text in typed), len(typed)
+    stream = sys.stdin.buffer
+    if stream.isatty() and not texts and not pattern:
+        raise click.UsageError("no review: give TEXT, or --input FILE, or pipe reviews in")
+    return parse_reviews(stream, "standard input", json_lines=json_lines), None
+
+
+def _client(server: Mapping[str, Any]) -> Client:
+    # What gRPC would print about a connection that fails is in the error.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    files = {
+        "root_certificates": server["tls_root_certs"],
+        "certificate": server["tls_cert"],
+        "key": server["tls_key"],
+    }
+    return Client(
+        server["target"],
+        server["model"],
+        version=server["version"],
+        label=server["label"],
+        deadline=server["deadline"],
+        tls=TLS(**files) if server["tls"] or any(files.values()) else None,
+    )

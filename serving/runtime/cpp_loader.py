@@ -1,0 +1,185 @@
+"""Runs a SavedModel the way TensorFlow Serving does: by the C++ loader, which TensorFlow's wheel brings too.
+
+That Python loads a model is no proof that a server can run it (tensorflow/serving#2250). The loader is reached through
+TensorFlow's C API; `tensorflow/c/*.h` in the wheel declares every function called here.
+"""
+
+import contextlib
+import ctypes
+import functools
+import glob
+import math
+import os
+from collections.abc import Iterator, Mapping
+from ctypes import byref, c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from imdb_core.errors import RunError
+
+# A check must not take the memory of a GPU that somebody trains on.
+_ON_CPU: Final = tf.compat.v1.ConfigProto(device_count={"GPU": 0}).SerializeToString()
+
+
+class _Handle(c_void_p):
+    """A pointer that ctypes does not turn into an int, which it would pass on as 32 bits."""
+
+
+class _Endpoint(ctypes.Structure):  # TF_Output
+    _fields_ = (("operation", c_void_p), ("index", c_int))
+
+
+class _String(ctypes.Structure):  # TF_TString
+    _fields_ = (("opaque", c_char * 24),)
+
+
+class CppSavedModel:
+    """A SavedModel in a C++ session on the CPU; a context manager, which frees it. Threads may share it.
+
+    Args:
+        path: folder of `saved_model.pb`.
+
+    Raises:
+        RunError: there is no such model, or the C++ loader refuses it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._signatures = _read_signatures(path)
+        self._c = _c_api()
+        with contextlib.ExitStack() as resources:
+            self._graph = self._c.TF_NewGraph()
+            resources.callback(self._c.TF_DeleteGraph, self._graph)
+            options = self._c.TF_NewSessionOptions()
+            resources.callback(self._c.TF_DeleteSessionOptions, options)
+            with self._checked("cannot be loaded") as status:
+                self._c.TF_SetConfig(options, _ON_CPU, c_size_t(len(_ON_CPU)), status)
+                self._session = self._c.TF_LoadSessionFromSavedModel(
+                    options, None, os.fsencode(path), byref(c_char_p(b"serve")), 1, self._graph, None, status
+                )
+            resources.callback(self._delete_session)
+            self._resources = resources.pop_all()
+
+    def __enter__(self) -> "CppSavedModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    def run(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+        """Calls a signature.
+
+        Args:
+            signature: its key.
+            inputs: an array, or what makes one, for each input of the signature; strings as str or bytes.
+
+        Returns:
+            All outputs; strings as objects of type bytes.
+
+        Raises:
+            RunError: there is no such signature, it takes other inputs, or its graph fails on these.
+        """
+        if signature not in self._signatures:
+            raise RunError(f"{self.path} has no signature {signature!r}; use one of {sorted(self._signatures)}")
+        definition = self._signatures[signature]
+        if set(inputs) != set(definition.inputs):
+            raise RunError(
+                f"signature {signature!r} of {self.path} got inputs {sorted(inputs)}; give {sorted(definition.inputs)}"
+            )
+        feeds = [self._endpoint(definition.inputs[name]) for name in inputs]
+        fetches = [self._endpoint(info) for info in definition.outputs.values()]
+        results = (c_void_p * len(fetches))()
+        with contextlib.ExitStack() as tensors:
+            values = [self._to_tensor(value, definition.inputs[name].dtype) for name, value in inputs.items()]
+            for value in values:
+                tensors.callback(self._c.TF_DeleteTensor, value)
+            with self._checked(f"fails in signature {signature!r}") as status:
+                self._c.TF_SessionRun(
+                    *(self._session, None),
+                    *((_Endpoint * len(feeds))(*feeds), (c_void_p * len(values))(*values), len(feeds)),
+                    *((_Endpoint * len(fetches))(*fetches), results, len(fetches)),
+                    *(None, 0, None, status),
+                )
+            handles = [_Handle(result) for result in results]
+            for handle in handles:
+                tensors.callback(self._c.TF_DeleteTensor, handle)
+            return {name: self._to_array(handle) for name, handle in zip(definition.outputs, handles, strict=True)}
+
+    @contextlib.contextmanager
+    def _checked(self, what: str) -> Iterator[_Handle]:
+        """A TF_Status for one call, and RunError where that did not succeed."""
+        status = self._c.TF_NewStatus()
+        try:
+            yield status
+            if self._c.TF_GetCode(status):
+                message = self._c.TF_Message(status).decode(errors="replace")
+                raise RunError(f"{self.path} {what} in TensorFlow's C++ runtime, which servers use: {message}")
+        finally:
+            self._c.TF_DeleteStatus(status)
+
+    def _delete_session(self) -> None:
+        with self._checked("cannot be closed") as status:
+            self._c.TF_DeleteSession(self._session, status)
+
+    def _endpoint(self, info: meta_graph_pb2.TensorInfo) -> _Endpoint:
+        operation, _, index = info.name.partition(":")
+        found = self._c.TF_GraphOperationByName(self._graph, operation.encode())
+        if not found:
+            raise RunError(f"{self.path} names a tensor {info.name!r} that its graph lacks; export it again")
+        return _Endpoint(found, int(index))
+
+    def _to_tensor(self, value: Any, dtype: int) -> _Handle:
+        content = tf.make_tensor_proto(value, tf.dtypes.as_dtype(dtype)).SerializeToString()
+        buffer = self._c.TF_NewBufferFromString(content, c_size_t(len(content)))
+        tensor: _Handle = self._c.TF_AllocateTensor(tf.float32.as_datatype_enum, None, 0, c_size_t(4))
+        with self._checked("cannot be given its inputs") as status:
+            self._c.TF_TensorFromProto(buffer, tensor, status)
+        self._c.TF_DeleteBuffer(buffer)
+        return tensor
+
+    def _to_array(self, tensor: _Handle) -> np.ndarray[Any, Any]:
+        shape = [self._c.TF_Dim(tensor, axis) for axis in range(self._c.TF_NumDims(tensor))]
+        data, dtype = self._c.TF_TensorData(tensor), tf.dtypes.as_dtype(self._c.TF_TensorType(tensor))
+        array = np.empty(math.prod(shape), dtype.as_numpy_dtype)
+        if dtype == tf.string and array.size:
+            for place, string in enumerate((_String * array.size).from_address(data.value)):
+                text, size = self._c.TF_StringGetDataPointer(byref(string)), self._c.TF_StringGetSize(byref(string))
+                array[place] = ctypes.string_at(text, size)
+        elif array.size:
+            ctypes.memmove(array.ctypes.data, data, array.nbytes)
+        return array.reshape(shape)
+
+
+def _read_signatures(path: str) -> Mapping[str, meta_graph_pb2.SignatureDef]:
+    """The signatures of the graph that servers load."""
+    try:
+        with tf.io.gfile.GFile(os.path.join(path, "saved_model.pb"), "rb") as file:
+            saved = saved_model_pb2.SavedModel.FromString(file.read())
+    except tf.errors.NotFoundError:
+        raise RunError(f"{path} holds no saved_model.pb; give the folder of a SavedModel") from None
+    for graph in saved.meta_graphs:
+        if "serve" in graph.meta_info_def.tags:
+            return dict(graph.signature_def)
+    raise RunError(f"{path} holds no graph tagged 'serve'; export it with tf.saved_model.save")
+
+
+@functools.cache
+def _c_api() -> ctypes.CDLL:
+    """The wheel's library, told what its functions return where that is no C int."""
+    found = sorted(glob.glob(os.path.join(tf.sysconfig.get_lib(), "libtensorflow_cc*")))
+    if not found:
+        raise RunError(f"TensorFlow's library libtensorflow_cc is not in {tf.sysconfig.get_lib()}; install it again")
+    library = ctypes.CDLL(found[0])
+    for returned, names in (
+        (_Handle, "NewStatus NewGraph NewSessionOptions NewBufferFromString LoadSessionFromSavedModel"),
+        (_Handle, "GraphOperationByName AllocateTensor TensorData StringGetDataPointer"),
+        (c_char_p, "Message"),
+        (c_int64, "Dim"),
+        (c_size_t, "StringGetSize"),
+    ):
+        for name in names.split():
+            getattr(library, f"TF_{name}").restype = returned
+    return library

@@ -1,0 +1,1 @@
+"""The server's gRPC, REST and web front ends."""

@@ -1,0 +1,211 @@
+"""TensorFlow Serving's gRPC API: PredictionService, ModelService, health and reflection."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.server.api.backend import Backend
+from serving.server.errors import StatusError
+
+_LOG: Final = logging.getLogger(__name__)
+
+GRPC: Final = "GRPC"
+_INTERNAL: Final = "internal error; the server's log tells more"
+# TensorFlow Serving's, which are short: not `tensorflow.serving.PredictionService`.
+_HEALTH_NAMES: Final = ("", "ModelService", "PredictionService")
+_UNLIMITED: Final = -1
+_LONGEST_MESSAGE: Final = 2048
+_RELOADS: Final = 8
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]  # no types
+    """The RPCs of `prediction_service.proto`.
+
+    Args:
+        backend: that answers.
+        with_deadlines: whether a client's deadline ends the run of the model.
+    """
+
+    def __init__(self, backend: Backend, *, with_deadlines: bool) -> None:
+        self._backend = backend
+        self._with_deadlines = with_deadlines
+
+    async def Predict(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+        """Runs a signature on tensors."""
+        return await self._counted("Predict", self._backend.predict, request, context)
+
+    async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+        """Runs a classification signature on tf.Examples."""
+        return await self._counted("Classify", self._backend.classify, request, context)
+
+    async def Regress(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+        """Runs a regression signature on tf.Examples."""
+        return await self._counted("Regress", self._backend.regress, request, context)
+
+    async def MultiInference(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+        """Runs several signatures on the same tf.Examples."""
+        async with _status_for(context):
+            return await self._backend.multi_inference(request, self._deadline(context))
+
+    async def GetModelMetadata(  # noqa: N802 - the RPC's name
+        self, request: Any, context: grpc.aio.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """Tells a model's signatures."""
+        async with _status_for(context):
+            return self._backend.get_model_metadata(request)
+
+    async def _counted(
+        self,
+        api: str,
+        call: Callable[[Any, float | None], Awaitable[Any]],
+        request: Any,
+        context: grpc.aio.ServicerContext,
+    ) -> Any:
+        async with _status_for(context):
+            with self._backend.metrics.request(request.model_spec.name, api, GRPC):
+                return await call(request, self._deadline(context))
+
+    def _deadline(self, context: grpc.aio.ServicerContext) -> float | None:
+        return _deadline(context) if self._with_deadlines else None
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]  # no types
+    """The RPCs of `model_service.proto`.
+
+    Args:
+        backend: that answers.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        # Its own: a model whose first version never comes must not hold up anything else that needs a thread.
+        self._threads = ThreadPoolExecutor(_RELOADS, "reload")
+
+    async def GetModelStatus(  # noqa: N802 - the RPC's name
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        """Tells the state of a model's versions."""
+        async with _status_for(context):
+            return self._backend.get_model_status(request)
+
+    async def HandleReloadConfigRequest(  # noqa: N802 - the RPC's name
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Replaces the config; answers when its models are loaded. An RPC that fails carries no response in gRPC."""
+        async with _status_for(context):
+            waiting = self._threads.submit(self._backend.reload, request.config, _deadline(context))
+            await asyncio.wrap_future(waiting)
+        response = model_management_pb2.ReloadConfigResponse()
+        response.status.error_code = grpc.StatusCode.OK.value[0]
+        return response
+
+
+async def grpc_server(
+    backend: Backend,
+    *,
+    max_request_bytes: int,
+    with_health: bool,
+    with_deadlines: bool = True,
+    arguments: Sequence[tuple[str, int | str]] = (),
+) -> grpc.aio.Server:
+    """Makes the server; it has no port yet and is not started.
+
+    Args:
+        backend: that answers.
+        max_request_bytes: a longer message is RESOURCE_EXHAUSTED.
+        with_health: whether `grpc.health.v1` is served. It says SERVING whatever the models' state, as TensorFlow
+            Serving's does: readiness is GetModelStatus.
+        with_deadlines: whether a client's deadline ends the run of the model.
+        arguments: gRPC's channel arguments; they come last, so they win.
+    """
+    server = grpc.aio.server(
+        interceptors=[_Readable()],
+        options=[
+            ("grpc.max_receive_message_length", max_request_bytes),
+            ("grpc.max_send_message_length", _UNLIMITED),
+            # A second server on the same port is an error, not a coin toss for each connection.
+            ("grpc.so_reuseport", 0),
+            *arguments,
+        ],
+    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(backend, with_deadlines=with_deadlines), server
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(backend), server)
+    services = [
+        prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+        model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+        reflection.SERVICE_NAME,
+    ]
+    if with_health:
+        servicer = health.aio.HealthServicer()
+        for name in _HEALTH_NAMES:
+            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        services.append(health.SERVICE_NAME)
+    reflection.enable_server_reflection(services, server)
+    return server
+
+
+class _Readable(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
+    """Makes bytes that are no such message INTERNAL, as in C++; gRPC for Python says UNKNOWN and logs a traceback."""
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def parse(request: bytes) -> Any:
+            try:
+                return handler.request_deserializer(request)
+            except DecodeError as error:
+                return error
+
+        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            if isinstance(request, DecodeError):
+                await context.abort(grpc.StatusCode.INTERNAL, "Error in parsing the request")
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
+
+
+def _deadline(context: grpc.aio.ServicerContext) -> float | None:
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
+
+
+@asynccontextmanager
+async def _status_for(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
+    try:
+        yield
+    except StatusError as error:
+        await context.abort(error.code, _fitting(error.message))
+    except Exception:
+        _LOG.exception("a request failed in a way that it should not")
+        await context.abort(grpc.StatusCode.INTERNAL, _INTERNAL)
+
+
+def _fitting(message: str) -> str:
+    """Cuts what clients would refuse: on the wire each byte beyond ASCII takes three, and 8 KB are all there is."""
+    encoded = message.encode(errors="replace")
+    if len(encoded) <= _LONGEST_MESSAGE:
+        return message
+    return encoded[:_LONGEST_MESSAGE].decode(errors="ignore") + "...TRUNCATED"

@@ -1,0 +1,76 @@
+"""A page at `/` of the REST port, to type a review into and see its sentiment and the words it rests on.
+
+The real TensorFlow Serving has no such page: it answers `GET /` as a malformed request. The page asks the REST API as
+any other client does, and needs nothing else of this server than the names of its models.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import HTMLResponse
+
+from serving.look import STYLE
+
+# The label that clients ask for.
+_STABLE: Final = "stable"
+_FILES: Final = resources.files("serving.server.api") / "page"
+_PAGE: Final = Template(_FILES.joinpath("index.html").read_text(encoding="utf-8"))
+_STYLE: Final = STYLE + _FILES.joinpath("style.css").read_text(encoding="utf-8")
+_SCRIPT: Final = _FILES.joinpath("app.js").read_text(encoding="utf-8")
+
+
+def _hash(source: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+HEADERS: Final = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hash(_SCRIPT)}",
+            f"style-src {_hash(_STYLE)}",
+            "connect-src 'self'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def live_page(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mapping[str, int]]) -> HTMLResponse:
+    """Makes the page.
+
+    Args:
+        available: versions that can be asked, by model.
+        labels: version by label by model.
+
+    Returns:
+        HTML that asks the server that it came from and nobody else.
+    """
+    return HTMLResponse(
+        _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels)), headers=HEADERS
+    )
+
+
+def _options(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mapping[str, int]]) -> str:
+    """Writes what can be asked: of each model its labels, `stable` first, and its newest version."""
+    options = []
+    for name, versions in available.items():
+        path = quote(name, safe="")
+        labelled = sorted(labels.get(name, {}).items(), key=lambda label: (label[0] != _STABLE, label[0]))
+        for label, version in labelled:
+            options.append((f"{path}/labels/{quote(label, safe='')}", f"{name}: {label} ({version})"))
+        if versions:
+            options.append((path, f"{name}: newest ({max(versions)})" if labelled else name))
+    return "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options)

@@ -1,0 +1,188 @@
+"""TensorFlow Serving's REST API, the metrics for Prometheus, and a page for people."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+import grpc
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from serving.server.api import rest_requests, rest_responses
+from serving.server.api.backend import Backend
+from serving.server.api.live_page import live_page
+from serving.server.api.monitoring import CONTENT_TYPE
+from serving.server.errors import StatusError, http_status, invalid_argument
+from serving.server.execution.signatures import signature_key
+
+_LOG: Final = logging.getLogger(__name__)
+
+REST: Final = "REST"
+_INTERNAL: Final = "internal error; the server's log tells more"
+_JSON: Final = "application/json"
+_METHODS: Final = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+_LARGEST_VERSION: Final = 2**63 - 1
+
+_MODEL: Final = (
+    r"(?i:/v1/models)(?:/(?P<name>[^/:]+))?(?:(?i:/versions/)(?P<version>\d+)|(?i:/labels/)(?P<label>[^/:]+))?"
+)
+_INFERENCE: Final = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.ASCII)
+_MODEL_STATE: Final = re.compile(_MODEL + r"(?:/(?P<metadata>metadata))?", re.ASCII)
+
+
+class _TooLargeError(StatusError):
+    """A request is longer than is allowed."""
+
+    def __init__(self, max_request_bytes: int) -> None:
+        super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Request body is larger than {max_request_bytes} bytes")
+
+
+class RestApi:
+    """Answers REST requests.
+
+    Args:
+        backend: that answers.
+        timeout: seconds that a request may take; None for any time.
+        max_request_bytes: a longer body is refused with 413.
+    """
+
+    def __init__(self, backend: Backend, *, timeout: float | None, max_request_bytes: int) -> None:
+        self._backend = backend
+        self._timeout = timeout
+        self._max_request_bytes = max_request_bytes
+
+    async def answer(self, request: Request) -> Response:
+        """Answers one request; what goes wrong becomes `{"error": "..."}` and the status of the contract."""
+        try:
+            return _response(200, await self._called(request))
+        except _TooLargeError as error:
+            # What is left of the body is not read, so the connection cannot be used again.
+            return _response(413, {"error": error.message}, {"Connection": "close"})
+        except StatusError as error:
+            return _response(http_status(error.code), {"error": error.message})
+        except Exception:
+            _LOG.exception("a request failed in a way that it should not")
+            return _response(500, {"error": _INTERNAL})
+
+    async def _called(self, request: Request) -> dict[str, Any]:
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        inference = _INFERENCE.fullmatch(path) if request.method == "POST" else None
+        if inference and inference["name"]:
+            body = await self._body(request)
+            spec, call = _model_spec(inference), inference["call"]
+            with self._backend.metrics.request(spec.name, call, REST):
+                return await self._in_time(self._infer(call, spec, body))
+        state = _MODEL_STATE.fullmatch(path) if request.method == "GET" else None
+        if not state:
+            raise invalid_argument(f"Malformed request: {request.method} {path}")
+        if not state["name"]:
+            raise invalid_argument("Missing model name in request.")
+        return self._metadata(_model_spec(state)) if state["metadata"] else self._status(_model_spec(state))
+
+    async def _body(self, request: Request) -> bytes:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._max_request_bytes:
+                raise _TooLargeError(self._max_request_bytes)
+        return bytes(body)
+
+    async def _in_time(self, answer: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return await asyncio.wait_for(answer, self._timeout)
+        except asyncio.TimeoutError:
+            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds") from None
+
+    async def _infer(self, call: str, spec: model_pb2.ModelSpec, body: bytes) -> dict[str, Any]:
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        document = rest_requests.parse(body)
+        spec.signature_name = document.get(rest_requests.SIGNATURE_NAME, "")
+        if call == "predict":
+            inputs, rows = rest_requests.predict_inputs(document, *self._signature(spec))
+            predicted = await self._backend.predict(
+                predict_pb2.PredictRequest(model_spec=spec, inputs=inputs), deadline
+            )
+            return rest_responses.predictions(predicted.outputs, rows=rows)
+        examples = rest_requests.examples(document)
+        if call == "classify":
+            classified = await self._backend.classify(
+                classification_pb2.ClassificationRequest(model_spec=spec, input=examples), deadline
+            )
+            return rest_responses.classifications(classified.result)
+        regressed = await self._backend.regress(
+            regression_pb2.RegressionRequest(model_spec=spec, input=examples), deadline
+        )
+        return rest_responses.regressions(regressed.result)
+
+    def _signature(self, spec: model_pb2.ModelSpec) -> tuple[str, rest_requests.Inputs]:
+        name = signature_key(spec)
+        with self._backend.servables.lookup(spec) as servable:
+            if name not in servable.signatures:
+                raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+            return name, servable.signatures[name].inputs
+
+    def _status(self, spec: model_pb2.ModelSpec) -> dict[str, Any]:
+        return rest_responses.model_status(
+            self._backend.get_model_status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
+        )
+
+    def _metadata(self, spec: model_pb2.ModelSpec) -> dict[str, Any]:
+        return rest_responses.model_metadata(
+            self._backend.get_model_metadata(
+                get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+            )
+        )
+
+
+def rest_app(backend: Backend, *, timeout: float | None, max_request_bytes: int, metrics_path: str | None) -> Starlette:
+    """Makes the application.
+
+    Args:
+        backend: that answers.
+        timeout: seconds that a request may take; None for any time.
+        max_request_bytes: a longer body is refused with 413.
+        metrics_path: where Prometheus finds the metrics; None for nowhere.
+    """
+
+    async def metrics(request: Request) -> Response:
+        del request
+        return Response(backend.metrics.page(), media_type=CONTENT_TYPE)
+
+    api = RestApi(backend, timeout=timeout, max_request_bytes=max_request_bytes)
+
+    async def page(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return await api.answer(request)
+        return live_page(backend.servables.available(), backend.servables.labels())
+
+    routes = [Route("/", page, methods=_METHODS), Route("/{path:path}", api.answer, methods=_METHODS)]
+    return Starlette(routes=[Route(metrics_path, metrics), *routes] if metrics_path else routes)
+
+
+def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(rest_responses.written(body), status, headers, _JSON)
+
+
+def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
+    spec = model_pb2.ModelSpec(name=unquote(match["name"]))
+    if match["version"]:
+        if len(match["version"]) > len(str(_LARGEST_VERSION)) or int(match["version"]) > _LARGEST_VERSION:
+            raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")
+        spec.version.value = int(match["version"])
+    if match["label"]:
+        spec.version_label = unquote(match["label"])
+    return spec

@@ -1,0 +1,224 @@
+"""Request bodies of TensorFlow Serving's REST API, read into what requests of the gRPC API hold."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tensorflow.core.example import example_pb2, feature_pb2
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import input_pb2
+
+from serving.server.api.json_tensor import base64_bytes, flat, is_base64, is_float32, lossy, shown, tensor, type_name
+from serving.server.errors import StatusError, invalid_argument
+
+Inputs = Mapping[str, meta_graph_pb2.TensorInfo]
+Tensors = dict[str, tensor_pb2.TensorProto]
+
+SIGNATURE_NAME: Final = "signature_name"
+_INSTANCES: Final = "instances"
+_INPUTS: Final = "inputs"
+_CONTEXT: Final = "context"
+_EXAMPLES: Final = "examples"
+_INT64: Final = range(-(2**63), 2**63)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Reads the body of a request.
+
+    Args:
+        body: JSON in UTF-8; NaN and Infinity are numbers.
+
+    Returns:
+        The object that it holds.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT; it is not JSON, no object, or its signature name is no string.
+    """
+    if not body:
+        raise invalid_argument("JSON Parse error: The document is empty")
+    try:
+        text = body.decode()
+        document = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()  # half a pair of them is no text, but has parsed
+    except json.JSONDecodeError as error:
+        raise invalid_argument(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+    except UnicodeError:
+        raise invalid_argument("JSON Parse error: Invalid encoding in string.") from None
+    except (ValueError, RecursionError):
+        raise invalid_argument("JSON Parse error: Number too long or lists nested too deep.") from None
+    if not isinstance(document, dict):
+        raise _format_error(document, "Is not object")
+    if not isinstance(document.get(SIGNATURE_NAME, ""), str):
+        raise _format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
+    return document
+
+
+def predict_inputs(document: Mapping[str, Any], signature: str, inputs: Inputs) -> tuple[Tensors, bool]:
+    """Reads the tensors of a predict request.
+
+    Args:
+        document: the body, with `instances` (a list of rows) or `inputs` (a tensor each).
+        signature: name, for messages.
+        inputs: of the signature.
+
+    Returns:
+        Tensor by input, and whether the request came as rows, as then the response has to.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT; the document does not fit the signature.
+    """
+    if not inputs:
+        raise invalid_argument(f"Failed to get input map for signature: {signature}")
+    if _INSTANCES in document and _INPUTS in document:
+        raise _format_error(
+            document, f"Not formatted correctly expecting only one of '{_INPUTS}' or '{_INSTANCES}' keys to exist "
+        )
+    if _INPUTS in document:
+        return _columns(document[_INPUTS], inputs), False
+    if _INSTANCES not in document:
+        raise invalid_argument(f"Missing '{_INPUTS}' or '{_INSTANCES}' key")
+    instances = document[_INSTANCES]
+    if not isinstance(instances, list):
+        raise _format_error(document, f"Excepting '{_INSTANCES}' to be an list/array")
+    if not instances:
+        raise _format_error(document, f"No values in '{_INSTANCES}' array")
+    return _rows(instances, inputs), True
+
+
+def examples(document: Mapping[str, Any]) -> input_pb2.Input:
+    """Reads the tf.Examples of a classify or regress request.
+
+    Args:
+        document: the body, with `examples` and, for features that all share, `context`.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT; they are none.
+    """
+    found = input_pb2.Input()
+    into = found.example_list.examples
+    if _CONTEXT in document:
+        into = found.example_list_with_context.examples
+        found.example_list_with_context.context.CopyFrom(_example(document[_CONTEXT]))
+    if _EXAMPLES not in document:
+        raise _format_error(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
+    if not isinstance(document[_EXAMPLES], list):
+        raise _format_error(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
+    if not document[_EXAMPLES]:
+        raise _format_error(document, f"'{_EXAMPLES}' value is an empty array")
+    into.extend([_example(value) for value in document[_EXAMPLES]])
+    return found
+
+
+def _format_error(value: Any, problem: str) -> StatusError:
+    return invalid_argument(f"JSON Value: {shown(value)} {problem}")
+
+
+def _columns(value: Any, inputs: Inputs) -> Tensors:
+    if isinstance(value, dict) and not is_base64(value):
+        missing = sorted(inputs.keys() - value.keys())
+        if missing:
+            raise invalid_argument(f"Missing named input: {missing[0]} in 'inputs' object.")
+        return {name: tensor(info.dtype, *flat(value[name], info.dtype)) for name, info in inputs.items()}
+    if len(inputs) > 1:
+        raise invalid_argument(
+            "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    ((name, info),) = inputs.items()
+    return {name: tensor(info.dtype, *flat(value, info.dtype))}
+
+
+def _rows(instances: list[Any], inputs: Inputs) -> Tensors:
+    if not isinstance(instances[0], dict) and len(inputs) > 1:
+        raise invalid_argument(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    named = _is_row(instances[0])
+    shapes: dict[str, list[int]] = {}
+    elements: dict[str, list[Any]] = {name: [] for name in inputs}
+    for number, instance in enumerate(instances):
+        if named != _is_row(instance):
+            kinds = ("object but got list", "value/list but got object")
+            raise invalid_argument(f"Expecting {kinds[not named]} at item {number} of input list")
+        row = instance if named else dict.fromkeys(inputs, instance)
+        for name, value in row.items():
+            where = f"element: {number} key: {name}" if named else f"element: {number}"
+            try:
+                _add(name, value, inputs, shapes, elements)
+            except StatusError as error:
+                raise invalid_argument(f"Failed to process {where} of 'instances' list. Error: {error}") from None
+        if row.keys() != inputs.keys():
+            raise invalid_argument(
+                f"Failed to process element: {number} of 'instances' list. JSON object: {shown(instance)} keys must "
+                f"be equal to: {','.join(sorted(inputs))}"
+            )
+    return {name: tensor(info.dtype, [len(instances), *shapes[name]], elements[name]) for name, info in inputs.items()}
+
+
+def _add(name: str, value: Any, inputs: Inputs, shapes: dict[str, list[int]], elements: dict[str, list[Any]]) -> None:
+    if name not in inputs:
+        raise invalid_argument(f"JSON object: does not have named input: {name}")
+    shape, added = flat(value, inputs[name].dtype)
+    expected = shapes.setdefault(name, shape)
+    if math.prod(expected) != len(added):
+        raise invalid_argument(f"Expecting tensor size: {math.prod(expected)} but got: {len(added)}")
+    if expected != shape:
+        raise invalid_argument(f"Expecting shape {_shown_shape(expected)} but got: {_shown_shape(shape)}")
+    elements[name].extend(added)
+
+
+def _shown_shape(shape: list[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict) and not is_base64(value)
+
+
+def _example(value: Any) -> example_pb2.Example:
+    if not isinstance(value, dict):
+        raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
+    example = example_pb2.Example()
+    for name, content in value.items():
+        feature = example.features.feature[name]
+        for element in content if isinstance(content, list) else [content]:
+            _add_to_feature(feature, name, element)
+    return example
+
+
+def _add_to_feature(feature: feature_pb2.Feature, name: str, value: Any) -> None:
+    element: bytes | float
+    if isinstance(value, str):
+        kind, element = "bytes_list", value.encode()
+    elif is_base64(value):
+        kind, element = "bytes_list", base64_bytes(value)
+    elif isinstance(value, int):
+        kind, element = "int64_list", _int64(name, value)
+    elif isinstance(value, float):
+        kind, element = "float_list", _float32(value)
+    else:
+        raise invalid_argument(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
+    earlier = feature.WhichOneof("kind")
+    if earlier not in (None, kind):
+        raise invalid_argument(
+            f"Unexpected element type in feature: {name} expecting type: {earlier.removesuffix('_list')}"
+        )
+    getattr(feature, kind).value.append(element)
+
+
+def _int64(name: str, value: int) -> int:
+    if value not in _INT64:
+        raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")
+    return int(value)
+
+
+def _float32(value: float) -> float:
+    if not is_float32(value):
+        raise lossy(value, "float")
+    return value

@@ -1,0 +1,111 @@
+"""ModelServerConfig: which models a server serves, from where, which versions of them and under which labels."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import grpc
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+
+from imdb_core.errors import SettingsError
+from serving.server.errors import StatusError, invalid_argument
+
+PLATFORM: Final = "tensorflow"
+MODEL_LIST: Final = "model_config_list"
+
+_TENSORFLOW_TYPE: Final = 1
+_URI: Final = re.compile(r"[a-zA-Z][0-9a-zA-Z.]*://")
+
+
+def read_model_config(file: Path) -> ModelServerConfig:
+    """Reads what `--model_config_file` names; `check_model_config` tells whether it makes sense.
+
+    Args:
+        file: a ModelServerConfig as text.
+
+    Raises:
+        SettingsError: the file cannot be read, or is no such message.
+    """
+    try:
+        return text_format.Parse(file.read_text(encoding="utf-8"), ModelServerConfig())
+    except OSError as error:
+        raise SettingsError(f"cannot read the model config file {file}: {error.strerror}") from None
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"the model config file {file} is no text of a tensorflow.serving.ModelServerConfig: {error}; give "
+            '`model_config_list { config { name: "..." base_path: "/..." model_platform: "tensorflow" } }`'
+        ) from None
+
+
+def single_model(name: str, base_path: str) -> ModelServerConfig:
+    """Builds the config of `--model_name` and `--model_base_path`: one model, of which the newest version is served."""
+    config = ModelServerConfig()
+    config.model_config_list.config.add(name=name, base_path=base_path, model_platform=PLATFORM)
+    return config
+
+
+def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None = None) -> None:
+    """Checks a config before anything of it is applied.
+
+    Args:
+        new: the config.
+        current: the one that it is to replace; None at start-up.
+
+    Raises:
+        StatusError: in TensorFlow Serving's words. FAILED_PRECONDITION if the new config has no list of models and the
+            current one has; UNIMPLEMENTED for request logging; INVALID_ARGUMENT for anything else.
+    """
+    if current is not None and current.WhichOneof("config") and new.WhichOneof("config") != MODEL_LIST:
+        raise StatusError(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to "
+            "another.",
+        )
+    if new.WhichOneof("config") == "custom_model_config":
+        raise invalid_argument("ModelServer does not yet support custom model config.")
+    names: set[str] = set()
+    for model in new.model_config_list.config:
+        if model.name in names:
+            raise invalid_argument(f"Illegal to list model {model.name} multiple times in config list")
+        names.add(model.name)
+    for model in new.model_config_list.config:
+        if not model.base_path.startswith("/") and not _URI.match(model.base_path):
+            raise invalid_argument(
+                f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
+            )
+    before = {model.name: _platform(model) for model in current.model_config_list.config} if current else {}
+    for model in new.model_config_list.config:
+        _check_platform(model, before.get(model.name))
+        if model.HasField("logging_config"):
+            raise StatusError(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"Model {model.name} has a logging_config; that is not supported",
+            )
+
+
+def _check_platform(model: ModelConfig, before: str | None) -> None:
+    platform = _platform(model)
+    if before is not None and platform != before:
+        raise invalid_argument(
+            f"Illegal to change a model's platform. For model {model.name} platform was {before} and new platform "
+            f"requested is {platform}"
+        )
+    if platform != PLATFORM:
+        raise invalid_argument(f"Model {model.name} requests unsupported platform {platform}")
+
+
+def _platform(model: ModelConfig) -> str:
+    if model.model_type:
+        if model.model_platform:
+            raise invalid_argument(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform."
+            )
+        if model.model_type != _TENSORFLOW_TYPE:
+            raise invalid_argument(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
+        return PLATFORM
+    if not model.model_platform:
+        raise invalid_argument(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."
+        )
+    return str(model.model_platform)

@@ -1,0 +1,118 @@
+"""The files that flags name: SSLConfig and MonitoringConfig, whose protos tensorflow-serving-api leaves out."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import descriptor_pb2, message_factory, text_format
+
+from imdb_core.errors import SettingsError
+
+PROMETHEUS_PATH: Final = "/monitoring/prometheus/metrics"
+
+_PACKAGE: Final = "tensorflow.serving"
+_Field = descriptor_pb2.FieldDescriptorProto
+_MESSAGES: Final[dict[str, dict[str, Any]]] = {
+    "SSLConfig": {
+        "server_key": {"type": _Field.TYPE_STRING},
+        "server_cert": {"type": _Field.TYPE_STRING},
+        "custom_ca": {"type": _Field.TYPE_STRING},
+        "client_verify": {"type": _Field.TYPE_BOOL},
+    },
+    "PrometheusConfig": {"enable": {"type": _Field.TYPE_BOOL}, "path": {"type": _Field.TYPE_STRING}},
+    "MonitoringConfig": {
+        "prometheus_config": {"type": _Field.TYPE_MESSAGE, "type_name": f".{_PACKAGE}.PrometheusConfig"}
+    },
+}
+
+
+@dataclass(frozen=True)
+class SslConfig:
+    """What gRPC needs for TLS; all PEM.
+
+    Attributes:
+        server_key: private key.
+        server_cert: certificate, with those that it is signed by.
+        custom_ca: certificates that clients' certificates must be signed by; empty for none.
+        client_verify: whether clients must have a certificate.
+    """
+
+    server_key: bytes
+    server_cert: bytes
+    custom_ca: bytes
+    client_verify: bool
+
+
+def read_ssl_config(file: Path) -> SslConfig:
+    """Reads what `--ssl_config_file` names.
+
+    Args:
+        file: an SSLConfig as text; keys and certificates stand in it, not their paths.
+
+    Raises:
+        SettingsError: the file cannot be read, is no such message, or lacks what TLS needs.
+    """
+    message = _read(file, "SSLConfig")
+    if not message.server_key or not message.server_cert:
+        raise SettingsError(f"{file} lacks server_key or server_cert; give both, as PEM")
+    if message.client_verify and not message.custom_ca:
+        raise SettingsError(
+            f"{file} has client_verify and no custom_ca; give the certificates that clients' must be signed by"
+        )
+    return SslConfig(
+        message.server_key.encode(), message.server_cert.encode(), message.custom_ca.encode(), message.client_verify
+    )
+
+
+def read_prometheus_path(file: Path) -> str | None:
+    """Reads what `--monitoring_config_file` names.
+
+    Args:
+        file: a MonitoringConfig as text.
+
+    Returns:
+        The URL's path at which metrics are; None if there are to be none.
+
+    Raises:
+        SettingsError: the file cannot be read, is no such message, or the path does not start with a slash.
+    """
+    config = _read(file, "MonitoringConfig").prometheus_config
+    if not config.enable:
+        return None
+    path = config.path or PROMETHEUS_PATH
+    if not path.startswith("/"):
+        raise SettingsError(f"{file} has prometheus_config.path {path!r}; start it with a slash, as {PROMETHEUS_PATH}")
+    return str(path)
+
+
+def _read(file: Path, name: str) -> Any:
+    try:
+        return text_format.Parse(file.read_text(encoding="utf-8"), _message_classes()[f"{_PACKAGE}.{name}"]())
+    except OSError as error:
+        raise SettingsError(f"cannot read the {name} file {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"the {name} file {file} is no text: {error}") from None
+    except text_format.ParseError as error:
+        # Not its message, which quotes the line: that may be a private key.
+        raise SettingsError(
+            f"{file} is no text of a {_PACKAGE}.{name}: line {error.GetLine()}, column {error.GetColumn()} is wrong"
+        ) from None
+
+
+@functools.cache
+def _message_classes() -> Any:
+    messages = [
+        descriptor_pb2.DescriptorProto(
+            name=name,
+            field=[
+                _Field(name=field, number=number, label=_Field.LABEL_OPTIONAL, **kind)
+                for number, (field, kind) in enumerate(fields.items(), start=1)
+            ],
+        )
+        for name, fields in _MESSAGES.items()
+    ]
+    file = descriptor_pb2.FileDescriptorProto(
+        name="side_files.proto", package=_PACKAGE, syntax="proto3", message_type=messages
+    )
+    return message_factory.GetMessages([file])

@@ -1,0 +1,1 @@
+"""Running a signature: tensors, batching, sessions and warm-up."""

@@ -1,0 +1,212 @@
+"""One loaded version of a model, whose signatures can be called."""
+
+import math
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_shape_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving.server.errors import StatusError, from_tensorflow, invalid_argument
+from serving.server.execution.run_pools import least_busy
+from serving.server.execution.session import open_session
+
+Array = np.ndarray[Any, Any]
+
+_ANY_SIZE: Final = -1
+
+# As the runtime spells them, where that is not tf.DType.name.
+_DTYPE_NAMES: Final = {tf.float16: "half", tf.float32: "float", tf.float64: "double"}
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """Tensors by alias, or why there are none.
+
+    Feeds are in the order of the tensors' names, by which the runtime numbers its arguments; fetches in the order of
+    the aliases, so that a session builds one executor a set of outputs and not one a permutation. `free` has the
+    outputs whose first dimension may have any size, if that is so for all inputs.
+    """
+
+    feeds: Mapping[str, tf.Tensor]
+    fetches: Mapping[str, tf.Tensor]
+    free: frozenset[str]
+    problem: str = ""
+
+
+class Servable:
+    """A version of a model in memory; threads may share it.
+
+    Attributes:
+        name: of the model.
+        version: its number.
+        path: folder of `saved_model.pb`.
+        signatures: all that the SavedModel has, by key.
+        size_bytes: of its files, by which TensorFlow Serving too estimates the memory it takes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        path: str,
+        session: tf.compat.v1.Session,
+        signatures: Mapping[str, meta_graph_pb2.SignatureDef],
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.path = path
+        self.signatures = signatures
+        self.size_bytes = _size_bytes(path)
+        self._session = session
+        self._endpoints = {key: _endpoints_of(session.graph, definition) for key, definition in self.signatures.items()}
+        self._running = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    @classmethod
+    def load(cls, name: str, version: int, path: str) -> "Servable":
+        """Loads a SavedModel, or finds out that it cannot be served.
+
+        Args:
+            name: of the model.
+            version: its number.
+            path: folder of `saved_model.pb`.
+
+        Returns:
+            The servable; all its signatures find their variables.
+
+        Raises:
+            StatusError: it cannot; see `open_session`.
+        """
+        return cls(name, version, path, *open_session(path))
+
+    def run(
+        self,
+        signature: str,
+        inputs: Mapping[str, Array],
+        outputs: Sequence[str] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Array]:
+        """Calls a signature and waits for the result.
+
+        Args:
+            signature: a key of `signatures`.
+            inputs: an array for each input; strings as objects of type bytes. Shapes are left to the kernels.
+            outputs: which outputs to compute; None for all.
+            timeout: seconds; None for no limit.
+
+        Returns:
+            The outputs by alias; strings as objects of type bytes.
+
+        Raises:
+            StatusError: with the code of the op that failed; INVALID_ARGUMENT for a wrong dtype; DEADLINE_EXCEEDED
+                after the timeout; UNAVAILABLE if the servable was closed.
+        """
+        endpoints = self._endpoints[signature]
+        if endpoints.problem:
+            raise invalid_argument(endpoints.problem)
+        if timeout is not None and timeout <= 0:
+            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
+        feeds = {tensor: inputs[alias] for alias, tensor in endpoints.feeds.items()}
+        _check_dtypes(feeds)
+        fetches = {alias: tensor for alias, tensor in endpoints.fetches.items() if outputs is None or alias in outputs}
+        with self._in_use(), least_busy() as pool:
+            milliseconds = None if timeout is None else math.ceil(timeout * 1000)
+            options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
+            try:
+                values = self._session.run(list(fetches.values()), feeds, options=options)
+            except tf.errors.OpError as error:
+                raise from_tensorflow(error) from None
+            except UnicodeDecodeError as error:
+                # An op's message that quotes such bytes is lost on its way into an exception of Python, and with it
+                # the code; ops quote what they were given.
+                raise invalid_argument(error.object.decode(errors="replace")) from None
+        return {
+            alias: _as_array(value, tensor.dtype)
+            for (alias, tensor), value in zip(fetches.items(), values, strict=True)
+        }
+
+    def takes_any_rows(self, signature: str, outputs: Sequence[str] | None = None) -> bool:
+        """Whether the first dimension of all inputs and of these outputs is free, so that calls can be merged."""
+        endpoints = self._endpoints.get(signature)
+        return endpoints is not None and endpoints.free.issuperset(endpoints.fetches if outputs is None else outputs)
+
+    def close(self) -> None:
+        """Waits for running calls and frees the model."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._running)
+        self._session.close()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._changed:
+            if self._closed:
+                raise StatusError(
+                    grpc.StatusCode.UNAVAILABLE, f"Version {self.version} of model {self.name} was unloaded"
+                )
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+
+def _endpoints_of(graph: tf.Graph, definition: meta_graph_pb2.SignatureDef) -> _Signature:
+    try:
+        feeds = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.inputs.items()}
+        fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}
+    except (KeyError, ValueError) as error:
+        return _Signature({}, {}, frozenset(), str(error))
+    free = {alias for alias, info in definition.outputs.items() if _is_free(info.tensor_shape)}
+    if not definition.inputs or not all(_is_free(info.tensor_shape) for info in definition.inputs.values()):
+        free = set()
+    by_name = sorted(feeds.items(), key=lambda feed: str(feed[1].name))
+    return _Signature(dict(by_name), dict(sorted(fetches.items())), frozenset(free))
+
+
+def _is_free(shape: tensor_shape_pb2.TensorShapeProto) -> bool:
+    """Whether the first dimension may have any size."""
+    return not shape.unknown_rank and len(shape.dim) > 0 and shape.dim[0].size == _ANY_SIZE
+
+
+def _check_dtypes(feeds: Mapping[tf.Tensor, Array]) -> None:
+    """Python's sessions cast what they can; the runtime takes no other dtype."""
+    for number, (tensor, value) in enumerate(feeds.items()):
+        given = tf.dtypes.as_dtype(value.dtype)
+        if given != tensor.dtype:
+            raise invalid_argument(
+                f"Expects arg[{number}] to be {_dtype_name(tensor.dtype)} but {_dtype_name(given)} is provided"
+            )
+
+
+def _dtype_name(dtype: tf.DType) -> str:
+    return _DTYPE_NAMES.get(dtype, str(dtype.name))
+
+
+def _as_array(value: Any, dtype: tf.DType) -> Array:
+    if isinstance(value, bytes):  # a scalar string; np.asarray would drop NULs at its end
+        scalar = np.empty((), object)
+        scalar[()] = value
+        return scalar
+    array = np.asarray(value)
+    # Python's sessions take the name of quantized numbers away.
+    return array.view(dtype.as_numpy_dtype) if dtype.is_quantized else array
+
+
+def _size_bytes(path: str) -> int:
+    return sum(
+        tf.io.gfile.stat(os.path.join(folder, file)).length
+        for folder, _, files in tf.io.gfile.walk(path)
+        for file in files
+    )

@@ -1,0 +1,186 @@
+"""What a request may ask of a signature, and TensorFlow Serving's words for what it may not."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import grpc
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import inference_pb2, model_pb2, predict_pb2
+
+from serving.server.errors import StatusError, invalid_argument
+from serving.server.execution.servable import Array, Servable
+from serving.server.execution.tensors import to_array
+
+DEFAULT_SIGNATURE: Final = "serving_default"
+CLASSIFY_METHOD: Final = "tensorflow/serving/classify"
+REGRESS_METHOD: Final = "tensorflow/serving/regress"
+
+# The keys that signatures for tf.Examples must have.
+INPUTS: Final = "inputs"
+CLASSES: Final = "classes"
+SCORES: Final = "scores"
+REGRESSIONS: Final = "outputs"
+
+
+def signature_key(spec: model_pb2.ModelSpec) -> str:
+    """The signature that a spec asks for."""
+    return spec.signature_name or DEFAULT_SIGNATURE
+
+
+def predict_signature(servable: Servable, spec: model_pb2.ModelSpec) -> meta_graph_pb2.SignatureDef:
+    """Finds the signature for Predict.
+
+    Raises:
+        StatusError: FAILED_PRECONDITION if there is none.
+    """
+    key = signature_key(spec)
+    if key not in servable.signatures:
+        raise _mismatch(f'Serving signature key "{key}" not found.')
+    return servable.signatures[key]
+
+
+def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, Array]:
+    """Reads the request's tensors, and the signature's defaults for those that are not there.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for too many, too few, other or malformed tensors.
+    """
+    given, wanted = request.inputs, signature.inputs
+    if len(given) > len(wanted) or (len(given) < len(wanted) and not signature.defaults):
+        raise invalid_argument(
+            f"input size does not match signature: {len(given)}!={len(wanted)} len({{{_joined(given)}}}) != "
+            f"len({{{_joined(wanted)}}}). Sent extra: {{{_joined(given.keys() - wanted.keys())}}}. "
+            f"Missing but required: {{{_joined(wanted.keys() - given.keys())}}}."
+        )
+    arrays = {}
+    used = []
+    for alias in sorted(wanted):
+        if alias in given:
+            arrays[alias] = to_array(given[alias], alias)
+            used.append(alias)
+        elif alias in signature.defaults:
+            arrays[alias] = to_array(signature.defaults[alias], alias)
+        else:
+            raise invalid_argument(
+                f"Signature input alias: {alias}(feed name: {wanted[alias].name}) not found in request and no default "
+                f"value provided. Inputs expected to be in the request {{{_joined(given)}}}, or default input alias "
+                f"set: {_joined(signature.defaults)}"
+            )
+    if len(used) != len(given):
+        raise invalid_argument(
+            f"Inputs contains invalid name. Used request inputs: {_joined(used)}, request input: {_joined(given)}"
+        )
+    return arrays
+
+
+def predict_outputs(output_filter: Iterable[str], signature: meta_graph_pb2.SignatureDef) -> list[str] | None:
+    """Tells which outputs to compute; None for all.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for outputs that the signature lacks, or asked twice.
+    """
+    wanted: list[str] = []
+    for alias in output_filter:
+        if alias not in signature.outputs:
+            raise invalid_argument(
+                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set "
+                f"{{{_joined(signature.outputs)}}}."
+            )
+        if alias in wanted:
+            raise invalid_argument(f"duplicate output tensor alias: {alias}")
+        wanted.append(alias)
+    return wanted or None
+
+
+def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, list[str]]:
+    """Finds a signature for Classify.
+
+    Returns:
+        Its key, and which of `classes` and `scores` it has.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT if there is no such signature or it has too many inputs or outputs;
+            FAILED_PRECONDITION if they have other names.
+    """
+    key, signature = _signature_of(servable, spec)
+    if len(signature.inputs) != 1:
+        raise invalid_argument("Expected one input Tensor.")
+    if len(signature.outputs) not in {1, 2}:
+        raise invalid_argument(f"Expected one or two output Tensors, found {len(signature.outputs)}")
+    if INPUTS not in signature.inputs:
+        raise _mismatch(f"No classification inputs found in SignatureDef: {signature}")
+    outputs = [alias for alias in (CLASSES, SCORES) if alias in signature.outputs]
+    if not outputs:
+        raise _mismatch(
+            f'Expected classification signature outputs to contain at least one of "{CLASSES}" or "{SCORES}". '
+            f"Signature was: {signature}"
+        )
+    return key, outputs
+
+
+def regression(servable: Servable, spec: model_pb2.ModelSpec) -> str:
+    """Finds a signature for Regress.
+
+    Returns:
+        Its key.
+
+    Raises:
+        StatusError: as `classification`.
+    """
+    key, signature = _signature_of(servable, spec)
+    if len(signature.inputs) != 1:
+        raise invalid_argument("Expected one input Tensor.")
+    if len(signature.outputs) != 1:
+        raise invalid_argument("Expected one output Tensor.")
+    if INPUTS not in signature.inputs:
+        raise _mismatch(f"No regression inputs found in SignatureDef: {signature}")
+    if REGRESSIONS not in signature.outputs:
+        raise _mismatch(f"No regression outputs found in SignatureDef: {signature}")
+    return key
+
+
+def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]) -> None:
+    """Checks what the tasks of a MultiInferenceRequest must have in common.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for different models, a signature that is unknown or asked twice, or
+            signatures that read different tensors; UNIMPLEMENTED for another method; else as `classification`.
+    """
+    names, keys, tensors = set[str](), set[str](), set[str]()
+    for task in tasks:
+        if not task.model_spec.name:
+            raise invalid_argument("Found ModelSpec with an empty model name.")
+        names.add(task.model_spec.name)
+        if len(names) > 1:
+            raise invalid_argument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
+        key = signature_key(task.model_spec)
+        if key in keys:
+            raise invalid_argument(f"Duplicate evaluation of signature: {key}")
+        keys.add(key)
+        if key not in servable.signatures:
+            raise invalid_argument(f"Requested signature not found in model graph: {key}")
+        if task.method_name == CLASSIFY_METHOD:
+            classification(servable, task.model_spec)
+        elif task.method_name == REGRESS_METHOD:
+            regression(servable, task.model_spec)
+        else:
+            raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
+        tensors.add(servable.signatures[key].inputs[INPUTS].name)
+        if len(tensors) > 1:
+            raise invalid_argument("Input tensor must be the same for all Signatures.")
+
+
+def _signature_of(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, meta_graph_pb2.SignatureDef]:
+    key = spec.signature_name or DEFAULT_SIGNATURE
+    signature = servable.signatures.get(key)
+    if signature is None:
+        raise invalid_argument(f"No signature was found with the name: {key}")
+    return key, signature
+
+
+def _mismatch(message: str) -> StatusError:
+    return StatusError(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))

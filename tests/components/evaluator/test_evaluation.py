@@ -1,0 +1,255 @@
+import math
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import metrics_oracle
+import numpy as np
+import pytest
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.evaluators import metrics_validator
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+from tiny_evaluator import evaluate, example, judge, predict, save_oracle, write_examples
+
+from components.evaluator import metrics
+from components.evaluator.eval_config import EXTRACTORS, champion_config, modes_config
+from components.evaluator.results import overall_metrics
+from imdb_core import features
+from imdb_core.code_digest import code_digest
+from imdb_core.modes import BASELINE, CANDIDATE
+from imdb_core.settings import EvaluationSettings
+
+BUCKETS = ("001-050", "051-100", "401+")
+MODELS = ("strong", "weak", "weaker", "coin")
+
+
+def make_rows(count: int = 60) -> list[dict[str, object]]:
+    """Reviews with what each model says of them.
+
+    `weak` is right but for 8 positive ones of the longest bucket, `weaker` is wrong on 3 more, `coin` knows nothing.
+    """
+    chance = random.Random(1)  # noqa: S311 - no secret
+    rows = []
+    for number in range(count):
+        label = number % 2
+        bucket = BUCKETS[2] if number < 16 else BUCKETS[number % 3 % 2]
+        sure = 0.6 + 0.35 * chance.random()
+        unlucky = number < 16 and label == 1
+        weaker = unlucky or 20 <= number < 23
+        rows.append(
+            {
+                "label": label,
+                "bucket": bucket,
+                "rating": None if number % 4 == 0 else 8 + label,
+                "strong": towards(label, sure),
+                "weak": towards(label, 1 - sure if unlucky else sure),
+                "weaker": towards(label, 1 - sure if weaker else sure),
+                "coin": chance.choice((0.45, 0.55)),
+            }
+        )
+    return rows
+
+
+def towards(label: int, probability: float) -> float:
+    return float(np.float32(probability if label else 1 - probability))
+
+
+ROWS = make_rows()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("evaluation")
+
+
+@pytest.fixture(scope="module")
+def models(folder):
+    return {name: save_oracle(folder / name, name) for name in MODELS}
+
+
+@pytest.fixture(scope="module")
+def examples(folder):
+    made = [example(**row) for row in ROWS]
+    wrong = [example(**{**row, "label": 1 - row["label"]}) for row in ROWS[:20]]
+    # Only `test` may be looked at.
+    return write_examples(folder / "examples", {"train": [wrong], "test": [made[:40], made[40:]]})
+
+
+@pytest.fixture(scope="module")
+def modes(folder, models, examples):
+    return evaluate(folder / "modes", modes_config(EvaluationSettings()), examples, models["weak"], models["strong"])
+
+
+def by_slice(evaluation) -> dict[str, dict[tuple[str, str, bool], float]]:
+    """Values by slice, like `overall`, `length_bucket=401+`, then by model, name and whether it is a difference."""
+    slices = {}
+    for record in tfma.load_metrics(evaluation.uri):
+        keys = record.slice_key.single_slice_keys
+        name = "overall"
+        if keys:
+            value = getattr(keys[0], keys[0].WhichOneof("kind"))
+            name = f"{keys[0].column}={value.decode() if isinstance(value, bytes) else value}"
+        slices[name] = {
+            (entry.key.model_name, entry.key.name, entry.key.is_diff): entry.value.double_value.value
+            for entry in record.metric_keys_and_values
+        }
+    return slices
+
+
+def expected(rows: Iterable[dict[str, object]]) -> dict[tuple[str, str, bool], float]:
+    rows = list(rows)
+    labels = [row["label"] for row in rows]
+    says = {CANDIDATE: [row["weak"] for row in rows], BASELINE: [row["strong"] for row in rows]}
+    values = {
+        (model, name, False): value
+        for model, positive in says.items()
+        for name, value in metrics_oracle.single_model(labels, positive).items()
+    }
+    compared = metrics_oracle.paired(labels, says[BASELINE], says[CANDIDATE])
+    return {**values, **{(CANDIDATE, name, True): value for name, value in compared.items()}}
+
+
+SLICES: dict[str, Callable[[dict[str, object]], bool]] = {
+    "overall": lambda row: True,
+    **{f"length_bucket={name}": lambda row, name=name: row["bucket"] == name for name in BUCKETS},
+    "rating=8": lambda row: row["rating"] == 8,
+    "rating=9": lambda row: row["rating"] == 9,
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_each_slice_has_the_metrics_of_its_reviews(modes, name):
+    evaluation, _ = modes
+    measured = by_slice(evaluation)[name]
+    wanted = expected(row for row in ROWS if SLICES[name](row))
+    assert {key: measured[key] for key in wanted} == pytest.approx(wanted, nan_ok=True, abs=1e-9)
+
+
+def test_there_are_no_other_slices(modes):
+    assert set(by_slice(modes[0])) == set(SLICES)
+
+
+def test_a_slice_below_the_thresholds_stops_no_model(modes):
+    evaluation, blessed = modes
+    measured = by_slice(evaluation)
+    assert measured["length_bucket=401+"][CANDIDATE, metrics.ACCURACY, False] == 0.5
+    assert math.isnan(measured["rating=8"][CANDIDATE, metrics.AUC, False])
+    assert measured["overall"][CANDIDATE, metrics.ACCURACY, False] == pytest.approx(52 / 60)
+    assert blessed
+
+
+def test_overall_metrics_are_those_of_the_model_asked_for(modes):
+    evaluation, _ = modes
+    wanted = expected(ROWS)
+    for model in (CANDIDATE, BASELINE):
+        measured = overall_metrics(evaluation.uri, model)
+        own = {name: value for (of, name, difference), value in wanted.items() if of == model and not difference}
+        assert {name: measured[name] for name in own} == pytest.approx(own, abs=1e-9)
+    counts = overall_metrics(evaluation.uri, CANDIDATE)
+    assert [counts[name] for name in metrics.PAIRED] == pytest.approx([8 / 60, 52, 8, 0, 0])
+    assert not set(metrics.PAIRED) & set(overall_metrics(evaluation.uri, BASELINE))
+
+
+def test_the_order_of_files_and_examples_changes_no_bit(folder, models, modes):
+    shuffled = [example(**row) for row in ROWS]
+    random.Random(2).shuffle(shuffled)  # noqa: S311 - no secret
+    other = write_examples(folder / "shuffled", {"test": [shuffled[:7], shuffled[7:11], shuffled[11:]]})
+    config = modes_config(EvaluationSettings())
+    evaluation, _ = evaluate(folder / "again", config, other, models["weak"], models["strong"])
+    first, second = by_slice(modes[0]), by_slice(evaluation)
+    assert set(first) == set(second)
+    for name, values in first.items():
+        assert set(values) == set(second[name])
+        np.testing.assert_array_equal(list(values.values()), [second[name][key] for key in values])
+
+
+def test_the_evaluator_itself_loads_no_model(tmp_path, models, examples, modes):
+    predictions = predict(tmp_path / "predictions", examples, models["weak"], models["strong"])
+    gone = standard_artifacts.Model()
+    gone.uri = "/nowhere"
+    evaluation, _ = judge(tmp_path, modes_config(EvaluationSettings()), predictions, gone, gone)
+    assert by_slice(evaluation)["overall"] == by_slice(modes[0])["overall"]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "drop", "blessed"),
+    [
+        ("weak", None, 0.0, True),
+        ("coin", None, 0.0, False),
+        ("weak", "weak", 0.0, True),
+        ("weaker", "weak", 0.0, False),
+        # 49 of 60 against 52 of 60: their difference is a little more than 3 / 60 in floating point.
+        ("weaker", "weak", 3 / 60, True),
+    ],
+)
+def test_the_champion_gate(tmp_path, models, examples, candidate, baseline, drop, blessed):  # noqa: PLR0917 - a table
+    config = champion_config(EvaluationSettings(max_accuracy_drop=drop))
+    outcome = evaluate(tmp_path, config, examples, models[candidate], models[baseline] if baseline else None)
+    assert set(by_slice(outcome[0])) == {"overall"}
+    assert outcome[1] == blessed
+
+
+# The config alone
+
+
+@pytest.mark.parametrize(
+    ("changed", "failures"),
+    [
+        ({}, set()),
+        ({"accuracy": 0.69}, {"accuracy"}),
+        ({"accuracy": 0.70}, set()),
+        ({"auc": 0.74}, {"auc"}),
+        ({"auc": math.nan}, {"auc"}),
+        ({"log_loss": 0.66}, {"log_loss"}),
+        ({"log_loss": math.log(2), "accuracy": 0.5, "auc": 0.5}, {"accuracy", "auc", "log_loss"}),
+    ],
+)
+def test_each_absolute_threshold_alone_stops_a_model(changed, failures):
+    values = {"accuracy": 0.8, "auc": 0.9, "log_loss": 0.5, **changed}
+    measured = {metrics._key(name, CANDIDATE): value for name, value in values.items()}
+    config = tfma.utils.update_eval_config_with_defaults(modes_config(EvaluationSettings()), has_baseline=True)
+    result = metrics_validator.validate_metrics(((), measured), config)
+    assert {f.metric_key.name for s in result.metric_validations_per_slice for f in s.failures} == failures
+    assert result.validation_ok == (not failures)
+    # The same values in a slice say nothing.
+    in_slice = metrics_validator.validate_metrics((((features.LENGTH_BUCKET, "401+"),), measured), config)
+    assert in_slice.validation_ok
+
+
+def test_thresholds_are_those_of_the_settings_on_the_overall_slice():
+    settings = EvaluationSettings(min_accuracy=0.0, min_auc=0.8, max_log_loss=0.5, max_accuracy_drop=0.0)
+    config = champion_config(settings)
+    (spec,) = config.metrics_specs
+    assert set(spec.per_slice_thresholds) == {metrics.ACCURACY, metrics.AUC, metrics.LOG_LOSS}
+    accuracy = spec.per_slice_thresholds[metrics.ACCURACY].thresholds[0].threshold
+    # Zero is a bound too, and survives the JSON in which TFX keeps the config.
+    again = proto_utils.json_to_proto(proto_utils.proto_to_json(config), type(config)())
+    assert again == config
+    assert accuracy.value_threshold.HasField("lower_bound")
+    assert accuracy.change_threshold.HasField("absolute")
+    assert -1e-6 < accuracy.change_threshold.absolute.value < 0
+    for per_slice in spec.per_slice_thresholds.values():
+        (threshold,) = per_slice.thresholds
+        (slicing,) = threshold.slicing_specs
+        assert not slicing.feature_keys
+        assert not slicing.feature_values
+    assert (
+        not modes_config(settings)
+        .metrics_specs[0]
+        .per_slice_thresholds[metrics.ACCURACY]
+        .thresholds[0]
+        .threshold.HasField("change_threshold")
+    )
+
+
+def test_a_change_of_the_code_that_the_evaluators_run_makes_another_config():
+    # TFX caches an Evaluator by its config.
+    for config in (modes_config(EvaluationSettings()), champion_config(EvaluationSettings())):
+        (metric,) = config.metrics_specs[0].metrics
+        assert code_digest("components.evaluator.metrics", EXTRACTORS) in metric.config
+
+
+def test_modes_are_sliced_by_length_and_rating():
+    slices = [list(spec.feature_keys) for spec in modes_config(EvaluationSettings()).slicing_specs]
+    assert slices == [[], [features.LENGTH_BUCKET], [features.RATING]]

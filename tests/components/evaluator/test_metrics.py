@@ -1,0 +1,142 @@
+import itertools
+import math
+import pickle
+from collections.abc import Iterator
+
+import metrics_oracle
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import UndefinedMetricWarning
+
+from components.evaluator import metrics
+from components.evaluator.metrics import paired_metrics, single_model_metrics
+
+LABELS = np.array([0, 0, 1, 1, 1, 0])
+CANDIDATE = np.array([0.1, 0.6, 0.8, 0.5, 0.95, 0.2])
+BASELINE = np.array([0.4, 0.3, 0.9, 0.7, 0.45, 0.8])
+
+
+def test_one_model_by_hand():
+    measured = single_model_metrics(LABELS, CANDIDATE)
+    assert tuple(measured) == metrics.SINGLE_MODEL
+    assert measured["example_count"] == 6
+    # 0.5 is no majority, so the fourth review is called negative.
+    counts = [
+        measured[f"{name}"] for name in ("true_positives", "true_negatives", "false_positives", "false_negatives")
+    ]
+    assert counts == [2, 2, 1, 1]
+    assert measured["accuracy"] == pytest.approx(4 / 6)
+    # Of the 9 pairs of a positive and a negative only (0.5, 0.6) is ranked wrong.
+    assert measured["auc"] == pytest.approx(8 / 9)
+    losses = [math.log(p) for p in (0.9, 0.4, 0.8, 0.5, 0.95, 0.8)]
+    assert measured["log_loss"] == pytest.approx(-sum(losses) / 6)
+    assert measured["calibration"] == pytest.approx(3.15 / 3)
+    # Each review has a bin of its own.
+    assert measured["expected_calibration_error"] == pytest.approx((0.1 + 0.6 + 0.2 + 0.5 + 0.05 + 0.2) / 6)
+
+
+def test_two_models_by_hand():
+    measured = paired_metrics(LABELS, BASELINE, CANDIDATE)
+    assert set(measured) == set(metrics.PAIRED)
+    # right: baseline 1 1 1 1 0 0, candidate 1 0 1 0 1 1
+    assert measured == {
+        "both_right": 2,
+        "only_baseline_right": 2,
+        "only_candidate_right": 2,
+        "both_wrong": 0,
+        "flip_rate": pytest.approx(4 / 6),
+    }
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_slice_of_one_class_has_no_auc_and_the_rest_as_ever(label, recwarn):
+    labels = np.full(3, label)
+    measured = single_model_metrics(labels, np.array([0.2, 0.6, 0.7]))
+    assert math.isnan(measured["auc"])
+    assert math.isnan(measured["calibration"]) == (label == 0)
+    assert measured["accuracy"] == pytest.approx((2 if label else 1) / 3)
+    assert measured["log_loss"] == pytest.approx(metrics_oracle.single_model(labels, [0.2, 0.6, 0.7])["log_loss"])
+    assert not [warning for warning in recwarn if warning.category is UndefinedMetricWarning]
+
+
+def test_a_sure_and_wrong_model_has_a_finite_loss():
+    measured = single_model_metrics(np.array([0, 1]), np.array([1.0, 0.0]))
+    assert 30 < measured["log_loss"] < 40
+    assert measured["expected_calibration_error"] == 1.0
+
+
+def test_a_coin_says_nothing():
+    measured = single_model_metrics(np.array([0, 1, 0, 1]), np.full(4, 0.5))
+    assert (measured["accuracy"], measured["auc"]) == (0.5, 0.5)
+    assert measured["log_loss"] == pytest.approx(math.log(2))
+    assert measured["expected_calibration_error"] == 0.0
+
+
+# Few distinct values, so that ties and the edges of bins occur.
+PROBABILITIES = st.one_of(st.sampled_from([i / 20 for i in range(21)]), st.floats(0, 1, width=32))
+REVIEWS = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES, PROBABILITIES), min_size=1, max_size=40)
+
+
+@given(REVIEWS)
+def test_all_metrics_agree_with_their_definitions(reviews):
+    labels, baseline, candidate = (list(column) for column in zip(*reviews, strict=True))
+    measured = single_model_metrics(np.array(labels), np.array(candidate))
+    expected = metrics_oracle.single_model(labels, candidate)
+    assert measured == pytest.approx(expected, nan_ok=True, abs=1e-9)
+    compared = paired_metrics(np.array(labels), np.array(baseline), np.array(candidate))
+    assert compared == pytest.approx(metrics_oracle.paired(labels, baseline, candidate))
+    by_name = {**expected, **compared}
+    assert (
+        by_name["both_right"] + by_name["only_candidate_right"] == by_name["true_positives"] + by_name["true_negatives"]
+    )
+
+
+# The combiner, as Beam may call it
+
+
+def extracts(reviews, sizes: Iterator[int]) -> list[dict[str, object]]:
+    """Groups of reviews, as the Evaluators' extractors make them."""
+    groups = []
+    while reviews:
+        size = next(sizes)
+        labels, baseline, candidate = (np.array(column) for column in zip(*reviews[:size], strict=True))
+        reviews = reviews[size:]
+        groups.append(
+            {
+                "labels": {"candidate": labels[:, np.newaxis], "baseline": labels[:, np.newaxis]},
+                "predictions": {
+                    "candidate": np.stack([1 - candidate, candidate], axis=1),
+                    "baseline": np.stack([1 - baseline, baseline], axis=1),
+                },
+            }
+        )
+    return groups
+
+
+@given(REVIEWS, st.randoms(use_true_random=False), st.integers(1, 5))
+def test_order_and_batching_change_no_bit(reviews, random, parts):
+    combiner = metrics._CollectPredictions(["candidate", "baseline"], "baseline")
+
+    def combine(elements, parts: int):
+        accumulators = [combiner.create_accumulator() for _ in range(parts)]
+        for element in elements:
+            index = random.randrange(parts)
+            accumulators[index] = combiner.add_input(accumulators[index], element)
+        # Beam pickles accumulators between workers.
+        accumulators = pickle.loads(pickle.dumps(accumulators))  # noqa: S301 - written a moment ago
+        random.shuffle(accumulators)
+        return combiner.extract_output(combiner.merge_accumulators(accumulators))
+
+    whole = combine(extracts(reviews, itertools.repeat(len(reviews))), 1)
+    labels, baseline, candidate = (np.array(column) for column in zip(*reviews, strict=True))
+    own = single_model_metrics(labels, candidate)
+    assert {name: whole[metrics._key(name, "candidate")] for name in own} == pytest.approx(own, nan_ok=True)
+    both = paired_metrics(labels, baseline, candidate)
+    assert {name: whole[metrics._key(name, "candidate", is_diff=True)] for name in both} == pytest.approx(both)
+
+    random.shuffle(reviews)
+    pieces = combine(extracts(reviews, iter(lambda: random.randint(1, 4), 0)), parts)
+    assert set(whole) == set(pieces) == set(combiner.keys)
+    np.testing.assert_array_equal([whole[key] for key in combiner.keys], [pieces[key] for key in combiner.keys])

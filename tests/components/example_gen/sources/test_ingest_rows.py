@@ -1,0 +1,101 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.example_gen.sources.rows import Raw, Rejected, Row, RowRules, excerpt, spelling
+from imdb_core.settings import DataSettings
+
+RULES = RowRules.of_tables(DataSettings(max_bytes=20))
+
+
+def raw(text="fine", label="pos", split=None, rating=None):
+    return Raw("f.csv", 3, "f.csv:3", text, label, split, rating)
+
+
+def test_a_good_row_keeps_its_text_exactly():
+    text = " Ça\tva\0<br /> "
+    assert RULES.check(raw(text, split="Valid", rating="9")) == Row("f.csv:3", text, text.encode(), 1, 9, "eval")
+
+
+def test_bytes_and_text_are_one():
+    assert RULES.check(raw("é")) == RULES.check(raw("é".encode()))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "shown"),
+    [
+        (raw(None), "no_text", ""),
+        (raw(""), "no_text", ""),
+        (raw(" \n\t\u00a0\u2003"), "no_text", " \n\t\u00a0\u2003"),
+        (raw(5), "malformed", "5"),
+        (raw(b"caf\xe9"), "bad_utf8", "caf\\xe9"),
+        (raw(b"caf\xe9".decode(errors="surrogateescape")), "bad_utf8", "caf\\udce9"),
+        (raw("x" * 21), "too_long", "x" * 21),
+        (raw("é" * 11), "too_long", "é" * 11),
+        (raw(label="maybe"), "unknown_label", "maybe"),
+        (raw(label=None), "unknown_label", ""),
+        (raw(label=0.5), "unknown_label", "0.5"),
+        (raw(label=math.nan), "unknown_label", "nan"),
+        (raw(split="holdout"), "unknown_split", "holdout"),
+        (raw(split=""), "unknown_split", ""),
+        (raw(rating="good"), "bad_rating", "good"),
+        (raw(rating=0), "bad_rating", "0"),
+        (raw(rating=11), "bad_rating", "11"),
+        (raw(rating="7.5"), "bad_rating", "7.5"),
+        (raw(rating=True), "bad_rating", "True"),
+        (raw(rating="1e999"), "bad_rating", "1e999"),
+    ],
+)
+def test_a_bad_row_says_why(row, reason, shown):
+    assert RULES.check(row) == Rejected("f.csv", 3, reason, shown)
+
+
+def test_exactly_max_bytes_is_accepted():
+    assert isinstance(RULES.check(raw("é" * 10)), Row)
+
+
+@pytest.mark.parametrize("label", ["1", " POS ", "Positive", "true", 1, 1.0, True, b"pos"])
+def test_spellings_of_positive(label):
+    assert RULES.check(raw(label=label)).label == 1
+
+
+@pytest.mark.parametrize("label", ["0", "neg", "NEGATIVE", "False", 0, 0.0, False])
+def test_spellings_of_negative(label):
+    assert RULES.check(raw(label=label)).label == 0
+
+
+def test_labels_are_configurable_and_archives_have_their_own():
+    data = DataSettings(positive_labels=("GUT",), negative_labels=("schlecht",))
+    assert RowRules.of_tables(data).check(raw(label="gut")).label == 1
+    assert RowRules.of_tables(data).check(raw(label="pos")).reason == "unknown_label"
+    assert RowRules.of_archives(data).check(raw(label="pos")).label == 1
+
+
+@pytest.mark.parametrize("rating", [None, "", " ", math.nan, "NaN"])
+def test_a_missing_rating_is_unknown(rating):
+    assert RULES.check(raw(rating=rating)).rating is None
+
+
+@pytest.mark.parametrize("rating", ["10", 10, 10.0, "10.0", " 10 "])
+def test_ratings_of_any_type(rating):
+    assert RULES.check(raw(rating=rating)).rating == 10
+
+
+@given(st.one_of(st.text(alphabet=st.characters()), st.binary(), st.none(), st.floats(), st.lists(st.integers())))
+def test_an_excerpt_is_short_valid_text(value):
+    shown = excerpt(value)
+    assert len(shown) <= 200
+    shown.encode()
+
+
+@given(st.one_of(st.text(), st.binary(), st.none(), st.floats(), st.integers(), st.booleans()))
+def test_anything_can_be_spelled(value):
+    assert spelling(value) == spelling(value).strip().lower()
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_every_row_is_either_usable_or_rejected(text, label, split, rating):
+    checked = RULES.check(raw(text, label, split, rating))
+    assert isinstance(checked, Rejected) or checked.text == text

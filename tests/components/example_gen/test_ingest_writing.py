@@ -1,0 +1,132 @@
+import json
+from collections import Counter
+
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.example_gen import report as reporting
+from components.example_gen.sources.rows import Rejected
+from components.example_gen.writing import Keyed, settle, write_dead_letter, write_shard
+from imdb_core.errors import BadDataError
+from imdb_core.settings import DataSettings
+
+rows = st.lists(
+    st.builds(
+        lambda split, text, number, label: Keyed(split, text, f"{split}/{number}", label, text),
+        st.sampled_from(["train", "eval", "test"]),
+        st.sampled_from([b"a", b"b", b"c"]),
+        st.integers(0, 99),
+        st.integers(0, 1),
+    ),
+    max_size=20,
+)
+
+
+def row(split, text, number):
+    return Keyed(split, text, f"{split}/{number}", 1, text)
+
+
+def test_duplicates_and_leaks_by_hand():
+    given_rows = [
+        *(row("train", b"a", number) for number in range(3)),
+        row("eval", b"a", 0),
+        *(row("test", b"a", number) for number in range(2)),
+        row("train", b"b", 0),
+        row("test", b"c", 0),
+    ]
+    kept, counts = settle(given_rows, dedupe=False)
+    assert len(kept) == 8
+    assert counts["duplicates", "train"] == 2
+    assert counts["duplicates", "eval"] == 0
+    assert counts["duplicates", "test"] == 1
+    assert counts["duplicates", "training"] == 3
+    assert counts["leaks",] == 1
+    kept, counts = settle(given_rows, dedupe=True)
+    assert kept == [row("test", b"a", 0), row("test", b"c", 0), row("train", b"b", 0)]
+    assert (counts["dropped", "train"], counts["dropped", "eval"], counts["dropped", "test"]) == (3, 1, 1)
+    assert counts["examples", "train", "positive"] == 1
+    assert counts["read",] == 8
+
+
+@given(rows, st.randoms(), st.booleans())
+def test_the_order_of_reading_does_not_matter(given_rows, random, dedupe):
+    shuffled = list(given_rows)
+    random.shuffle(shuffled)
+    assert settle(shuffled, dedupe) == settle(given_rows, dedupe)
+
+
+@given(rows)
+def test_dedupe_keeps_one_of_each_text_and_counts_the_rest(given_rows):
+    kept, counts = settle(given_rows, dedupe=True)
+    assert sorted(row.digest for row in kept) == sorted({row.digest for row in given_rows})
+    assert len(kept) + sum(counts["dropped", split] for split in ("train", "eval", "test")) == len(given_rows)
+    tested = {row.digest for row in given_rows if row.split == "test"}
+    assert all(row.split == "test" for row in kept if row.digest in tested)
+
+
+def test_files_and_their_bytes(tmp_path):
+    data = DataSettings(shards=2)
+    folders = {split: str(tmp_path / split) for split in ("train", "test")}
+    given_rows = [row("train", b"b", 0), row("train", b"a", 1)]
+    write_shard(given_rows, 1, folders, data)
+    train, test = (tmp_path / split / "data_tfrecord-00001-of-00002.gz" for split in ("train", "test"))
+    first = train.read_bytes()
+    assert list(tf.data.TFRecordDataset(str(train), "GZIP").as_numpy_iterator()) == [b"a", b"b"]
+    assert list(tf.data.TFRecordDataset(str(test), "GZIP").as_numpy_iterator()) == []
+    write_shard(given_rows[::-1], 1, folders, data)
+    assert train.read_bytes() == first
+    assert [file.name for file in (tmp_path / "train").iterdir()] == [train.name]
+
+
+def test_the_dead_letter_file_is_sorted_json(tmp_path):
+    rejected = [
+        Rejected("b.csv", 2, "no_text", ""),
+        Rejected("a.tgz", "x/2_1.txt", "bad_utf8", "caf\\xe9"),
+        Rejected("b.csv", 10, "too_long", "映画"),
+    ]
+    path = tmp_path / "dead/rows.jsonl"
+    counts = write_dead_letter(rejected, str(path))
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"source": "a.tgz", "position": "x/2_1.txt", "reason": "bad_utf8", "excerpt": "caf\\xe9"},
+        {"source": "b.csv", "position": 2, "reason": "no_text", "excerpt": ""},
+        {"source": "b.csv", "position": 10, "reason": "too_long", "excerpt": "映画"},
+    ]
+    assert counts == {
+        ("read",): 3,
+        ("rejected", "bad_utf8"): 1,
+        ("rejected", "no_text"): 1,
+        ("rejected", "too_long"): 1,
+    }
+
+
+def summary(read, rejected, data, **by_split):
+    counts = Counter({("read",): read, ("rejected", "no_text"): rejected})
+    counts += Counter({("examples", split, "positive"): count for split, count in by_split.items()})
+    return reporting.summarize(counts, data, "f")
+
+
+@pytest.mark.parametrize(("rejected", "too_many"), [(0, False), (1, False), (2, True)])
+def test_the_limit_itself_is_allowed(rejected, too_many):
+    data = DataSettings(max_bad_fraction=0.01)
+    assert reporting.too_many_rejected(summary(100, rejected, data), data) == too_many
+
+
+def test_the_rejection_error_is_one_line_with_all_one_needs():
+    data = DataSettings(source="r.csv")
+    message = str(reporting.rejection_error(summary(10, 3, data), data, "kept.jsonl"))
+    assert message.startswith("data.source = 'r.csv': 3 of 10 rows cannot be used (no_text 3)")
+    assert "kept.jsonl" in message
+    assert "\n" not in message
+
+
+def test_empty_splits():
+    data = DataSettings()
+    reporting.check_splits(summary(3, 0, data, train=1, eval=1, test=1), data)
+    with pytest.raises(BadDataError, match="none is left for train and test"):
+        reporting.check_splits(summary(1, 0, data, eval=1), data)
+    with pytest.raises(BadDataError, match=r"none is left for eval; raise data\.eval_fraction"):
+        reporting.check_splits(summary(2, 0, data, train=1, test=1), data)
+    none_held_out = DataSettings(eval_fraction=0.0)
+    reporting.check_splits(summary(2, 0, none_held_out, train=1, test=1), none_held_out)

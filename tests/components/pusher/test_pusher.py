@@ -1,0 +1,335 @@
+import functools
+import itertools
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from components.pusher.executor import AtomicPusherExecutor
+from components.pusher.push import PARTIAL_PREFIX, push
+from serving.releases.versions import RELEASE_FILE, digest
+
+FILES = {
+    "saved_model.pb": b"graph",
+    "fingerprint.pb": b"print",
+    "variables/variables.index": b"index",
+    "variables/variables.data-00000-of-00001": bytes(range(256)) * 400,
+    "assets/vocabulary": b"good\nbad\n",
+    "assets.extra/tf_serving_warmup_requests": b"requests",
+}
+
+
+def saved_model(folder: Path, **changed: bytes) -> Path:
+    for name, content in {**FILES, **changed}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    return saved_model(tmp_path / "model" / "1")
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    return tmp_path / "models" / "critic"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def numbers(base: Path) -> list[int]:
+    """Looks as TF Serving looks: at children whose name is a number."""
+    return sorted(int(child.name) for child in base.iterdir() if child.name.isdecimal())
+
+
+def partials(base: Path) -> list[Path]:
+    return list(base.glob(f"{PARTIAL_PREFIX}*"))
+
+
+def test_a_version_is_the_model_and_where_it_came_from(source, base):
+    before = int(time.time())
+    version = push(source, base)
+    assert version.parent == base
+    assert before <= int(version.name) <= time.time()
+    pushed = contents(version)
+    release = json.loads(pushed.pop(RELEASE_FILE))
+    assert pushed == FILES
+    assert release["source"] == str(source)
+    # What is recorded can be found again on the version itself.
+    assert release["sha256"] == digest(source) == digest(version)
+    assert before <= release["pushed_at"] <= time.time()
+    assert contents(source) == FILES
+    assert partials(base) == []
+
+
+def test_the_same_model_is_not_pushed_twice(source, base):
+    version = push(source, base)
+    assert push(source, base) == version
+    assert numbers(base) == [int(version.name)]
+
+
+def test_versions_increase_even_within_a_second_and_after_a_clock_went_back(tmp_path, base):
+    future = int(time.time()) + 10**6
+    (base / str(future)).mkdir(parents=True)
+    versions = [int(push(saved_model(tmp_path / f"model{number}"), base).name) for number in range(3)]
+    assert versions == [future + 1, future + 2, future + 3]
+
+
+def test_a_model_whose_path_was_used_before_is_another_model(source, base):
+    # A workspace whose metadata was deleted counts its executions from 1 again.
+    old = push(source, base)
+    saved_model(source, **{"saved_model.pb": b"another graph"})
+    new = push(source, base)
+    assert int(new.name) > int(old.name)
+    assert (new / "saved_model.pb").read_bytes() == b"another graph"
+    assert (old / "saved_model.pb").read_bytes() == b"graph"
+
+
+def test_a_model_that_is_no_longer_the_newest_is_pushed_again(tmp_path, source, base):
+    # A server would go on with the newest.
+    first = push(source, base)
+    second = push(saved_model(tmp_path / "other", **{"saved_model.pb": b"other"}), base)
+    third = push(source, base)
+    assert int(first.name) < int(second.name) < int(third.name)
+    assert (third / "saved_model.pb").read_bytes() == b"graph"
+
+
+def test_a_read_only_model_can_be_pushed_and_the_version_removed(source, base):
+    for path in (*source.rglob("*"), source):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    version = push(source, base)
+    assert all(os.stat(path).st_mode & 0o200 for path in (*version.rglob("*"), version))
+    shutil.rmtree(version)
+
+
+@pytest.mark.parametrize("name", ["7", "99999999999", ".hidden", "notes.txt", "1x"])
+def test_other_things_in_the_folder_are_left_alone(source, base, name):
+    base.mkdir(parents=True)
+    (base / name).write_text("mine")
+    version = push(source, base)
+    assert (base / name).read_text() == "mine"
+    assert max(numbers(base)) == int(version.name)
+    assert push(source, base) == version
+
+
+def test_a_version_tells_what_was_known_of_it(source, base):
+    version = push(source, base, {"run_id": "monday", "metrics": {"accuracy": 0.875}})
+    release = json.loads((version / RELEASE_FILE).read_text())
+    assert (release["run_id"], release["metrics"]) == ("monday", {"accuracy": 0.875})
+
+
+def test_a_push_resumed_by_another_run_stays_as_it_was(source, base):
+    version = push(source, base, {"run_id": "monday"})
+    before = contents(version)
+    assert push(source, base, {"run_id": "tuesday"}) == version
+    assert contents(version) == before
+
+
+def test_a_version_without_a_readable_note_is_another_model(source, base):
+    first = push(source, base)
+    for text in ("", "[]", "{}"):
+        (first / RELEASE_FILE).write_text(text)
+        assert push(source, base) != first
+        shutil.rmtree(base / str(max(numbers(base))))
+
+
+# Crashes
+
+
+def in_child(function: Callable[[], object]) -> int:
+    """Starts a process that calls a function; a fork, since importing TFX anew would take seconds."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def status_of(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_while(owner: object, function: str, calls: int, source: Path, base: Path) -> None:
+    """Pushes in another process that ends, like one killed, at a later call of one function of the copy."""
+    real, done = getattr(owner, function), []
+
+    def dying(*arguments, **options):
+        if len(done) == calls:
+            os._exit(9)
+        done.append(arguments)
+        return real(*arguments, **options)
+
+    def body() -> None:
+        setattr(owner, function, dying)
+        push(source, base)
+
+    assert status_of(in_child(body)) == 9
+
+
+@pytest.mark.parametrize(
+    ("owner", "function", "calls"),
+    [(shutil, "copyfile", 3), (os, "fsync", 4), (Path, "rename", 0)],
+    ids=["copy", "flush", "rename"],
+)
+def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(source, base, owner, function, calls):
+    die_while(owner, function, calls, source, base)
+    assert numbers(base) == []
+    assert len(partials(base)) == 1
+    version = push(source, base)
+    assert partials(base) == []
+    assert numbers(base) == [int(version.name)]
+    assert contents(version).keys() == {*FILES, RELEASE_FILE}
+
+
+def test_a_crash_after_the_rename_is_found_by_the_next_push(source, base):
+    # The last of all flushes is that of the folder of versions.
+    flushed = len(list(source.rglob("*"))) + len([RELEASE_FILE, "the version"])
+    die_while(os, "fsync", flushed, source, base)
+    (number,) = numbers(base)
+    assert push(source, base) == base / str(number)
+    assert numbers(base) == [number]
+
+
+# Company
+
+
+def test_a_watcher_never_sees_a_part_of_a_version(tmp_path, base):
+    base.mkdir(parents=True)
+    stop, seen, parts = threading.Event(), set(), []
+
+    def watch() -> None:
+        while not stop.is_set():
+            for number in numbers(base):
+                files = contents(base / str(number)).keys()
+                seen.add(number)
+                if files != {*FILES, RELEASE_FILE}:
+                    parts.append((number, files))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        pushed = {int(push(saved_model(tmp_path / f"model{number}"), base).name) for number in range(25)}
+        while seen != pushed and watcher.is_alive() and not parts:
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        watcher.join()
+    assert parts == []
+    assert seen == pushed
+
+
+def test_pushes_at_the_same_time_wait_for_each_other(tmp_path, base):
+    models = [saved_model(tmp_path / f"model{number}", **{"saved_model.pb": b"%d" % number}) for number in range(2)]
+
+    def push_often(model: Path) -> None:
+        pushed = [push(model, base) for _ in range(20)]
+        # Only if the other's came between is it pushed anew.
+        assert pushed == sorted(pushed, key=lambda version: int(version.name))
+
+    children = [in_child(functools.partial(push_often, model)) for model in models]
+    assert [status_of(child) for child in children] == [0, 0]
+    versions = [contents(base / str(number)) for number in numbers(base)]
+    assert all(version.keys() == {*FILES, RELEASE_FILE} for version in versions)
+    graphs = [version["saved_model.pb"] for version in versions]
+    assert set(graphs) == {b"0", b"1"}
+    assert all(one != other for one, other in itertools.pairwise(graphs))
+    assert partials(base) == []
+
+
+# In TFX's hands
+
+
+SELECTION = {
+    "winner": "vector",
+    "reason": "vector is better",
+    "metrics": {"scalar": {"accuracy": 0.5}, "vector": {"accuracy": 0.75, "auc": 0.875, "log_loss": 0.25}},
+}
+
+
+def blessing_of(kind: type, folder: Path, *, blessed: bool):
+    artifact = kind()
+    artifact.uri = str(folder)
+    artifact.set_int_custom_property("blessed", int(blessed))
+    return artifact
+
+
+def execute(
+    source: Path,
+    base: Path,
+    tmp_path: Path,
+    *,
+    blessed: bool = True,
+    infra_blessed: bool = True,
+    selection: dict | None = SELECTION,
+) -> standard_artifacts.PushedModel:
+    model = standard_artifacts.Model()
+    model.uri = str(tmp_path / "artifact")
+    shutil.copytree(source, tmp_path / "artifact" / "Format-Serving")
+    if selection:
+        (tmp_path / "artifact" / "selection.json").write_text(json.dumps(selection))
+    quality = blessing_of(standard_artifacts.ModelBlessing, tmp_path / "quality", blessed=blessed)
+    infra = blessing_of(standard_artifacts.InfraBlessing, tmp_path / "infra", blessed=infra_blessed)
+    infra.set_string_custom_property("reason", "64 reviews, all the same")
+    pushed = standard_artifacts.PushedModel()
+    pushed.uri = str(tmp_path / "pushed")
+    destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(base)))
+    AtomicPusherExecutor(AtomicPusherExecutor.Context(pipeline_run_id="monday")).Do(
+        {"model": [model], "model_blessing": [quality], "infra_blessing": [infra]},
+        {"pushed_model": [pushed]},
+        {"push_destination": proto_utils.proto_to_json(destination)},
+    )
+    return pushed
+
+
+def test_a_blessed_model_is_pushed(source, base, tmp_path):
+    pushed = execute(source, base, tmp_path)
+    (number,) = numbers(base)
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == str(base / str(number))
+    assert pushed.get_string_custom_property("pushed_version") == str(number)
+    assert contents(base / str(number)).keys() == {*FILES, RELEASE_FILE}
+
+
+def test_a_pushed_model_explains_itself_without_metadata(source, base, tmp_path):
+    pushed = execute(source, base, tmp_path)
+    release = json.loads(Path(pushed.get_string_custom_property("pushed_destination"), RELEASE_FILE).read_text())
+    del release["source"], release["sha256"], release["pushed_at"]
+    assert release == {
+        "run_id": "monday",
+        "mode": "vector",
+        "metrics": {"accuracy": 0.75, "auc": 0.875, "log_loss": 0.25},
+        "reason": "vector is better",
+        "blessings": {
+            "model": {"blessed": True, "artifact": str(tmp_path / "quality")},
+            "infra": {"blessed": True, "artifact": str(tmp_path / "infra"), "reason": "64 reviews, all the same"},
+        },
+    }
+
+
+def test_a_model_that_no_selector_chose_is_pushed_without_its_figures(source, base, tmp_path):
+    pushed = execute(source, base, tmp_path, selection=None)
+    release = json.loads(Path(pushed.get_string_custom_property("pushed_destination"), RELEASE_FILE).read_text())
+    assert release["run_id"] == "monday"
+    assert "mode" not in release
+
+
+@pytest.mark.parametrize(("blessed", "infra_blessed"), [(False, True), (True, False)])
+def test_a_model_that_is_not_blessed_is_not_pushed(source, base, tmp_path, blessed, infra_blessed):
+    pushed = execute(source, base, tmp_path, blessed=blessed, infra_blessed=infra_blessed)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not base.exists()

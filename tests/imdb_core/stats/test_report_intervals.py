@@ -1,0 +1,89 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics
+
+from imdb_core.stats import intervals
+
+some_scores = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 5).map(lambda tenth: tenth / 5)), min_size=4, max_size=30
+).filter(lambda rows: 2 <= sum(label for label, _ in rows) <= len(rows) - 2)
+
+
+def arrays(rows):
+    labels, scores = zip(*rows, strict=True)
+    return np.array(labels), np.array(scores)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (10, 10), (881, 1000)])
+def test_wilson_is_scipys(successes, trials):
+    found = intervals.wilson(successes, trials, 0.95)
+    expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    assert found.value == successes / trials
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_wilson_by_hand():
+    # z = 1.96: middle (0.5 + 1.9207/10) / (1 + 3.8415/10), half 1.96 / 1.38415 * sqrt(0.25/10 + 3.8415/400).
+    found = intervals.wilson(5, 10, 0.95)
+    assert (found.low, found.high) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+
+
+def test_no_trials_tell_nothing():
+    found = intervals.wilson(0, 0, 0.95)
+    assert math.isnan(found.value)
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+@given(some_scores)
+def test_auc_is_scikit_learns_with_ties(rows):
+    labels, scores = arrays(rows)
+    assert intervals.auc(labels, scores, 0.95).value == pytest.approx(metrics.roc_auc_score(labels, scores))
+
+
+@given(some_scores)
+def test_the_interval_of_auc_is_delongs_by_pairs_in_plain_python(rows):
+    labels, scores = arrays(rows)
+    positive, negative = scores[labels], scores[~labels]
+    wins = [[(a > b) + 0.5 * (a == b) for b in negative] for a in positive]
+    above = [sum(row) / len(row) for row in wins]
+    below = [sum(column) / len(column) for column in zip(*wins, strict=True)]
+    variance = np.var(above, ddof=1) / len(above) + np.var(below, ddof=1) / len(below)
+    area, half = sum(above) / len(above), 1.959964 * math.sqrt(variance)
+    found = intervals.auc(labels, scores, 0.95)
+    assert found.low == pytest.approx(max(area - half, 0), abs=1e-6)
+    assert found.high == pytest.approx(min(area + half, 1), abs=1e-6)
+
+
+@given(some_scores)
+def test_a_model_differs_from_itself_by_nothing(rows):
+    labels, scores = arrays(rows)
+    found = intervals.auc_difference(labels, scores, scores, 0.95)
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_the_difference_of_areas_is_candidate_minus_baseline():
+    labels = np.array([True, True, False, False])
+    good, bad = np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.1, 0.8, 0.2, 0.9])
+    assert intervals.auc_difference(labels, bad, good, 0.95).value == 0.75
+
+
+def test_one_class_has_no_auc():
+    assert math.isnan(intervals.auc(np.array([True]), np.array([0.5]), 0.95).value)
+
+
+def test_log_losses_are_scikit_learns_even_where_a_model_is_surely_wrong():
+    labels, positive = np.array([True, False, True]), np.array([0.9, 0.4, 0.0])
+    expected = metrics.log_loss(labels, positive)
+    assert intervals.log_losses(labels, positive).mean() == pytest.approx(expected)
+
+
+def test_the_interval_of_a_mean_by_hand():
+    # Mean 2, variance 1, so 1.96 / sqrt(3) on either side.
+    found = intervals.mean(np.array([1.0, 2.0, 3.0]), 0.95)
+    assert (found.value, found.low, found.high) == pytest.approx((2, 2 - 1.1316, 2 + 1.1316), abs=1e-4)
+    assert math.isnan(intervals.mean(np.array([1.0]), 0.95).low)

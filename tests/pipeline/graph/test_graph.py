@@ -1,0 +1,182 @@
+import json
+from pathlib import Path
+
+import pytest
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.orchestration import metadata
+
+from imdb_core.code_digest import code_digest
+from pipeline.graph.main import create_pipeline
+from pipeline.settings.config import load_settings
+from pipeline.workspace.places import Places
+
+ORDER = [
+    "ImdbExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "AnomalyGate",
+    "Transform",
+    "Trainer.scalar",
+    "Trainer.vector",
+    "Predictions.modes",
+    "Evaluator.modes",
+    "ModeSelector",
+    "LastBlessedChampion",
+    "Predictions.champion",
+    "Evaluator.champion",
+    "ServingCheck",
+    "Pusher",
+    "Explainer",
+]
+
+
+def compiled(folder: Path, *assignments: str):
+    places = Places(*(folder / name for name in ("artifacts", "checkpoints", "cache", "versions", "schema.pbtxt")))
+    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.db"))
+    pipeline = create_pipeline(load_settings(None, assignments).config, places, connection)
+    return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    return compiled(tmp_path_factory.mktemp("graph"))
+
+
+def parameter(node, name: str) -> str:
+    return node.parameters.parameters[name].field_value.string_value
+
+
+def test_it_has_these_nodes_and_each_comes_after_what_it_needs(nodes):
+    assert sorted(nodes) == sorted(ORDER)
+    position = {name: number for number, name in enumerate(nodes)}
+    for name, node in nodes.items():
+        assert all(position[upstream] < position[name] for upstream in node.upstream_nodes)
+
+
+def test_nothing_is_trained_unless_the_gate_lets_it_pass(nodes):
+    assert "AnomalyGate" in nodes["Transform"].upstream_nodes
+    assert all("Transform" in nodes[f"Trainer.{mode}"].upstream_nodes for mode in ("scalar", "vector"))
+
+
+def test_the_evaluators_alone_see_the_test_split(nodes):
+    for name in ("Evaluator.modes", "Evaluator.champion"):
+        assert parameter(nodes[name], "example_splits") == '["test"]'
+    assert "test" not in parameter(nodes["Transform"], "splits_config")
+    for mode in ("scalar", "vector"):
+        for arguments in ("train_args", "eval_args"):
+            assert "test" not in parameter(nodes[f"Trainer.{mode}"], arguments)
+
+
+def producer(node, name: str) -> str:
+    (channel,) = node.inputs.inputs[name].channels
+    return channel.producer_node_query.id
+
+
+def test_vector_is_compared_with_scalar(nodes):
+    for name, roles in (
+        ("Predictions.modes", ("candidate", "baseline")),
+        ("Evaluator.modes", ("model", "baseline_model")),
+    ):
+        assert [producer(nodes[name], role) for role in roles] == ["Trainer.vector", "Trainer.scalar"]
+
+
+def test_the_winner_is_compared_with_the_last_champion(nodes):
+    for name, roles in (
+        ("Predictions.champion", ("candidate", "baseline")),
+        ("Evaluator.champion", ("model", "baseline_model")),
+    ):
+        assert [producer(nodes[name], role) for role in roles] == ["ModeSelector", "LastBlessedChampion"]
+
+
+def test_the_evaluators_read_predictions_and_run_no_model(nodes):
+    for name in ("modes", "champion"):
+        evaluator = nodes[f"Evaluator.{name}"]
+        assert producer(evaluator, "examples") == f"Predictions.{name}"
+        assert parameter(evaluator, "module_path") == "components.evaluator.extractors"
+        assert "materialized_prediction" in parameter(evaluator, "eval_config")
+
+
+def test_the_winner_is_not_run_again_and_a_first_run_has_no_champion(nodes):
+    predictions = nodes["Predictions.champion"]
+    assert producer(predictions, "known") == "Predictions.modes"
+    assert predictions.inputs.inputs["baseline"].min_count == 0
+
+
+def test_new_code_predicts_anew(nodes):
+    for name in ("modes", "champion"):
+        assert parameter(nodes[f"Predictions.{name}"], "code_digest") == code_digest("components.predictions.component")
+    assert parameter(nodes["Explainer"], "code_digest") == code_digest("components.explainer.component")
+
+
+def test_no_node_waits_for_the_explainer_and_no_push_either(nodes):
+    assert "Pusher" in nodes["Explainer"].upstream_nodes
+    assert not any("Explainer" in node.upstream_nodes for node in nodes.values())
+
+
+def test_the_explainer_explains_what_was_compared(nodes, tmp_path):
+    explainer = nodes["Explainer"]
+    assert {name: producer(explainer, name) for name in explainer.inputs.inputs} == {
+        "examples": "ImdbExampleGen",
+        "predictions": "Predictions.modes",
+        "scalar": "Trainer.scalar",
+        "vector": "Trainer.vector",
+        "transform_graph": "Transform",
+    }
+    blog = compiled(tmp_path, "preset=blog", "report.seed=7")["Explainer"]
+    masked = [node.parameters.parameters["padding_masked"].field_value.int_value for node in (explainer, blog)]
+    assert masked == [1, 0]
+    assert json.loads(parameter(blog, "report"))["seed"] == 7
+
+
+def test_the_same_settings_make_the_same_graph(nodes, tmp_path):
+    again = compiled(tmp_path)
+    for name in ("Trainer.scalar", "Transform"):
+        assert "code_digest" in parameter(nodes[name], "custom_config")
+    assert parameter(again["Transform"], "custom_config") == parameter(nodes["Transform"], "custom_config")
+
+
+def test_preset_blog_holds_nothing_out(tmp_path):
+    nodes = compiled(tmp_path, "preset=blog")
+    assert "eval" not in parameter(nodes["Transform"], "splits_config")
+    assert '"train"' in parameter(nodes["Trainer.scalar"], "eval_args")
+
+
+def test_tfx_s_infra_validator_takes_the_place_of_the_serving_check(tmp_path):
+    node = compiled(tmp_path, "serving.check=infra_validator", "serving.check_reviews=7")["ServingCheck"]
+    assert node.node_info.type.name == "tfx.components.infra_validator.component.InfraValidator"
+    assert json.loads(parameter(node, "serving_spec"))["tensorflow_serving"] == {"tags": ["2.16.1"]}
+    assert json.loads(parameter(node, "request_spec"))["num_examples"] == 7
+
+
+def test_the_settings_of_the_check_and_the_report_retrain_nothing(tmp_path):
+    slow = compiled(tmp_path, "serving.max_latency_ms=900.0", "serving.check_reviews=7", "report.seed=2")
+    default = compiled(tmp_path)
+    assert parameter(slow["Trainer.scalar"], "custom_config") == parameter(default["Trainer.scalar"], "custom_config")
+    assert parameter(slow["ServingCheck"], "serving") != parameter(default["ServingCheck"], "serving")
+
+
+def test_the_tuner_is_there_only_if_it_is_switched_on_and_both_trainers_take_what_it_finds(tmp_path):
+    nodes = compiled(tmp_path)
+    tuned = compiled(tmp_path, "training.tune=true")
+    assert sorted(tuned) == sorted([*ORDER, "Tuner"])
+    assert list(tuned).index("Tuner") == list(tuned).index("Transform") + 1
+    assert producer(tuned["Tuner"], "examples") == "Transform"
+    for mode in ("scalar", "vector"):
+        assert producer(tuned[f"Trainer.{mode}"], "hyperparameters") == "Tuner"
+        assert "hyperparameters" not in nodes[f"Trainer.{mode}"].inputs.inputs
+        # Values that were found and values that are given make the same training.
+        assert parameter(tuned[f"Trainer.{mode}"], "custom_config") == parameter(
+            nodes[f"Trainer.{mode}"], "custom_config"
+        )
+
+
+def test_the_tuner_is_tfx_s_own_sees_no_test_split_and_searches_anew_after_a_change(tmp_path):
+    tuner = compiled(tmp_path, "training.tune=true", "tuning.trials=7")["Tuner"]
+    assert tuner.node_info.type.name == "tfx.components.tuner.component.Tuner"
+    assert parameter(tuner, "tuner_fn") == "components.tuner.tuner_fn.tuner_fn"
+    assert json.loads(parameter(tuner, "train_args"))["splits"] == ["train"]
+    assert json.loads(parameter(tuner, "eval_args"))["splits"] == ["eval"]
+    custom_config = json.loads(parameter(tuner, "custom_config"))
+    assert custom_config["tuning"]["trials"] == 7
+    assert custom_config["code_digest"] == code_digest("components.tuner.tuner_fn")

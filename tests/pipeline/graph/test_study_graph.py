@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.orchestration import metadata
+
+from pipeline.graph.study import create_study
+from pipeline.settings.config import load_settings
+from pipeline.workspace.places import Places
+
+UPSTREAM = ["ImdbExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform"]
+
+
+def compiled(folder: Path, *seeds: int):
+    places = Places(*(folder / name for name in ("artifacts", "checkpoints", "cache", "versions", "schema.pbtxt")))
+    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.db"))
+    pipeline = create_study(load_settings().config, seeds, places, connection)
+    return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
+
+
+def custom_config(node) -> str:
+    return node.parameters.parameters["custom_config"].field_value.string_value
+
+
+def test_one_transform_feeds_all_seeds_and_each_seed_compares_its_own_modes(tmp_path):
+    nodes = compiled(tmp_path, 3, 4)
+    of_seeds = [f"{name}.seed{seed}" for seed in (3, 4) for name in ("Trainer.scalar", "Trainer.vector", "Predictions")]
+    assert sorted(nodes) == sorted([*UPSTREAM, *of_seeds])
+    for seed in (3, 4):
+        for mode in ("scalar", "vector"):
+            trainer = nodes[f"Trainer.{mode}.seed{seed}"]
+            assert set(trainer.upstream_nodes) == {"Transform"}
+            config = json.loads(custom_config(trainer))
+            assert (config["mode"], config["training"]["seed"]) == (mode, seed)
+        predictions = nodes[f"Predictions.seed{seed}"].inputs.inputs
+        made_by = {role: predictions[role].channels[0].producer_node_query.id for role in ("candidate", "baseline")}
+        assert made_by == {"candidate": f"Trainer.vector.seed{seed}", "baseline": f"Trainer.scalar.seed{seed}"}
+
+
+def test_more_seeds_leave_the_nodes_of_the_others_as_they_were(tmp_path):
+    few, many = compiled(tmp_path, 1, 2), compiled(tmp_path, 1, 2, 3)
+    assert few.keys() < many.keys()
+    for name in few:
+        assert custom_config(few[name]) == custom_config(many[name])

@@ -1,0 +1,156 @@
+"""CheckedRunner on pipelines that end in each of the ways LocalDagRunner knows."""
+
+import dataclasses
+import json
+import logging
+import os
+import re
+from pathlib import Path
+
+import pytest
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.decorators import component
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import Channel, standard_artifacts
+
+from imdb_core import progress
+from imdb_core.errors import BadDataError, RunError
+from imdb_core.file_names import PIPELINE_NAME
+from pipeline.running.live_view import RUN_LINES
+from pipeline.running.outcome import _page
+from pipeline.running.runner import CheckedRunner
+from pipeline.settings.config import load_settings
+
+
+@component
+def Producer(model: OutputArtifact[standard_artifacts.Model]):  # noqa: N802 - a node
+    logging.getLogger(progress.PROGRESS_LOGGER).info("producing %s", Path(model.uri).name)
+    os.write(1, b"chatter of a library")
+
+
+@component
+def Consumer(model: InputArtifact[standard_artifacts.Model]):  # noqa: N802 - a node
+    assert model
+
+
+@component
+def Broken():  # noqa: N802 - a node
+    raise BadDataError("the data is bad; mend it")
+
+
+@component
+def Surprising():  # noqa: N802 - a node
+    raise ValueError("first line\nsecond line")
+
+
+@component
+def Surprised():  # noqa: N802 - a node
+    pass
+
+
+def run(workspace: Path, *nodes) -> CheckedRunner:
+    pipeline = Pipeline(
+        pipeline_name=PIPELINE_NAME,
+        pipeline_root=str(workspace / "artifacts"),
+        components=list(nodes),
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(workspace / "metadata" / "metadata.db")
+        ),
+    )
+    runner = CheckedRunner(load_settings(), workspace, verbose=False)
+    runner.run(pipeline)
+    return runner
+
+
+def test_a_good_run_tells_states_times_and_outputs(tmp_path, capfd):
+    producer = Producer()
+    outcome = run(tmp_path, producer, Consumer(model=producer.outputs["model"])).outcome
+    assert {name: state.state for name, state in outcome.nodes.items()} == {
+        "Producer": "COMPLETE",
+        "Consumer": "COMPLETE",
+    }
+    assert [usage.node for usage in outcome.usages] == ["Producer", "Consumer"]
+    assert outcome.usages[0].seconds > 0
+    assert outcome.nodes["Producer"].outputs["model"][0].type_name == "Model"
+    printed = capfd.readouterr().out
+    heading, told = printed.splitlines()
+    assert heading == f"2 nodes; the full log is {outcome.log_file}"
+    assert re.fullmatch(r"Producer \d\.\d s \(producing 1\), Consumer \d\.\d s", told)
+    assert "chatter" not in printed
+    assert "chatter of a library" in outcome.log_file.read_text()
+
+
+def test_a_repeated_run_is_cached(tmp_path):
+    run(tmp_path, Producer())
+    outcome = run(tmp_path, Producer()).outcome
+    assert outcome.nodes["Producer"].state == "CACHED"
+    assert outcome.usages[0].cached
+
+
+def test_inputs_that_nobody_made_are_a_failure(tmp_path):
+    nobody = Channel(type=standard_artifacts.Model, producer_component_id=None)
+    with pytest.raises(RunError, match=r"^Consumer failed: .*inputs were not produced"):
+        run(tmp_path, Consumer(model=nobody))
+
+
+def test_tfx_itself_would_let_that_pass(tmp_path):
+    nobody = Channel(type=standard_artifacts.Model)
+    pipeline = Pipeline(
+        pipeline_name=PIPELINE_NAME,
+        pipeline_root=str(tmp_path / "artifacts"),
+        components=[Consumer(model=nobody)],
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "m" / "metadata.db")),
+    )
+    LocalDagRunner().run(pipeline)
+
+
+def test_an_error_of_ours_is_told_in_one_paragraph_with_node_cause_and_log(tmp_path, capfd):
+    with pytest.raises(RunError) as raised:
+        run(tmp_path, Producer(), Broken())
+    message = str(raised.value)
+    log = next((tmp_path / "logs").iterdir())
+    assert message == (
+        f"Broken failed: the data is bad; mend it\nThe full log is {log}. When the cause is mended, the same command "
+        "continues from Broken."
+    )
+    assert re.search(r"Broken \d\.\d s \(did not finish\)\n$", capfd.readouterr().out)
+    assert "Traceback" in log.read_text()
+
+
+def test_any_other_error_is_told_by_its_type_and_first_line(tmp_path):
+    with pytest.raises(RunError, match=r"^Surprising failed: ValueError: first line\n.*end of the log"):
+        run(tmp_path, Surprising())
+
+
+def test_a_run_of_very_many_nodes_is_a_few_lines_in_a_pipe(tmp_path, capfd):
+    run(tmp_path, *(Surprised().with_id(f"Surprised.{number}") for number in range(40)))
+    printed = capfd.readouterr().out
+    assert len(printed.splitlines()) <= RUN_LINES
+    assert printed.count("Surprised.") == 40
+
+
+def test_a_run_that_failed_leaves_a_record(tmp_path):
+    with pytest.raises(RunError) as raised:
+        run(tmp_path, Broken())
+    (file,) = tmp_path.glob("reports/*/failure.json")
+    record = json.loads(file.read_text())
+    assert record["run_id"].replace(":", "-") == file.parent.name
+    assert record["error"] == str(raised.value)
+    assert record["settings"]["training.seed"] == 1
+    assert [(node["node"], node["state"]) for node in record["nodes"]] == [("Broken", "FAILED")]
+
+
+def test_a_run_knows_what_each_node_waits_for(tmp_path):
+    producer = Producer()
+    outcome = run(tmp_path, producer, Consumer(model=producer.outputs["model"])).outcome
+    assert outcome.upstream == {"Producer": [], "Consumer": ["Producer"]}
+
+
+def test_a_page_that_cannot_be_drawn_is_told_and_fails_nothing(tmp_path):
+    outcome = run(tmp_path, Producer()).outcome
+    unknown = dataclasses.replace(outcome, run_id="no such run")
+    assert _page(unknown).startswith("could not be drawn (RunError: no run 'no such run'")
+    assert _page(outcome).endswith("index.html")

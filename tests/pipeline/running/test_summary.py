@@ -1,0 +1,128 @@
+import pytest
+from rich.console import Console
+
+from imdb_core.settings import EvaluationSettings
+from pipeline.running import outcome
+from pipeline.running.live_view import RUN_LINES
+from pipeline.running.record import _shortfalls
+
+CANDIDATE = {"accuracy": 0.80, "auc": 0.90, "log_loss": 0.40}
+SETTINGS = EvaluationSettings(min_accuracy=0.7, min_auc=0.75, max_log_loss=0.65, max_accuracy_drop=0.01)
+
+
+@pytest.fixture
+def record():
+    measured = {"accuracy": 0.8, "auc": 0.9, "log_loss": 0.4, "expected_calibration_error": 0.05}
+    return {
+        "seconds": 61.4,
+        "executed": ["Pusher"],
+        "ingest": {
+            "examples": {"train": {"negative": 900, "positive": 901}, "test": {"negative": 250, "positive": 250}},
+            "rejected": {"no_text": 3},
+            "duplicates": {"train": 2, "training": 2, "test": 1},
+            "leaks": 4,
+            "dropped": {"train": 0, "test": 0},
+        },
+        "tuning": None,
+        "selection": {
+            "winner": "vector",
+            "reason": "vector is better: because",
+            "parameters": {"scalar": 1000, "vector": 2000},
+            "metrics": {"scalar": measured, "vector": {**measured, "accuracy": 0.85}},
+        },
+        "champion": {"reasons": []},
+        "serving_check": {"passed": True, "reason": "6 reviews through every signature", "outcome": None},
+        "pushed": {"pushed": True, "path": "/models/it's/7", "version": "7"},
+    }
+
+
+def printed(record, tmp_path) -> str:
+    console = Console(record=True, width=100, file=(tmp_path / "out").open("w"))
+    outcome._print(record, tmp_path / "run.json", "/reports/[x]/index.html", console)
+    return console.export_text()
+
+
+def test_nothing_is_missed_by_a_model_within_all_bounds():
+    assert _shortfalls(CANDIDATE, None, SETTINGS) == []
+    assert _shortfalls(CANDIDATE, {**CANDIDATE, "accuracy": 0.809}, SETTINGS) == []
+
+
+def test_each_shortfall_says_by_how_much():
+    bad = {"accuracy": 0.65, "auc": 0.70, "log_loss": 0.70}
+    assert _shortfalls(bad, {**bad, "accuracy": 0.70}, SETTINGS) == [
+        "accuracy 0.6500, required at least 0.7000: missed by 0.0500",
+        "AUC 0.7000, required at least 0.7500: missed by 0.0500",
+        "log loss 0.7000, required at most 0.6500: missed by 0.0500",
+        "accuracy 0.6500 is 5.00 points below the last blessed model's 0.7000; allowed are 1.00",
+    ]
+
+
+def test_a_pushed_version_that_was_removed_since_is_not_claimed(record, tmp_path):
+    record["pushed"]["path"] = str(tmp_path / "7")
+    assert f"Not there any more: {tmp_path / '7'}" in printed(record, tmp_path)
+    (tmp_path / "7").mkdir()
+    assert f"Pushed: {tmp_path / '7'}" in printed(record, tmp_path)
+
+
+def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, tmp_path):
+    text = printed(record, tmp_path)
+    assert "vector (winner)" in text
+    assert "0.8500" in text
+    assert "Winner: vector: vector is better: because." in text
+    assert (
+        "Data: 1,801 train, 500 test reviews; rows rejected: 3 no_text; duplicates: 2 in the training data, 1 in test; "
+        in text
+    )
+    assert "texts in both: 4" in text
+    assert "1 nodes executed" in text
+    assert "Report: /reports/[x]/index.html" in text
+    assert len(outcome.next_commands(record)) == 3
+
+
+def test_it_leaves_a_run_in_a_pipe_room_within_two_dozen_lines(record, tmp_path):
+    # TFX's command line prints two lines of its own.
+    assert 2 + RUN_LINES + len(printed(record, tmp_path).splitlines()) <= 24
+
+
+def test_a_model_that_is_not_pushed_says_why(record, tmp_path):
+    record["pushed"] = {"pushed": False, "path": None, "version": None}
+    record["champion"]["reasons"] = ["accuracy is bad", "log loss is bad"]
+    record["executed"] = []
+    text = printed(record, tmp_path)
+    assert "Not pushed: accuracy is bad; log loss is bad." in text
+    assert "no node executed, all results were cached" in text
+    assert len(outcome.next_commands(record)) == 3
+
+
+def test_what_the_server_said_is_told(record, tmp_path):
+    assert "Served: 6 reviews through every signature." in printed(record, tmp_path)
+
+
+def test_a_model_that_failed_in_the_server_says_why_it_was_not_pushed(record, tmp_path):
+    record["serving_check"].update(passed=False, reason="the server ended before it served: no such op")
+    record["pushed"] = {"pushed": False, "path": None, "version": None}
+    assert "Not pushed: the serving check failed: the server ended before it served: no such op." in printed(
+        record, tmp_path
+    )
+    assert "Served:" not in printed(record, tmp_path)
+
+
+def test_after_a_push_the_next_commands_serve_and_explain(record):
+    serve, explain, real_data = outcome.next_commands(record)
+    assert serve == "imdb-attention serve"
+    assert explain == "imdb-attention explain 'Not the masterpiece some call it, but a film I will not forget.'"
+    assert real_data == "tfx run create --pipeline pipeline/ --set data.source=imdb"
+
+
+def test_what_the_tuner_found_is_told_with_the_file_that_keeps_it(record, tmp_path):
+    assert "Tuned:" not in printed(record, tmp_path)
+    record["tuning"] = {
+        "trials": [{}, {}],
+        "best": {"model.dropout": 0.3},
+        "eval_loss": 0.28,
+        "current_eval_loss": 0.3,
+        "changed": {"model.dropout": [0.5, 0.3]},
+    }
+    text = printed(record, tmp_path)
+    assert "Tuned: eval loss 0.2800, the best of 2 trials; instead of 0.3000, with model.dropout 0.3 (was 0.5)." in text
+    assert f"--config {tmp_path / 'tuned.toml'}" in text

@@ -1,0 +1,12 @@
+"""Records as nodes tell them, without a logger in between."""
+
+import logging
+
+from imdb_core.progress import EVENT, PROGRESS_LOGGER, Event
+
+
+def record(event: Event | None = None, message: str = "", level: int = logging.INFO) -> logging.LogRecord:
+    made = logging.LogRecord(PROGRESS_LOGGER, level, "file.py", 1, "%s", (message,), None)
+    if event is not None:
+        setattr(made, EVENT, event)
+    return made

@@ -1,0 +1,85 @@
+import os
+import stat
+
+import pytest
+
+from imdb_core.errors import SettingsError
+from pipeline.settings.config import PipelineConfig, load_settings
+from pipeline.workspace.places import REVIEW_SCHEMA, prepare_places
+
+
+@pytest.fixture
+def schema(tmp_path):
+    file = tmp_path / "mine.pbtxt"
+    file.write_text('feature { name: "text" }\n')
+    return file
+
+
+def test_everything_is_in_the_workspace(tmp_path):
+    workspace = tmp_path / "deep" / "workspace"
+    config = load_settings(None, ["serving.model_name=critic"]).config
+    places = prepare_places(config, workspace)
+    assert places.versions == workspace / "models" / "critic"
+    for place in (places.artifacts, places.checkpoints, places.cache, places.versions, places.schema):
+        assert place.is_absolute()
+        assert workspace in place.parents
+    assert len({places.artifacts, places.checkpoints, places.cache, places.versions}) == 4
+    assert places.schema.read_bytes() == REVIEW_SCHEMA.read_bytes()
+
+
+def test_servers_find_a_config_before_anything_was_promoted_and_what_is_promoted_stays(tmp_path):
+    prepare_places(load_settings(None, ["serving.model_name=critic"]).config, tmp_path)
+    file = tmp_path / "models" / "models.config"
+    assert f'base_path: "{tmp_path / "models" / "critic"}"' in file.read_text()
+    file.write_text("# mine\n")
+    prepare_places(PipelineConfig(), tmp_path)
+    assert file.read_text() == "# mine\n"
+
+
+def test_the_path_of_the_schema_changes_with_its_content_alone(tmp_path, schema):
+    first = prepare_places(PipelineConfig(), tmp_path, schema).schema
+    os.utime(schema, (1, 1))
+    assert prepare_places(PipelineConfig(), tmp_path, schema).schema == first
+    renamed = schema.rename(tmp_path / "renamed.pbtxt")
+    assert prepare_places(PipelineConfig(), tmp_path, renamed).schema == first
+    renamed.write_text('feature { name: "label" }\n')
+    second = prepare_places(PipelineConfig(), tmp_path, renamed).schema
+    assert second != first
+    assert second.read_text() == 'feature { name: "label" }\n'
+    assert first.read_text() == 'feature { name: "text" }\n'
+    assert [path.name for path in second.parent.iterdir()] == ["schema.pbtxt"]
+
+
+def test_a_schema_that_is_already_there_is_left_alone(tmp_path, schema):
+    copy = prepare_places(PipelineConfig(), tmp_path, schema).schema
+    before = copy.stat()
+    prepare_places(PipelineConfig(), tmp_path, schema)
+    assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_workspace_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "workspace").write_text("")
+    with pytest.raises(SettingsError, match=r"cannot write to the workspace .*workspace: .*; set IMDB_WORKSPACE to"):
+        prepare_places(PipelineConfig(), tmp_path / "workspace")
+
+
+@pytest.fixture
+def nobody():
+    """Root may write anywhere, so it becomes somebody who may not."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    return tmp_path
+
+
+def test_a_workspace_that_is_read_only_is_refused(read_only, nobody):
+    del nobody
+    with pytest.raises(SettingsError, match="Permission denied"):
+        prepare_places(PipelineConfig(), read_only)

@@ -1,0 +1,225 @@
+"""`imdb-attention predict` and `explain` as they are typed, against the real server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from command_line import approximately, call, rows
+from running_server import RunningServer
+
+from serving.client import Client
+from serving.predict.cli import explain, predict
+
+TEXTS = ["A warm and funny film", 'Ünlü, don\'t<br />"quote"', ""]
+
+
+@pytest.fixture
+def asked(target: str):
+    """What the client itself answers."""
+    with Client(target) as client:
+        yield client
+
+
+def test_predict_prints_a_line_for_each_text(target: str, asked: Client) -> None:
+    result = call("predict", *TEXTS, "--server", target)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "".join(
+        f"{one.label}\t{one.probability:.4f}\t{' '.join(one.text.split())}\n" for one in asked.predict(TEXTS)
+    )
+
+
+def test_predict_for_programs(target: str, asked: Client) -> None:
+    result = call("predict", "--json", *TEXTS, "--server", target)
+    assert rows(result.stdout) == [one.to_json() for one in asked.predict(TEXTS)]
+    assert '"Ünlü, ' in result.stdout
+
+
+@pytest.mark.parametrize("dash", [[], ["-"], ["--input", "-"]])
+def test_predict_reads_what_is_piped_in(target: str, asked: Client, dash: list[str]) -> None:
+    result = call("predict", *dash, "--json", "--server", target, stdin="".join(f"{text}\n" for text in TEXTS))
+    expected = [{"line": line, **one.to_json()} for line, one in enumerate(asked.predict(TEXTS), 1)]
+    assert rows(result.stdout) == expected
+    piped = '{"text": "A warm and funny film", "id": "a"}\n'
+    result = call("predict", *dash, "--json", "--jsonl", "--server", target, stdin=piped)
+    assert rows(result.stdout) == [{"line": 1, "id": "a", **asked.predict(TEXTS[:1])[0].to_json()}]
+
+
+def test_json_lines_in_json_lines_out(target: str, asked: Client, tmp_path: Path) -> None:
+    texts = [f"review number {number}" for number in range(300)]  # more than one request
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    first.write_text("".join(json.dumps({"id": number, "text": text}) + "\n" for number, text in enumerate(texts)))
+    second.write_bytes(gzip.compress(first.read_bytes()))
+    output = tmp_path / "out.jsonl"
+    result = call("predict", "--input", str(first), "--output", str(output), "--server", target)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"300 predictions in {output}\n")
+    expected = [{"line": number + 1, "id": number, **one.to_json()} for number, one in enumerate(asked.predict(texts))]
+    assert rows(output.read_text()) == [approximately(row) for row in expected]
+
+    result = call("predict", "--input", f"{tmp_path}/[ab].*", "--output", str(output), "--server", target)
+    both = [{"file": str(file), **row} for file in (first, second) for row in expected]
+    assert rows(output.read_text()) == [approximately(row) for row in both]
+
+
+def test_a_line_that_cannot_be_read_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "good"}\n{"txt": "bad"}\n')
+    output.write_text("as it was")
+    for more in ([], ["--beam", "--saved-model", str(tmp_path)]):
+        result = call("predict", "--input", str(source), "--output", str(output), "--server", "localhost:1", *more)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"error: line 2 of {source} has no string `text`; expected a JSON object")
+    assert output.read_text() == "as it was"
+
+
+def test_nothing_is_written_if_the_server_fails(server: RunningServer, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a film\n")
+    files = ["--input", f"{tmp_path}/in.txt", "--output", f"{tmp_path}/out.jsonl"]
+    result = call("predict", *files, "--server", server.target, "--model", "nothing")
+    assert result.exit_code == 1
+    assert "it has 'imdb_attention'" in result.stderr
+    assert [child.name for child in tmp_path.iterdir()] == ["in.txt"]
+
+
+def test_options_choose_the_version(server: RunningServer) -> None:
+    for options, version in (([], 1), (["--version", "2"], 2), (["--label", "canary"], 2)):
+        (row,) = rows(call("predict", "--json", "x", "--server", server.target, *options).stdout)
+        assert row["model_version"] == version
+
+
+def test_explain_prints_each_word_after_its_attention(target: str, asked: Client) -> None:
+    result = call("explain", *TEXTS[:2], "--server", target)
+    assert (result.exit_code, result.stderr) == (0, "")
+    expected = ""
+    for one in asked.explain(TEXTS[:2]):
+        expected += f"{one.label}\t{one.probability:.4f}\n"
+        expected += "".join(f"{weight:.4f}\t{token}\n" for token, weight in zip(one.tokens, one.attention, strict=True))
+    assert result.stdout == expected
+
+
+def test_explain_for_programs_and_as_a_page(target: str, asked: Client, tmp_path: Path) -> None:
+    result = call("explain", "-", "--json", "--server", target, stdin=TEXTS[0])
+    assert rows(result.stdout) == [{"line": 1, **asked.explain(TEXTS[:1])[0].to_json()}]
+
+    page = tmp_path / "page.html"
+    result = call("explain", TEXTS[0], "<b>&amp;", "--html", str(page), "--server", target)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"wrote {page}\n")
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert ">funny</span>" in page.read_text()
+    assert "<b>" not in page.read_text()
+
+
+def test_explain_with_an_old_model(server: RunningServer) -> None:
+    result = call("explain", "x", "--server", server.target, "--model", "old")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: version 5 of model 'old' at {server.target} has no signature 'explain'; it has")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "x", "--input", "y"], "both TEXT and --input are given; give one"),
+        (["predict", "--beam", "x"], "--beam needs --input and --output, and takes neither TEXT nor --json"),
+        (["predict", "--beam", "--input", "x"], "--beam needs --input and --output"),
+        (["predict", "--saved-model", ".", "x"], "--saved-model needs --beam"),
+        (["predict", "x", "--timeout", "0"], "0.0 is not in the range x>0"),
+        (["predict", "x", "--version", "-1"], "-1 is not in the range x>=0"),
+        (["predict", "x", "--tls-cert", "nowhere.pem"], "'nowhere.pem' does not exist"),
+    ],
+    ids=lambda value: " ".join(value)[:40],
+)
+def test_wrong_calls_end_with_2_and_tell_why(arguments: list[str], message: str) -> None:
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--version", "1", "--label", "stable"], "version 1 and label 'stable' are both given"),
+        (["--server", "http://localhost:1", "--tls"], "write https://localhost:1"),
+        (["--server", "ftp://x"], "ftp://x: a server is host:port (gRPC)"),
+    ],
+)
+def test_settings_that_make_no_sense_end_with_2_and_one_line(arguments: list[str], message: str) -> None:
+    result = call("predict", "x", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_files_that_are_not_there_end_with_1_and_one_line(tmp_path: Path) -> None:
+    result = call("predict", "--input", f"{tmp_path}/*.jsonl")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: there is no file {tmp_path}/*.jsonl; give a file, or a pattern in quotes")
+
+
+def in_terminal(*arguments: str) -> tuple[int, str]:
+    """Runs a command whose standard streams are a terminal."""
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
+def test_a_terminal_shows_colours_and_progress(server: RunningServer, tmp_path: Path) -> None:
+    code, shown = in_terminal("explain", TEXTS[0], "--server", server.target)
+    assert code == 0
+    assert "\x1b[30;48;5;" in shown
+    assert "[START]" in shown
+    code, shown = in_terminal("predict", TEXTS[0], "--server", server.target)
+    assert code == 0
+    assert "%  A warm and funny film" in shown
+
+    (tmp_path / "in.txt").write_text("a film\n" * 3)
+    files = ["--input", f"{tmp_path}/in.txt", "--output", f"{tmp_path}/out.jsonl"]
+    code, shown = in_terminal("predict", *files, "--server", server.target)
+    assert code == 0
+    assert "3/3" in shown
+    assert "3 predictions in " in shown
+
+
+def test_a_terminal_that_nobody_typed_in_gets_help_instead_of_silence() -> None:
+    code, shown = in_terminal("predict")
+    assert code == 2
+    assert "no review: give TEXT, or --input FILE, or pipe reviews in" in shown
+
+
+def test_no_server_is_told_on_one_line_and_at_once() -> None:
+    start = time.monotonic()
+    command = [sys.executable, "-m", "pipeline.cli", "predict", "x", "--server", "127.0.0.1:1"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert time.monotonic() - start < 20.0
+    assert (run.returncode, run.stdout) == (1, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("error: no server answers at 127.0.0.1:1 (")
+
+
+def test_help_tells_all_options() -> None:
+    for command in (predict, explain):
+        text = call(command.name, "--help").stdout
+        assert all(option.opts[0] in text for option in command.params if isinstance(option, click.Option))

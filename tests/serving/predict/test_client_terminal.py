@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from serving.client.results import Explanation
+from serving.predict.terminal import show_explanation, show_prediction
+
+EXPLANATION = Explanation(
+    "Not a [red]film[/red] for me\x1b[2J :smile: " + "and so on " * 10,
+    "negative",
+    0.8125,
+    {"negative": 0.8125, "positive": 0.1875},
+    7,
+    ["[START]", "not", "a", "red", "film", "red", "for", "me\x1b", "2j", "smile", *["and", "so", "on"] * 10],
+    [0.0, 0.5, *[0.0] * 37, 0.25][:40],
+)
+
+
+def shown(show, **settings) -> str:
+    console = Console(file=io.StringIO(), width=60, _environ={}, **{"force_terminal": True, **settings})
+    show(EXPLANATION, console)
+    return console.file.getvalue()
+
+
+def test_a_prediction_is_one_line_of_the_terminal() -> None:
+    text = shown(show_prediction, color_system="truecolor")
+    (line,) = text.splitlines()
+    assert "negative" in line
+    assert " 81.2 %  Not a [red]film[/red] for me\ufffd[2J :smile: …" in line
+
+
+def test_a_prediction_in_a_pipe_is_three_columns() -> None:
+    text = shown(show_prediction, force_terminal=False)
+    label, probability, review = text.removesuffix("\n").split("\t")
+    assert (label, probability) == ("negative", "0.8125")
+    assert review == " ".join(EXPLANATION.text.replace("\x1b", "\ufffd").split())
+
+
+def test_words_are_shaded_by_their_attention() -> None:
+    text = shown(show_explanation, color_system="truecolor")
+    assert "\x1b[30;48;2;240;120;0mNot\x1b[0m" in text  # the strongest
+    assert " a [" in text  # no attention, no shade
+    assert "[red]film[/red]" in text  # that is no markup
+    assert "\x1b[2J" not in text
+    assert "81.2 %" in text
+    assert "50.0 %" in text  # what the strongest shade stands for
+    assert "model version 7" in " ".join(without_escapes(text).split())
+    assert max(map(len, without_escapes(text).splitlines())) <= 60
+
+
+def without_escapes(text: str) -> str:
+    return Text.from_ansi(text).plain
+
+
+def test_a_terminal_with_16_colours() -> None:
+    text = shown(show_explanation, color_system="standard")
+    assert "\x1b[30;43mNot\x1b[0m" in text
+    assert "\x1b[30;103mon\x1b[0m" in text
+
+
+@pytest.mark.parametrize("settings", [{"force_terminal": False}, {"no_color": True}, {"color_system": None}])
+def test_without_colours_each_word_stands_after_its_attention(settings: dict[str, object]) -> None:
+    lines = shown(show_explanation, **settings).splitlines()
+    assert lines[0] == "negative\t0.8125"
+    assert lines[1:4] == ["0.0000\t[START]", "0.5000\tnot", "0.0000\ta"]
+    assert len(lines) == 1 + len(EXPLANATION.tokens)

@@ -1,0 +1,422 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_models import example, write_gate, write_slow
+
+from serving.server.config.batching_parameters import BatchingParameters
+from serving.server.errors import StatusError
+from serving.server.execution.batching import Batch, Batcher
+from serving.server.execution.servable import Servable
+
+SECONDS = 60  # a test that waits so long has failed
+SLOW_MS = 2000
+
+
+class Rows(tf.Module):
+    """Tells how many rows came together, and on whose account a batch fails."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
+    def count(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
+        return {"id": id, "rows": tf.fill([tf.size(id)], tf.size(id))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64, name="id")])
+    def wide(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
+        return {"id": id, "rows": tf.fill([tf.shape(id)[0]], tf.shape(id)[0])}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
+    def positive(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
+        tf.debugging.assert_positive(id, "a bad id")
+        return {"id": tf.identity(id)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
+    def distinct(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
+        # Says that it has a row for each, and has not.
+        return {"id": tf.unique(id).y}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
+    def total(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
+        return {"total": tf.reduce_sum(id)}
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servable]:
+    path = str(tmp_path_factory.mktemp("rows"))
+    module = Rows()
+    names = ("count", "wide", "positive", "distinct", "total")
+    tf.saved_model.save(module, path, signatures={name: getattr(module, name) for name in names})
+    servable = Servable.load("rows", 1, path)
+    yield servable
+    servable.close()
+
+
+@pytest.fixture(scope="module")
+def half(half_plus_two: Path) -> Iterator[Servable]:
+    servable = Servable.load("half_plus_two", 1, str(half_plus_two))
+    yield servable
+    servable.close()
+
+
+@pytest.fixture(scope="module")
+def slowly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servable]:
+    path = tmp_path_factory.mktemp("slowly")
+    write_slow(path, SLOW_MS)
+    servable = Servable.load("slowly", 1, str(path))
+    yield servable
+    servable.close()
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servable]:
+    path = tmp_path_factory.mktemp("gate")
+    write_gate(path)
+    servable = Servable.load("gate", 1, str(path))
+    yield servable
+    servable.close()
+
+
+class Held:
+    """A Batcher whose only thread is held by a call, so that what is submitted waits together."""
+
+    def __init__(self, gate: Servable, file: Path, parameters: BatchingParameters) -> None:
+        self.runs: list[Batch] = []
+        self.batcher = Batcher(parameters, observe=self.runs.append)
+        self._file = file
+        first = self.batcher.submit(gate, "serving_default", {"file": np.array(str(file).encode(), object)})
+        until(first.running)
+
+    def release(self) -> None:
+        self._file.touch()
+
+    def seen(self, servable: Servable) -> list[tuple[str, int, int]]:
+        return [(run.signature, run.calls, run.rows) for run in self.runs if run.servable is servable]
+
+
+Hold = Callable[..., Held]
+
+
+@pytest.fixture
+def held(gate: Servable, tmp_path: Path) -> Iterator[Hold]:
+    made: list[Held] = []
+
+    def hold(**parameters: int | tuple[int, ...]) -> Held:
+        file = tmp_path / str(len(made))
+        made.append(Held(gate, file, BatchingParameters(num_batch_threads=1, **parameters)))
+        return made[-1]
+
+    yield hold
+    for one in made:
+        one.release()
+        one.batcher.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def ids(*values: int) -> dict[str, np.ndarray]:
+    return {"id": np.array(values, np.int64)}
+
+
+def result(future: Future[dict[str, np.ndarray]]) -> dict[str, list]:
+    return {alias: array.tolist() for alias, array in future.result(SECONDS).items()}
+
+
+def test_calls_that_wait_together_run_together_and_get_their_own_rows(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    futures = [waiting.batcher.submit(rows, "count", ids(*range(n * 10, n * 10 + n))) for n in range(1, 5)]
+    waiting.release()
+    for n, future in enumerate(futures, start=1):
+        assert result(future) == {"id": list(range(n * 10, n * 10 + n)), "rows": [10] * n}
+    assert waiting.seen(rows) == [("count", 4, 10)]
+
+
+def test_one_call_does_not_wait_for_company(rows: Servable) -> None:
+    runs: list[Batch] = []
+    batcher = Batcher(observe=runs.append)
+    for number in range(3):
+        assert result(batcher.submit(rows, "count", ids(number))) == {"id": [number], "rows": [1]}
+    batcher.close()
+    assert [(run.servable, run.signature, run.calls, run.rows) for run in runs] == [(rows, "count", 1, 1)] * 3
+    assert all(run.seconds > 0 for run in runs)
+
+
+def test_a_batch_has_no_more_rows_than_allowed(held: Hold, rows: Servable) -> None:
+    waiting = held(max_batch_size=4)
+    futures = [waiting.batcher.submit(rows, "count", ids(*range(n))) for n in (2, 2, 3, 1, 4, 1)]
+    waiting.release()
+    assert [result(future)["rows"][0] for future in futures] == [4, 4, 4, 4, 4, 1]
+    assert waiting.seen(rows) == [("count", 2, 4), ("count", 2, 4), ("count", 1, 4), ("count", 1, 1)]
+
+
+def test_a_call_larger_than_a_batch_runs_alone_and_whole(held: Hold, rows: Servable) -> None:
+    waiting = held(max_batch_size=4)
+    futures = [waiting.batcher.submit(rows, "count", ids(*range(n))) for n in (1, 9, 1)]
+    waiting.release()
+    assert [result(future)["rows"] for future in futures] == [[2], [9] * 9, [2]]
+
+
+def test_only_what_fits_is_merged(held: Hold, rows: Servable, half: Servable) -> None:
+    waiting = held()
+    submit = waiting.batcher.submit
+    first = [submit(rows, "count", ids(n)) for n in range(2)]
+    other_outputs = [submit(rows, "count", ids(n), ["rows"]) for n in range(3)]
+    other_signature = [submit(rows, "positive", ids(n)) for n in (1, 2)]
+    by_turns = [submit(rows, "wide", {"id": np.int64([[n] * (1 + n % 2)])}) for n in range(4)]
+    scalars = [submit(rows, "count", {"id": np.int64(n)}) for n in range(2)]
+    empty = [submit(rows, "count", ids()) for _ in range(2)]
+    totals = [submit(rows, "total", ids(n, n)) for n in range(2)]
+    other_dtype = [submit(rows, "count", {"id": np.int32([n])}) for n in range(2)]
+    other_servable = [submit(half, "serving_default", {"x": np.float32([n])}) for n in range(2)]
+    waiting.release()
+    assert [result(future) for future in first] == [{"id": [n], "rows": [2]} for n in range(2)]
+    assert [result(future) for future in other_outputs] == [{"rows": [3]}] * 3
+    assert [result(future) for future in other_signature] == [{"id": [n]} for n in (1, 2)]
+    assert [result(future) for future in by_turns] == [{"id": [[n] * (1 + n % 2)], "rows": [2]} for n in range(4)]
+    assert [result(future) for future in scalars] == [{"id": n, "rows": [1]} for n in range(2)]
+    assert [result(future) for future in empty] == [{"id": [], "rows": []}] * 2
+    assert [result(future) for future in totals] == [{"total": 2 * n} for n in range(2)]
+    assert [result(future) for future in other_servable] == [{"y": [n / 2 + 2]} for n in range(2)]
+    for future in other_dtype:
+        with pytest.raises(StatusError, match="INVALID_ARGUMENT: Expects arg"):
+            future.result(SECONDS)
+
+
+def test_the_order_of_the_filter_is_no_difference(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    one = waiting.batcher.submit(rows, "count", ids(1), ["id", "rows"])
+    other = waiting.batcher.submit(rows, "count", ids(2), ["rows", "id"])
+    waiting.release()
+    assert [result(one), result(other)] == [{"id": [1], "rows": [2]}, {"id": [2], "rows": [2]}]
+
+
+def test_one_bad_request_fails_alone(held: Hold, half: Servable) -> None:
+    good = [example(x=float(x)).SerializeToString() for x in range(9)]
+    waiting = held()
+    futures = [
+        waiting.batcher.submit(half, "regress", {"inputs": np.array([b"no example" if x == 5 else serialized], object)})
+        for x, serialized in enumerate(good)
+    ]
+    waiting.release()
+    for x, future in enumerate(futures):
+        if x == 5:
+            with pytest.raises(StatusError, match="Could not parse example input, value: 'no example'"):
+                future.result(SECONDS)
+        else:
+            assert result(future) == {"outputs": [x / 2 + 2]}
+    assert sum(calls for _, calls, _ in waiting.seen(half)) == 8
+
+
+@given(bad=st.lists(st.booleans(), min_size=1, max_size=12))
+@settings(max_examples=15)
+def test_any_number_of_bad_requests_fail_alone(rows: Servable, bad: list[bool]) -> None:
+    batcher = Batcher(BatchingParameters(num_batch_threads=1, batch_timeout_micros=20_000))
+    futures = [batcher.submit(rows, "positive", ids(-n if wrong else n)) for n, wrong in enumerate(bad, start=1)]
+    for n, (wrong, future) in enumerate(zip(bad, futures, strict=True), start=1):
+        if wrong:
+            with pytest.raises(StatusError, match="a bad id"):
+                future.result(SECONDS)
+        else:
+            assert result(future) == {"id": [n]}
+    batcher.close()
+
+
+def test_a_signature_that_does_not_keep_its_word_is_run_one_by_one(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    futures = [waiting.batcher.submit(rows, "distinct", ids(n, n)) for n in range(4)]
+    waiting.release()
+    assert [result(future) for future in futures] == [{"id": [n]} for n in range(4)]
+
+
+def test_batches_are_padded_to_the_allowed_sizes(held: Hold, rows: Servable) -> None:
+    waiting = held(max_batch_size=8, allowed_batch_sizes=(2, 8))
+    alone = waiting.batcher.submit(rows, "count", ids(9), ["rows"])
+    several = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(3)]
+    large = waiting.batcher.submit(rows, "count", ids(*range(9)), ["rows"])
+    waiting.release()
+    assert result(alone) == {"rows": [2]}
+    assert [result(future) for future in several] == [{"id": [n], "rows": [8]} for n in range(3)]
+    assert result(large) == {"rows": [9] * 9}
+    unkept = waiting.batcher.submit(rows, "distinct", ids(1))
+    with pytest.raises(StatusError, match="FAILED_PRECONDITION: Batched output tensor's 0th dimension does not"):
+        unkept.result(SECONDS)
+
+
+def test_lanes_take_turns(held: Hold, rows: Servable) -> None:
+    waiting = held(max_batch_size=2)
+    many = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(6)]
+    few = waiting.batcher.submit(rows, "positive", ids(1))
+    waiting.release()
+    wait([*many, few], SECONDS)
+    assert waiting.seen(rows) == [("count", 2, 2), ("positive", 1, 1), ("count", 2, 2), ("count", 2, 2)]
+
+
+def test_a_call_that_is_too_late_is_not_run(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    soon = time.monotonic() + 0.02
+    late = [waiting.batcher.submit(rows, "count", ids(n), None, soon) for n in range(2)]
+    in_time = waiting.batcher.submit(rows, "count", ids(2), None, soon + SECONDS)
+    until(lambda: time.monotonic() > soon)
+    waiting.release()
+    for future in late:
+        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+            future.result(SECONDS)
+    assert result(in_time) == {"id": [2], "rows": [1]}
+    assert waiting.seen(rows) == [("count", 1, 1)]
+
+
+def test_a_deadline_ends_a_run(slowly: Servable) -> None:
+    batcher = Batcher()
+    start = time.monotonic()
+    future = batcher.submit(slowly, "serving_default", {"x": np.float32([1])}, None, start + 0.02)
+    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+        future.result(SECONDS)
+    batcher.close()
+
+
+@pytest.mark.parametrize("seconds", [None, SECONDS])
+def test_the_latest_deadline_of_a_batch_counts(held: Hold, slowly: Servable, seconds: float | None) -> None:
+    waiting = held()
+    x = {"x": np.float32([1])}
+    now = time.monotonic()
+    later = waiting.batcher.submit(slowly, "serving_default", x, None, None if seconds is None else now + seconds)
+    # Not over when the batch begins, and over before it is through.
+    soon = waiting.batcher.submit(slowly, "serving_default", x, None, now + 0.75 * SLOW_MS / 1000)
+    waiting.release()
+    assert [result(later), result(soon)] == [{"y": [1]}] * 2
+    assert waiting.seen(slowly) == [("serving_default", 2, 2)]
+
+
+def test_a_call_that_was_cancelled_is_not_run(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(3)]
+    alone = waiting.batcher.submit(rows, "total", ids(1))
+    assert futures[1].cancel()
+    assert alone.cancel()
+    waiting.release()
+    assert [result(futures[n]) for n in (0, 2)] == [{"id": [n], "rows": [2]} for n in (0, 2)]
+    assert result(waiting.batcher.submit(rows, "positive", ids(1))) == {"id": [1]}
+    assert waiting.seen(rows) == [("count", 2, 2), ("positive", 1, 1)]
+
+
+def test_the_queue_is_bounded_for_each_servable(held: Hold, rows: Servable, half: Servable) -> None:
+    waiting = held(max_batch_size=2, max_enqueued_batches=3)
+    futures = [waiting.batcher.submit(rows, signature, ids(1)) for signature in ("count", "total") * 3]
+    with pytest.raises(StatusError) as failure:
+        waiting.batcher.submit(rows, "positive", ids(1))
+    assert failure.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "6 rows (max_enqueued_batches x max_batch_size)" in failure.value.message
+    other = waiting.batcher.submit(half, "serving_default", {"x": np.float32([0])})
+    waiting.release()
+    # What has left the queue makes room, and so it does after a refusal.
+    wait([*futures, other], SECONDS)
+    assert result(waiting.batcher.submit(rows, "positive", ids(1))) == {"id": [1]}
+    assert not waiting.batcher._waiting
+
+
+def test_a_full_batch_does_not_wait_for_more(rows: Servable) -> None:
+    batcher = Batcher(BatchingParameters(max_batch_size=3, batch_timeout_micros=10**9, num_batch_threads=1))
+    futures = [batcher.submit(rows, "count", ids(n)) for n in range(3)]
+    assert [result(future)["rows"] for future in futures] == [[3]] * 3
+    # Nor does what can have no company.
+    assert result(batcher.submit(rows, "total", ids(1))) == {"total": 1}
+    batcher.close()
+
+
+def test_what_a_full_batch_leaves_waits_for_more(held: Hold, rows: Servable) -> None:
+    waiting = held(max_batch_size=2, batch_timeout_micros=10**9)
+    futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(3)]
+    waiting.release()
+    wait(futures[:2], SECONDS)
+    futures.append(waiting.batcher.submit(rows, "count", ids(3)))
+    assert [result(future) for future in futures] == [{"id": [n], "rows": [2]} for n in range(4)]
+    assert waiting.seen(rows) == [("count", 2, 2)] * 2
+
+
+def test_waiting_for_more_ends_in_time(rows: Servable) -> None:
+    batcher = Batcher(BatchingParameters(max_batch_size=3, batch_timeout_micros=100_000, num_batch_threads=1))
+    start = time.monotonic()
+    futures = [batcher.submit(rows, "count", ids(n)) for n in range(2)]
+    assert [result(future)["id"] for future in futures] == [[0], [1]]
+    assert time.monotonic() - start >= 0.1
+    batcher.close()
+
+
+def test_closing_answers_what_waits_and_refuses_the_rest(rows: Servable) -> None:
+    batcher = Batcher(BatchingParameters(num_batch_threads=2, batch_timeout_micros=10**9))
+    futures = [batcher.submit(rows, "count", ids(n)) for n in range(3)]
+    batcher.close()
+    assert [result(future) for future in futures] == [{"id": [n], "rows": [3]} for n in range(3)]
+    with pytest.raises(StatusError, match="UNAVAILABLE: The server is shutting down"):
+        batcher.submit(rows, "count", ids(1))
+    assert not any(thread.is_alive() for thread in batcher._threads)
+
+
+def test_threads_have_the_pools_name() -> None:
+    batcher = Batcher(BatchingParameters(num_batch_threads=3, thread_pool_name="mine"))
+    assert {"mine-0", "mine-1", "mine-2"} <= {thread.name for thread in threading.enumerate()}
+    batcher.close()
+
+
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from(["count", "wide", "positive", "distinct", "total"]),
+        st.lists(st.integers(1, 99), max_size=5),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+
+
+@given(
+    clients=st.lists(CALLS, min_size=1, max_size=6),
+    max_batch_size=st.integers(1, 8),
+    batch_timeout_micros=st.sampled_from([0, 500]),
+    num_batch_threads=st.integers(1, 3),
+    padded=st.booleans(),
+)
+@settings(max_examples=150)
+def test_every_caller_gets_exactly_its_own_rows(
+    rows: Servable, clients: list, *, padded: bool, **parameters: int
+) -> None:
+    allowed = (parameters["max_batch_size"],) if padded else ()
+    batcher = Batcher(BatchingParameters(allowed_batch_sizes=allowed, **parameters))
+
+    def outcome(call: tuple[str, list[int], bool]) -> None:
+        signature, values, cancel = call
+        array = np.array(values, np.int64)
+        inputs = {"id": array.reshape(-1, 1) if signature == "wide" else array}
+        future = batcher.submit(rows, signature, inputs, ["total" if signature == "total" else "id"])
+        if cancel and future.cancel():
+            return
+        if signature == "distinct" and padded and 0 < len(values) < allowed[0]:
+            return  # a broken promise of the signature
+        expected = {
+            "wide": [[value] for value in values],
+            "distinct": list(dict.fromkeys(values)),
+            "total": sum(values),
+        }.get(signature, values)
+        assert list(result(future).values()) == [expected]
+
+    def client(calls: list[tuple[str, list[int], bool]]) -> None:
+        for call in calls:
+            outcome(call)
+
+    with ThreadPoolExecutor(len(clients)) as threads:
+        list(threads.map(client, clients))
+    batcher.close()
+    assert not batcher._waiting
+    assert not batcher._lanes

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import tiny_models
+from managed_models import POLL, Harness, Traffic, statuses, stopped_in_the_end, until
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+from text_servables import BROKEN, SECONDS, Events, listed, model, push, spec
+
+from serving.server.errors import StatusError
+from serving.server.execution.servable import Servable
+from serving.server.models.lifecycle import State
+from serving.server.models.manager import ModelManager
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+@pytest.fixture
+def h(tmp_path: Path) -> Iterator[Harness]:
+    with stopped_in_the_end(tmp_path) as harness:
+        yield harness
+
+
+def test_no_request_is_lost_while_versions_come_and_go(h: Harness) -> None:
+    manager = h.started(1, config=listed(model(h.base_path)))
+    with Traffic(manager, *({} for _ in range(8))) as traffic:
+        for version in range(2, 32):
+            push(h.base_path, version, BROKEN if version % 5 == 0 else "fine")
+            h.events.wait_for_state(version, State.END if version % 5 == 0 else State.AVAILABLE)
+            if version > 3:
+                shutil.rmtree(h.base_path / str(version - 2))
+        # Back again: the newest is taken away.
+        for version in (31, 30):
+            shutil.rmtree(h.base_path / str(version))
+        push(h.base_path, 29)
+        h.events.wait_for_state(29, State.AVAILABLE)
+        until(lambda: 29 in traffic.served)
+    assert traffic.failures == []
+    assert len(traffic.served) > 5
+
+
+def test_no_request_is_lost_while_labels_move(h: Harness) -> None:
+    manager = h.started(1, 2, config=h.specific(1))
+    manager.reload(h.specific(1, stable=1))
+    with Traffic(manager, *({"label": "stable"} for _ in range(6)), {}, {}) as traffic:
+        old = 1
+        for _ in range(30):
+            new = 3 - old
+            manager.reload(h.specific(1, 2, stable=old))
+            h.events.wait_for(lambda new=new: new in manager.available()["m"])
+            manager.reload(h.specific(1, 2, stable=new))
+            manager.reload(h.specific(new, stable=new))
+            h.events.wait_for(lambda new=new: manager.available() == {"m": [new]})
+            old = new
+    assert traffic.failures == []
+    assert set(traffic.served) == {1, 2}
+
+
+def test_it_stops_under_load_and_in_the_midst_of_changes(h: Harness) -> None:
+    gone = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+    for round_ in range(10):
+        for version in (1, 2):
+            shutil.rmtree(h.base_path / str(version), ignore_errors=True)
+        manager = h.started(1)
+        with Traffic(manager, {}, {}, {"version": 1}) as traffic:
+            configs = itertools.cycle([h.specific(1), listed(), h.all()])
+
+            def change(manager: ModelManager = manager, configs: Iterable[ModelServerConfig] = configs) -> None:
+                with pytest.raises(StatusError, match="The server is stopping"):
+                    any(map(manager.reload, configs))
+
+            changing = threading.Thread(target=change)
+            changing.start()
+            push(h.base_path, 2)
+            time.sleep(0.001 * round_)
+            manager.stop(SECONDS)
+            changing.join(SECONDS)
+            assert not changing.is_alive()
+        assert all(isinstance(error, StatusError) and error.code in gone for error in traffic.failures)
+        assert h.load.open() == []
+
+
+def test_real_models(half_plus_two: Path, half_plus_three: Path, broken: Path, tmp_path: Path) -> None:
+    def answer() -> tuple[int, float]:
+        with manager.lookup(spec()) as servable:
+            outputs = servable.run("serving_default", {"x": np.array([2.0], np.float32)}, None, None)
+            return servable.version, float(outputs["y"][0])
+
+    base_path, events = tmp_path / "real", Events()
+    tiny_models.push(half_plus_two, base_path, 1)
+    manager = ModelManager(Servable.load, poll_seconds=POLL, load_retries=0)
+    manager.on_event(events)
+    try:
+        manager.start(listed(model(base_path)), wait=True)
+        assert answer() == (1, 3.0)
+        tiny_models.push(broken, tmp_path, 2).rename(base_path / "2")
+        events.wait_for_state(2, State.END)
+        assert answer() == (1, 3.0)
+        (_, state, code, message), _ = statuses(manager)
+        assert (state, code, "Could not find variable" in message) == ("END", 9, True)
+        tiny_models.push(half_plus_three, tmp_path, 3).rename(base_path / "3")
+        events.wait_for_state(1, State.END)
+        assert answer() == (3, 4.0)
+    finally:
+        manager.stop()
+    assert manager.available() == {"m": []}

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+
+from serving.server.models.lifecycle import Action, State, Version, next_action
+
+START, LOADING, AVAILABLE, UNLOADING, END = State
+NOW = 100.0
+
+
+def versions(**states: State) -> list[Version]:
+    return [Version(int(number[1:]), "", state) for number, state in states.items()]
+
+
+def test_states_are_those_of_the_protocol() -> None:
+    protocol = dict(ModelVersionStatus.State.items())
+    del protocol["UNKNOWN"]
+    assert protocol == {state.name: state.value for state in State}
+
+
+@pytest.mark.parametrize(
+    ("states", "aspired", "expected"),
+    [
+        ({}, {}, None),
+        ({"v1": START}, {1}, (Action.LOAD, 1)),
+        ({"v1": START, "v2": START}, {1, 2}, (Action.LOAD, 2)),
+        ({"v1": AVAILABLE}, {1}, None),
+        # The new one comes before the old one goes.
+        ({"v1": AVAILABLE, "v2": START}, {2}, (Action.LOAD, 2)),
+        ({"v1": AVAILABLE, "v2": AVAILABLE}, {2}, (Action.UNLOAD, 1)),
+        ({"v1": AVAILABLE, "v2": AVAILABLE}, {1}, (Action.UNLOAD, 2)),
+        # A broken one leaves the old one serving, but not two of them.
+        ({"v1": AVAILABLE, "v2": END}, {2}, None),
+        ({"v1": AVAILABLE, "v2": AVAILABLE, "v3": END}, {3}, (Action.UNLOAD, 1)),
+        ({"v2": AVAILABLE, "v3": END}, {3}, None),
+        # Nothing is to be served.
+        ({"v1": AVAILABLE}, {}, (Action.UNLOAD, 1)),
+        ({"v1": START, "v2": LOADING}, {2}, (Action.GIVE_UP, 1)),
+        ({"v2": LOADING}, {}, (Action.GIVE_UP, 2)),
+        # Room is made before more is loaded.
+        ({"v1": AVAILABLE, "v2": AVAILABLE, "v3": START}, {2, 3}, (Action.UNLOAD, 1)),
+        ({"v1": UNLOADING, "v2": START}, {2}, (Action.CLOSE, 1)),
+        ({"v1": END}, {1}, None),
+        ({"v1": END}, {}, None),
+    ],
+)
+def test_next_action(states: dict[str, State], aspired: set[int], expected: tuple[Action, int] | None) -> None:
+    found = next_action(versions(**states), aspired, NOW)
+    assert expected == (found and (found[0], found[1].number))
+
+
+def test_a_version_in_use_is_not_closed() -> None:
+    used = Version(1, "", UNLOADING, holders=1)
+    assert next_action([used], {}, NOW) is None
+    used.holders = 0
+    assert next_action([used], {}, NOW) == (Action.CLOSE, used)
+
+
+def test_a_retry_waits_for_its_time_and_not_for_others() -> None:
+    failed = Version(2, "", LOADING, failures=1, retry_at=NOW + 1)
+    new = Version(1, "", START)
+    assert next_action([failed], {1, 2}, NOW) is None
+    assert next_action([failed, new], {1, 2}, NOW) == (Action.LOAD, new)
+    assert next_action([failed], {1, 2}, NOW + 1) == (Action.LOAD, failed)
+
+
+@given(
+    st.lists(st.tuples(st.sets(st.integers(1, 5)), st.sets(st.integers(1, 5))), min_size=1, max_size=6),
+    st.data(),
+)
+def test_it_settles_and_never_leaves_nothing_to_answer(
+    phases: list[tuple[set[int], set[int]]], data: st.DataObject
+) -> None:
+    alive: dict[int, Version] = {}
+    for aspired, broken in phases:
+        for number in aspired:
+            if number not in alive or alive[number].state is END:
+                alive[number] = Version(number, "", START)
+        steps = 0
+        while (found := next_action(alive.values(), aspired, NOW)) is not None and data.draw(st.integers(0, 9)):
+            action, version = found
+            had_one = any(one.state is AVAILABLE for one in alive.values())
+            match action:
+                case Action.LOAD:
+                    version.state = END if version.number in broken else AVAILABLE
+                case Action.UNLOAD:
+                    assert version.number not in aspired
+                    version.state = UNLOADING
+                case _:
+                    version.state = END
+            has_one = any(one.state is AVAILABLE for one in alive.values())
+            assert has_one or not had_one or not aspired & alive.keys()
+            steps += 1
+            assert steps < 20
+        if found is None:
+            serving = {number for number, version in alive.items() if version.state is AVAILABLE}
+            could = {number for number in aspired if alive[number].state is not END}
+            assert could <= serving
+            assert len(serving - aspired) <= (not could and bool(aspired))

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf import text_format
+from managed_models import POLL, Harness, failure, lookup, statuses, stopped_in_the_end, until
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+from text_servables import BROKEN, SECONDS, listed, model, push, spec
+
+from serving.server.models.lifecycle import State
+
+
+@pytest.fixture
+def h(tmp_path: Path) -> Iterator[Harness]:
+    with stopped_in_the_end(tmp_path) as harness:
+        yield harness
+
+
+def test_the_newest_version_is_served_and_the_old_one_as_long_as_there_is_no_newer(h: Harness) -> None:
+    manager = h.started(1, config=listed(model(h.base_path)))
+    push(h.base_path, 3, BROKEN)
+    h.events.wait_for_state(3, State.END)
+    assert lookup(manager) == 1
+    push(h.base_path, 4)
+    h.events.wait_for_state(1, State.END)
+    assert manager.available() == {"m": [4]}
+    shutil.rmtree(h.base_path / "4")
+    shutil.rmtree(h.base_path / "3")
+    h.events.wait_for_state(4, State.END)
+    assert manager.available() == {"m": [1]}
+
+
+def test_a_missing_base_path_changes_nothing_and_an_empty_one_unloads_everything(
+    h: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = h.started(1, 2)
+    h.base_path.rename(h.base_path.with_name("away"))
+    until(lambda: "Could not find base path" in caplog.text)
+    assert manager.available() == {"m": [1, 2]}
+    h.base_path.mkdir()
+    h.events.wait_for(lambda: manager.available() == {"m": []})
+    until(lambda: "Did you forget to name your leaf directory as a number" in caplog.text)
+    time.sleep(5 * POLL)
+    assert [caplog.text.count(words) for words in ("Could not find base path", "Did you forget")] == [1, 1]
+
+
+def test_versions_are_looked_for_once_if_that_is_asked_for(h: Harness) -> None:
+    manager = h.started(1, poll_seconds=0)
+    push(h.base_path, 2)
+    assert manager.available() == {"m": [1]}
+    manager.reload(h.all())
+    h.events.wait_for(lambda: manager.available() == {"m": [1, 2]})
+
+
+def test_a_version_that_loads_slowly_does_not_hold_up_another_model(h: Harness, tmp_path: Path) -> None:
+    push(h.base_path, 1)
+    push(tmp_path / "n", 2)
+    gate = h.load.hold_up(1)
+    manager = h.manager()
+    manager.start(listed(model(h.base_path), model(tmp_path / "n", "n")), wait=False)
+    h.events.wait_for_state(2, State.AVAILABLE)
+    assert manager.available() == {"m": [], "n": [2]}
+    gate.set()
+
+
+@pytest.mark.parametrize(("threads", "at_once"), [(0, 4), (2, 2), (1, 1)])
+def test_so_many_versions_are_loaded_at_once(h: Harness, tmp_path: Path, threads: int, at_once: int) -> None:
+    gates = [h.load.hold_up(version) for version in range(4)]
+    for version in range(4):
+        push(tmp_path / f"n{version}", version)
+    manager = h.manager(load_threads=threads)
+    manager.start(listed(*(model(tmp_path / f"n{n}", f"n{n}") for n in range(4))), wait=False)
+    until(lambda: h.load.running == at_once)
+    for gate in gates:
+        gate.set()
+    h.events.wait_for(lambda: all(manager.available().values()))
+    assert h.load.most_at_once == at_once
+
+
+def test_starting_waits_for_the_first_version_to_appear(h: Harness) -> None:
+    manager = h.manager()
+    threading.Timer(0.05, push, [h.base_path, 5]).start()
+    manager.start(listed(model(h.base_path)), wait=True)
+    assert lookup(manager) == 5
+
+
+def test_starting_fails_if_nothing_can_be_loaded(h: Harness) -> None:
+    push(h.base_path, 5, BROKEN)
+    manager = h.manager()
+    assert failure(lambda: manager.start(listed(model(h.base_path)), wait=True)) == (
+        grpc.StatusCode.UNKNOWN,
+        "1 servable(s) did not become available: "
+        "{{{name: m version: 5} due to error: NOT_FOUND: nothing to load in version 5}, }",
+    )
+
+
+def test_starting_with_labels_needs_a_permission(h: Harness) -> None:
+    push(h.base_path, 5)
+    assert failure(lambda: h.manager().start(h.all(stable=5), wait=True)) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Request to assign label to version 5 of model m, which is not currently available for inference",
+    )
+    manager = h.started(config=h.all(stable=5), allow_labels_for_unavailable=True)
+    until(lambda: manager.available() == {"m": [5]})
+    assert lookup(manager, label="stable") == 5
+
+
+def test_stopping_ends_a_start_that_waits(h: Harness) -> None:
+    manager = h.manager()
+    threading.Timer(0.05, manager.stop).start()
+    assert failure(lambda: manager.start(listed(model(h.base_path)), wait=True))[0] == grpc.StatusCode.UNAVAILABLE
+    assert failure(lambda: manager.reload(listed()))[0] == grpc.StatusCode.UNAVAILABLE
+
+
+def test_stopping_waits_for_requests_but_not_for_ever(h: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    manager = h.started(1)
+    with manager.lookup(spec()) as servable:
+        manager.stop(timeout=0.02)
+        assert (servable.closed, caplog.messages[-1:]) == (0, ["after 0.02 s these models are still in use: m"])
+    manager.stop()
+    assert servable.closed == 1
+    manager.stop()
+
+
+def test_stopping_does_not_wait_for_a_file_system_that_hangs(h: Harness) -> None:
+    manager = h.started(1)
+    with manager._looking:
+        manager.stop(timeout=0.02)
+        h.events.wait_for_state(1, State.END)
+
+
+def test_a_manager_that_was_never_started_can_be_stopped(h: Harness) -> None:
+    h.manager().stop()
+
+
+def test_reload_replaces_the_whole_config(h: Harness, tmp_path: Path) -> None:
+    manager = h.started(1)
+    push(tmp_path / "n", 2)
+    manager.reload(listed(model(tmp_path / "n", "n")))
+    assert lookup(manager, "n") == 2
+    h.events.wait_for_state(1, State.END)
+    assert (manager.available(), statuses(manager)) == ({"n": [2]}, [(1, "END", 0, "")])
+    manager.reload(listed(model(h.base_path)))
+    assert lookup(manager) == 1
+
+
+def test_reload_waits_for_new_models_and_says_which_fail(h: Harness, tmp_path: Path) -> None:
+    manager = h.started(1)
+    push(tmp_path / "n", 2, BROKEN)
+    assert failure(lambda: manager.reload(listed(model(tmp_path / "n", "n"), *h.all().model_config_list.config))) == (
+        grpc.StatusCode.UNKNOWN,
+        "1 model(s) did not become available: "
+        "{{{name: n version: 2} due to error: NOT_FOUND: nothing to load in version 2}, }",
+    )
+    assert lookup(manager) == 1
+    missing = listed(model(tmp_path / "none", "o"), *h.all().model_config_list.config)
+    code, message = failure(lambda: manager.reload(missing, time.monotonic() + 0.02))
+    assert (code, message) == (grpc.StatusCode.DEADLINE_EXCEEDED, "Model o did not become available in time")
+    push(tmp_path / "none", 3)
+    until(lambda: manager.available() == {"o": [3], "m": [1]})
+
+
+def test_reload_of_a_failed_model_that_was_gone_waits_for_its_new_load(h: Harness) -> None:
+    push(h.base_path, 1, BROKEN)
+    manager = h.manager()
+    manager.start(h.all(), wait=False)
+    h.events.wait_for_state(1, State.END)
+    manager.reload(listed())
+    (h.base_path / "1" / "text").write_text("fine")
+    manager.reload(h.all())
+    assert lookup(manager) == 1
+
+
+def test_a_reload_that_waits_ends_when_another_one_drops_its_model(h: Harness, tmp_path: Path) -> None:
+    manager = h.started(1)
+    nothing = listed(model(tmp_path / "none", "n"))
+    waiting = threading.Thread(target=manager.reload, args=[nothing])
+    waiting.start()
+    until(lambda: manager.is_model("n"))
+    manager.reload(h.all())
+    waiting.join(SECONDS)
+    assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("what", ["", "custom_model_config { type_url: 'x' }"])
+def test_reload_takes_lists_of_models_only(h: Harness, what: str) -> None:
+    manager = h.started(1)
+    config = text_format.Parse(what, ModelServerConfig())
+    assert failure(lambda: manager.reload(config)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+        "Only ModelConfigList is currently supported",
+    )
+
+
+def test_a_reload_that_is_refused_changes_nothing(h: Harness, tmp_path: Path) -> None:
+    manager = h.started(1, 2)
+    manager.reload(h.all(stable=1))
+    twice = [model(tmp_path / "n", "n")] * 2
+    for bad in (listed(*twice), h.specific(2, stable=9), h.specific(2, canary=9)):
+        failure(lambda bad=bad: manager.reload(bad))
+        assert (lookup(manager, label="stable"), manager.available()) == (1, {"m": [1, 2]})
+    time.sleep(3 * POLL)
+    assert manager.available() == {"m": [1, 2]}
+
+
+def test_labels_are_applied_before_new_versions_load(h: Harness) -> None:
+    manager = h.started(1, config=h.specific(1))
+    push(h.base_path, 2)
+    assert failure(lambda: manager.reload(h.specific(1, 2, canary=2))) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Request to assign label to version 2 of model m, which is not currently available for inference",
+    )
+    assert failure(lambda: lookup(manager, version=2))[0] == grpc.StatusCode.NOT_FOUND
+    manager.reload(h.specific(1, 2))
+    h.events.wait_for_state(2, State.AVAILABLE)
+    manager.reload(h.specific(1, 2, canary=2))
+    assert lookup(manager, label="canary") == 2
+    manager.reload(h.specific(1, 2))
+    assert failure(lambda: lookup(manager, label="canary"))[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_only_new_labels_may_name_what_is_not_available(h: Harness) -> None:
+    manager = h.started(1, config=h.specific(1, stable=1), allow_labels_for_unavailable=True)
+    manager.reload(h.specific(1, stable=1, canary=2))
+    assert failure(lambda: lookup(manager, label="canary")) == (
+        grpc.StatusCode.NOT_FOUND,
+        "Servable not found for request: Specific(m, 2)",
+    )
+    manager.reload(h.specific(1, 2, stable=1, canary=2))  # it stays where it is
+    refused = failure(lambda: manager.reload(h.specific(1, 2, stable=2, canary=2)))
+    assert refused[0] == grpc.StatusCode.FAILED_PRECONDITION
+    assert (lookup(manager, label="stable"), manager.available()) == (1, {"m": [1]})
+
+
+def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "models.config"
+
+    def write(config: ModelServerConfig | str) -> None:
+        text = config if isinstance(config, str) else text_format.MessageToString(config)
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").rename(file)
+
+    push(h.base_path, 1)
+    push(h.base_path, 2)
+    write(h.specific(1))
+    manager = h.manager(poll_seconds=3600)
+    manager.start(h.specific(1), wait=True, config_file=file, config_file_poll_seconds=POLL)
+    write(h.specific(2))
+    h.events.wait_for_state(1, State.END)
+    assert manager.available() == {"m": [2]}
+
+    def told(words: str) -> int:
+        return sum(words in message for message in caplog.messages)
+
+    for bad, words in (
+        ("model_config_list {", "is no text of"),
+        (h.specific(2, stable=1), "is refused: FAILED_PRECONDITION: Request to assign label to version 1"),
+        ("", "It is only legal to transition from one ModelConfigList to another"),
+    ):
+        write(bad)
+        until(lambda words=words: told(words))
+        time.sleep(5 * POLL)
+        assert (told(words), manager.available()) == (1, {"m": [2]})
+    file.unlink()
+    until(lambda: told("No such file"))
+    # What another client has set is set back: the file is what counts.
+    manager.reload(h.specific(2, stable=2))
+    write(h.specific(1, 2))
+    h.events.wait_for(lambda: manager.available() == {"m": [1, 2]})
+    assert failure(lambda: lookup(manager, label="stable"))[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_config_file_that_stays_the_same_changes_nothing(h: Harness, tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    file.write_text(text_format.MessageToString(h.all()))
+    push(h.base_path, 1)
+    manager = h.manager(poll_seconds=0)
+    manager.start(h.all(), wait=True, config_file=file, config_file_poll_seconds=POLL)
+    push(h.base_path, 2)
+    time.sleep(5 * POLL)
+    assert manager.available() == {"m": [1]}
+
+
+def test_a_config_that_was_refused_for_a_label_is_taken_when_the_version_is_there(h: Harness, tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    file.write_text(text_format.MessageToString(h.specific(1, 2, stable=2)))
+    gate = h.load.hold_up(2)
+    for version in (1, 2):
+        push(h.base_path, version)
+    manager = h.manager()
+    manager.start(h.specific(1, 2), wait=False, config_file=file, config_file_poll_seconds=POLL)
+    h.events.wait_for_state(2, State.LOADING)
+    assert failure(lambda: lookup(manager, label="stable"))[0] == grpc.StatusCode.INVALID_ARGUMENT
+    gate.set()
+    h.events.wait_for_state(1, State.AVAILABLE)
+    until(lambda: dict(manager._labels or {}) == {"m": {"stable": 2}})
+    assert lookup(manager, label="stable") == 2
+
+
+def test_changes_are_logged(h: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="serving")
+    h.started(1, load_retries=1)
+    push(h.base_path, 2, BROKEN)
+    h.events.wait_for_state(2, State.END)
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", "Servable {name: m version: 1} is START"),
+        ("INFO", "Servable {name: m version: 1} is LOADING"),
+        ("INFO", "Servable {name: m version: 1} is AVAILABLE"),
+        ("INFO", "Servable {name: m version: 2} is START"),
+        ("INFO", "Servable {name: m version: 2} is LOADING"),
+        (
+            "WARNING",
+            "Servable {name: m version: 2} cannot be loaded, and is tried again in 0.01 s: NOT_FOUND: nothing to load "
+            "in version 2",
+        ),
+        ("INFO", "Servable {name: m version: 2} is LOADING"),
+        ("ERROR", "Servable {name: m version: 2} cannot be loaded: NOT_FOUND: nothing to load in version 2"),
+    ]

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from text_servables import BROKEN, SECONDS, Events, TextLoader, push
+
+from serving.server.errors import StatusError
+from serving.server.models.lifecycle import State
+from serving.server.models.served_model import ServedModel
+
+
+class Harness:
+    """A model with two retries, what it loads and what it says."""
+
+    def __init__(self, base_path: Path) -> None:
+        self.base_path, self.load, self.events = base_path, TextLoader(), Events()
+        self.model = ServedModel("m", self.load, self.events, load_retries=2, retry_seconds=0.01)
+
+    def aspire(self, *versions: int) -> None:
+        for version in versions:
+            if not (self.base_path / str(version)).exists():
+                push(self.base_path, version)
+        self.model.aspire({version: str(self.base_path / str(version)) for version in versions})
+
+    def serve(self, *versions: int) -> None:
+        self.aspire(*versions)
+        self.events.wait_for(lambda: self.model.available() == sorted(versions))
+
+
+@pytest.fixture
+def m(tmp_path: Path) -> Iterator[Harness]:
+    harness = Harness(tmp_path)
+    yield harness
+    harness.model.close()
+    assert harness.model.wait_until_closed(time.monotonic() + SECONDS)
+    assert (harness.load.open(), harness.load.wrong()) == ([], [])
+
+
+def test_the_life_of_a_version(m: Harness) -> None:
+    m.serve(1)
+    m.aspire()
+    m.events.wait_for_state(1, State.END)
+    assert m.events.states() == ["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+    assert {(event.model, event.version, event.path, event.error) for event in m.events.all} == {
+        ("m", 1, str(m.base_path / "1"), None)
+    }
+    assert m.model.states() == {1: (State.END, None)}
+
+
+def test_the_highest_available_version_is_acquired_unless_one_is_named(m: Harness) -> None:
+    m.serve(0, 2, 3)
+    held = [m.model.acquire(number) for number in (None, 0, 2, 4)]
+    assert [version and version.number for version in held] == [3, 0, 2, None]
+    for version in held[:3]:
+        assert version.servable.version == version.number
+        m.model.release(version)
+
+
+def test_the_highest_version_is_loaded_first(m: Harness) -> None:
+    m.serve(1, 2, 3)
+    assert m.load.attempts == [3, 2, 1]
+
+
+def test_a_new_version_is_loaded_before_the_old_one_goes(m: Harness) -> None:
+    m.serve(1)
+    gate = m.load.hold_up(2)
+    m.aspire(2)
+    m.events.wait_for_state(2, State.LOADING)
+    assert m.model.available() == [1]
+    gate.set()
+    m.events.wait_for_state(1, State.END)
+    assert [(event.version, event.state.name) for event in m.events.all[-4:]] == [
+        (2, "LOADING"),
+        (2, "AVAILABLE"),
+        (1, "UNLOADING"),
+        (1, "END"),
+    ]
+
+
+def test_a_version_that_is_held_is_not_unloaded(m: Harness) -> None:
+    m.serve(1)
+    held = m.model.acquire(None)
+    other = m.model.acquire(1)
+    m.aspire(2)
+    m.events.wait_for_state(1, State.UNLOADING)
+    m.model.release(other)
+    # The thread that would unload it is past it: it has loaded and unloaded other versions since.
+    m.serve(2, 3)
+    m.serve(3)
+    m.events.wait_for_state(2, State.END)
+    assert (m.model.states()[1][0], held.servable.closed) == (State.UNLOADING, 0)
+    assert m.model.acquire(1) is None
+    m.model.release(held)
+    m.events.wait_for_state(1, State.END)
+
+
+def test_a_broken_version_is_tried_again_and_leaves_the_old_one_serving(m: Harness) -> None:
+    m.serve(1)
+    push(m.base_path, 2, BROKEN)
+    m.aspire(2)
+    m.events.wait_for_state(2, State.END)
+    assert m.load.attempts == [1, 2, 2, 2]
+    assert m.model.available() == [1]
+    state, error = m.model.states()[2]
+    assert (state, error.message) == (State.END, "nothing to load in version 2")
+    failures = [event for event in m.events.all if event.error]
+    assert [event.state.name for event in failures] == ["LOADING", "LOADING", "END"]
+    assert {event.error.code.name for event in failures} == {"NOT_FOUND"}
+
+
+def test_an_error_shows_when_the_version_has_ended_and_not_before(m: Harness) -> None:
+    m.model._load_retries, m.model._retry_seconds = 1, 3600.0
+    push(m.base_path, 1, BROKEN)
+    m.aspire(1)
+    m.events.wait_for(lambda: len(m.events.all) == 3)
+    assert m.model.states() == {1: (State.LOADING, None)}
+    m.aspire()  # and it is not tried again
+    m.events.wait_for_state(1, State.END)
+    assert (m.load.attempts, m.model.states()[1][1].code) == ([1], grpc.StatusCode.NOT_FOUND)
+
+
+def test_a_version_that_waits_for_its_retry_does_not_hold_up_a_new_one(m: Harness) -> None:
+    m.model._retry_seconds = 3600.0
+    push(m.base_path, 1, BROKEN)
+    m.aspire(1)
+    m.events.wait_for(lambda: len(m.events.all) == 3)
+    m.aspire(1, 2)
+    m.events.wait_for_state(2, State.AVAILABLE)
+    assert m.model.states()[1][0] is State.LOADING
+
+
+def test_a_failed_version_comes_back_when_it_was_gone(m: Harness) -> None:
+    push(m.base_path, 1, BROKEN)
+    m.aspire(1)
+    m.events.wait_for_state(1, State.END)
+    (m.base_path / "1" / "text").write_text("fine")
+    m.aspire(1, 2)
+    m.events.wait_for_state(2, State.AVAILABLE)
+    assert m.model.states()[1][0] is State.END
+    m.aspire(2)
+    m.serve(1, 2)
+    assert m.model.states()[1] == (State.AVAILABLE, None)
+
+
+def test_a_version_comes_back(m: Harness) -> None:
+    m.serve(1)
+    m.aspire()
+    m.events.wait_for_state(1, State.END)
+    m.serve(1)
+    assert (m.load.attempts, len(m.load.loaded)) == ([1, 1], 2)
+
+
+def test_a_version_comes_back_while_it_goes(m: Harness) -> None:
+    m.serve(1)
+    held = m.model.acquire(1)
+    m.aspire()
+    m.events.wait_for_state(1, State.UNLOADING)
+    m.aspire(1)
+    assert m.model.states() == {1: (State.UNLOADING, None)}
+    m.model.release(held)
+    m.events.wait_for(lambda: m.model.available() == [1])
+    assert held.servable is None
+    assert len(m.load.loaded) == 2
+
+
+def test_a_version_that_should_not_be_served_any_more_when_it_is_loaded_goes_again(m: Harness) -> None:
+    gate = m.load.hold_up(1)
+    m.aspire(1)
+    m.events.wait_for_state(1, State.LOADING)
+    m.aspire()
+    gate.set()
+    m.events.wait_for_state(1, State.END)
+    assert m.load.open() == []
+
+
+def test_a_loader_that_fails_in_its_own_way_is_an_internal_error(m: Harness) -> None:
+    m.model._load_retries = 0
+    m.model.aspire({1: str(m.base_path / "none")})
+    m.events.wait_for_state(1, State.END)
+    error = m.model.states()[1][1]
+    assert (error.code, error.message.startswith("FileNotFoundError: ")) == (grpc.StatusCode.INTERNAL, True)
+
+
+def test_neither_a_listener_nor_an_unload_that_fails_ends_it(m: Harness) -> None:
+    def fail(_: object) -> None:
+        raise ValueError
+
+    m.serve(1)
+    m.model._publish = fail
+    m.load.loaded[0].close, close = fail, m.load.loaded[0].close  # it takes no argument: a TypeError
+    m.model.aspire({})
+    deadline = time.monotonic() + SECONDS
+    while m.model.states()[1][0] is not State.END:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    close()
+    m.model._publish = m.events
+    m.serve(2)
+
+
+def test_waiting_for_a_version(m: Harness) -> None:
+    with pytest.raises(StatusError, match="Model m did not become available in time") as raised:
+        m.model.wait_until_served(time.monotonic() + 0.01)
+    assert raised.value.code == grpc.StatusCode.DEADLINE_EXCEEDED
+    gate = m.load.hold_up(2)
+    push(m.base_path, 1, BROKEN)
+    m.aspire(1, 2)
+    threading.Timer(0.05, gate.set).start()
+    assert m.model.wait_until_served() == {}
+    assert m.model.available() == [2]
+
+
+def test_waiting_ends_when_all_have_failed(m: Harness) -> None:
+    push(m.base_path, 1, BROKEN)
+    push(m.base_path, 2, BROKEN)
+    m.aspire(1, 2)
+    assert {version: error.code.name for version, error in m.model.wait_until_served().items()} == {
+        1: "NOT_FOUND",
+        2: "NOT_FOUND",
+    }
+
+
+def test_waiting_ends_when_the_model_is_not_wanted_any_more(m: Harness) -> None:
+    m.model.withdraw()
+    assert m.model.wait_until_served() == {}
+    m.model.reinstate()
+    with pytest.raises(StatusError):
+        m.model.wait_until_served(time.monotonic())
+    m.serve(1)
+    m.model.withdraw()
+    m.events.wait_for_state(1, State.END)
+
+
+def test_waiting_ends_when_it_is_closed(m: Harness) -> None:
+    threading.Timer(0.05, m.model.close).start()
+    with pytest.raises(StatusError, match="The server is stopping") as raised:
+        m.model.wait_until_served()
+    assert raised.value.code == grpc.StatusCode.UNAVAILABLE
+
+
+def test_closing_waits_for_requests_and_loads_but_not_for_ever(m: Harness) -> None:
+    m.serve(1)
+    held = m.model.acquire(1)
+    gate = m.load.hold_up(2)
+    m.aspire(1, 2)
+    m.events.wait_for_state(2, State.LOADING)
+    m.model.close()
+    assert not m.model.wait_until_closed(time.monotonic() + 0.02)
+    gate.set()
+    m.events.wait_for_state(2, State.END)
+    assert not m.model.wait_until_closed(time.monotonic() + 0.02)
+    m.aspire(3)
+    m.model.release(held)
+    assert m.model.wait_until_closed(time.monotonic() + SECONDS)
+    assert {number: state for number, (state, _) in m.model.states().items()} == {1: State.END, 2: State.END}
+
+
+def test_a_model_without_versions_costs_no_thread(m: Harness) -> None:
+    before = threading.active_count()
+    m.serve(1)
+    assert threading.active_count() == before + 1
+    m.aspire()
+    assert m.model.wait_until_closed(time.monotonic() + SECONDS)
+    assert threading.active_count() <= before + 1
+    m.serve(1)
