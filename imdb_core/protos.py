@@ -1,18 +1,24 @@
-"""TensorFlow Serving's messages without TensorFlow.
+"""Protocol buffer messages without TensorFlow.
 
 Importing `tensorflow_serving.apis.predict_pb2` imports all of TensorFlow, which takes seconds; a command that asks one
-question should not. So the messages are made from the same serialized descriptors, which stand as literals in the
-generated modules, in a pool of their own: where TensorFlow is imported too, neither gets in the other's way.
+question should not wait for it. So the classes are made from the descriptors that stand as literals in the generated
+modules, or from a declaration where no installed package has the message. They live in a pool of their own: where
+TensorFlow is imported too, neither gets in the other's way.
 """
 
 import ast
 import functools
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_KINDS: Final = {"string": _Field.TYPE_STRING, "bool": _Field.TYPE_BOOL, "int64": _Field.TYPE_INT64}
+_REPEATED: Final = "repeated "
 
 # TensorFlow's wheel keeps packages of others inside its own.
 _INSIDE: Final = ("", "tensorflow/", "tensorflow/compiler/")
@@ -26,14 +32,44 @@ _message_class: Final = (
 
 @functools.cache
 def message(file: str, name: str) -> Any:
-    """Gives a message class of `tensorflow_serving.apis`.
+    """Returns the class of a message that an installed package has.
 
     Args:
-        file: that defines it, without `.proto`, like `predict`.
-        name: like `PredictRequest`.
+        file: path of the `.proto` file that defines it, such as `tensorflow_serving/apis/predict.proto`.
+        name: full name, such as `tensorflow.serving.PredictRequest`.
+
+    Raises:
+        ImportError: no installed package has the file.
     """
-    _add(f"tensorflow_serving/apis/{file}.proto")
-    return _message_class(_pool.FindMessageTypeByName(f"tensorflow.serving.{name}"))
+    _add(file)
+    return _message_class(_pool.FindMessageTypeByName(name))
+
+
+def declare(file: str, package: str, messages: Mapping[str, Mapping[str, str]], *imports: str) -> dict[str, Any]:
+    """Makes the classes of messages that no installed package has.
+
+    Args:
+        file: a name for the file that would define them; declare it once.
+        package: of the messages.
+        messages: message → field → type. Types are `string`, `bool`, `int64`, `repeated int64` and so on, or the full
+            name of a message; fields are numbered in their order.
+        *imports: `.proto` files of the other messages that fields have as their type.
+
+    Returns:
+        Class by name of the message.
+    """
+    for dependency in imports:
+        _add(dependency)
+    declared = descriptor_pb2.FileDescriptorProto(name=file, package=package, syntax="proto3", dependency=imports)
+    for name, fields in messages.items():
+        declared_message = declared.message_type.add(name=name)
+        for number, (field, given) in enumerate(fields.items(), start=1):
+            label = _Field.LABEL_REPEATED if given.startswith(_REPEATED) else _Field.LABEL_OPTIONAL
+            kind = given.removeprefix(_REPEATED)
+            reference = {"type": _KINDS[kind]} if kind in _KINDS else {"type_name": f".{kind}"}
+            declared_message.field.add(name=field, number=number, label=label, **reference)
+    _pool.Add(declared)
+    return {name: _message_class(_pool.FindMessageTypeByName(f"{package}.{name}")) for name in messages}
 
 
 @functools.cache

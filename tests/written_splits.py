@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imdb_core.examples import _Example
+from imdb_core.examples import Example
 
 
 def write_split(folder: Path, split: str, rows: Sequence[Mapping[str, Any]], name: str = "data-0.gz") -> None:
@@ -14,7 +14,7 @@ def write_split(folder: Path, split: str, rows: Sequence[Mapping[str, Any]], nam
     (folder / f"Split-{split}").mkdir(parents=True, exist_ok=True)
     with gzip.open(folder / f"Split-{split}" / name, "wb") as stream:
         for row in rows:
-            example = _Example()
+            example = Example()
             for key, value in row.items():
                 feature = example.features.feature[key]
                 if isinstance(value, str):

@@ -5,7 +5,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from imdb_core.file_names import PAGE_FILE
-from imdb_core.files import write_whole
+from imdb_core.files import write_atomically
 from pipeline.history.runs import find_run
 from pipeline.report.content import gather
 from pipeline.report.page import page
@@ -30,5 +30,5 @@ def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path,
     run = find_run(connection, workspace, name)
     folder = run_folder(workspace, run.run_id)
     has_view = write_statistics_view(run.artifact("StatisticsGen", "statistics"), folder)
-    write_whole(folder / PAGE_FILE, page(gather(connection, run), statistics_view=FILE if has_view else None))
+    write_atomically(folder / PAGE_FILE, page(gather(connection, run), statistics_view=FILE if has_view else None))
     return folder / PAGE_FILE

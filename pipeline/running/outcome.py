@@ -1,6 +1,5 @@
 """What a person reads when a run has ended, and the same for programs."""
 
-import json
 import logging
 import shlex
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.table import Table
 from components.evaluator import metrics
 from imdb_core import features, modes
 from imdb_core.file_names import RUN_FILE
-from imdb_core.files import write_whole
+from imdb_core.files import write_atomically, write_json
 from pipeline.history.tuning import TUNED_FILE, tuned_settings, tuning_sentence
 from pipeline.report.build import write_page
 from pipeline.running.console import quiet_console
@@ -43,9 +42,9 @@ def report(run: Run, console: Console | None = None) -> None:
     with quiet_console(run.log_file, verbose=False):  # TFMA warns of its own reader
         summary = summarize(run)
     file = run_folder(run.workspace, run.run_id) / RUN_FILE
-    write_whole(file, json.dumps(summary, indent=2))
+    write_json(file, summary)
     if summary["tuning"]:
-        write_whole(file.with_name(TUNED_FILE), tuned_settings(run.settings, summary["tuning"]))
+        write_atomically(file.with_name(TUNED_FILE), tuned_settings(run.settings, summary["tuning"]))
     _print(summary, file, _page(run), console or Console(highlight=False))
 
 

@@ -1,7 +1,6 @@
 """One run of the pipeline: from settings to what a person wants to know at the end."""
 
 import functools
-import json
 import logging
 import os
 import time
@@ -17,7 +16,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from components.trainer.devices import hide_gpus
 from imdb_core.errors import ReviewPipelineError, RunError
 from imdb_core.file_names import FAILURE_FILE
-from imdb_core.files import write_whole
+from imdb_core.files import write_json
 from pipeline.graph import main
 from pipeline.history import run_states
 from pipeline.history.run_states import NodeState
@@ -192,7 +191,7 @@ def _record_failure(run: Run, message: str) -> None:
         "upstream": run.upstream,
         "versions": package_versions(),
     }
-    write_whole(run_folder(run.workspace, run.run_id) / FAILURE_FILE, json.dumps(record, indent=2))
+    write_json(run_folder(run.workspace, run.run_id) / FAILURE_FILE, record)
 
 
 def _failure(failed: NodeState | None, cause: Exception | None, monitor: NodeMonitor, log_file: Path) -> str:

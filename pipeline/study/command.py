@@ -33,7 +33,7 @@ def _compare(
         file = workspace / "studies" / record["name"] / run.RECORD_FILE
         for copy in (file, output):
             if copy is not None:
-                files.write_record(record, copy)
+                files.write_json(copy, record)
         tables.report(record, file, Console(highlight=False))
     except KeyboardInterrupt:
         click.echo("interrupted; the same command continues where it was", err=True)

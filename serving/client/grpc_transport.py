@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import grpc
 
-from imdb_core.protos import message
+from imdb_core import protos
 from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
 from serving.client.tensors import set_strings, to_list
 from serving.client.tls import TLS
@@ -47,19 +47,19 @@ class GrpcTransport:
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
     ) -> Answer:
         """See Transport."""
-        request = message("predict", "PredictRequest")(model_spec=_model_spec(spec), output_filter=outputs)
+        request = _message("predict", "PredictRequest")(model_spec=_model_spec(spec), output_filter=outputs)
         request.model_spec.signature_name = signature
         set_strings(request.inputs[TEXT_INPUT], [text.encode() for text in texts])
-        response = self._call(f"{_PREDICTION}/Predict", request, message("predict", "PredictResponse"), timeout)
+        response = self._call(f"{_PREDICTION}/Predict", request, _message("predict", "PredictResponse"), timeout)
         return Answer(
             {name: to_list(tensor) for name, tensor in response.outputs.items()}, response.model_spec.version.value
         )
 
     def status(self, model: str, timeout: float) -> list[VersionStatus]:
         """See Transport."""
-        request = message("get_model_status", "GetModelStatusRequest")(model_spec=_model_spec(ModelSpec(model)))
-        response_class = message("get_model_status", "GetModelStatusResponse")
-        states = message("get_model_status", "ModelVersionStatus").State
+        request = _message("get_model_status", "GetModelStatusRequest")(model_spec=_model_spec(ModelSpec(model)))
+        response_class = _message("get_model_status", "GetModelStatusResponse")
+        states = _message("get_model_status", "ModelVersionStatus").State
         response = self._call(f"{_MODEL}/GetModelStatus", request, response_class, timeout)
         return [
             VersionStatus(status.version, states.Name(status.state), status.status.error_message)
@@ -68,13 +68,13 @@ class GrpcTransport:
 
     def metadata(self, spec: ModelSpec, timeout: float) -> Metadata:
         """See Transport."""
-        request = message("get_model_metadata", "GetModelMetadataRequest")(
+        request = _message("get_model_metadata", "GetModelMetadataRequest")(
             model_spec=_model_spec(spec), metadata_field=[_SIGNATURES]
         )
-        response_class = message("get_model_metadata", "GetModelMetadataResponse")
+        response_class = _message("get_model_metadata", "GetModelMetadataResponse")
         response = self._call(f"{_PREDICTION}/GetModelMetadata", request, response_class, timeout)
         packed = response.metadata[_SIGNATURES].value
-        signatures = message("get_model_metadata", "SignatureDefMap").FromString(packed).signature_def
+        signatures = _message("get_model_metadata", "SignatureDefMap").FromString(packed).signature_def
         return Metadata(
             response.model_spec.version.value,
             {
@@ -101,7 +101,7 @@ class GrpcTransport:
 
 
 def _model_spec(spec: ModelSpec) -> Any:
-    proto = message("model", "ModelSpec")(name=spec.name)
+    proto = _message("model", "ModelSpec")(name=spec.name)
     if spec.version is not None:
         proto.version.value = spec.version
     elif spec.label is not None:
@@ -117,3 +117,8 @@ def _tensor_specs(infos: Any) -> dict[str, TensorSpec]:
         )
         for name, info in infos.items()
     }
+
+
+def _message(file: str, name: str) -> Any:
+    """Returns the class of a message of `tensorflow_serving.apis`."""
+    return protos.message(f"tensorflow_serving/apis/{file}.proto", f"tensorflow.serving.{name}")

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from imdb_core.protos import message
+from imdb_core import protos
 
 MESSAGES = [
     ("predict", predict_pb2.PredictRequest),
@@ -29,6 +29,10 @@ def definitions(file) -> dict[str, bytes]:
     for dependency in file.dependencies:
         found |= definitions(dependency)
     return found
+
+
+def message(file: str, name: str):
+    return protos.message(f"tensorflow_serving/apis/{file}.proto", f"tensorflow.serving.{name}")
 
 
 @pytest.mark.parametrize(("file", "original"), MESSAGES, ids=lambda value: getattr(value, "__name__", value))
@@ -78,3 +82,22 @@ def test_the_package_and_its_options_import_nothing_but_click() -> None:
     modules = imported("import serving.client, serving.predict.cli")
     assert "click" in modules
     assert not modules & {"grpc", "httpx", "numpy", "rich", "google.protobuf", "pydantic"}
+
+
+def test_a_declared_message_is_read_and_written_as_the_generated_one() -> None:
+    declared = protos.declare(
+        "declared.proto",
+        "declared",
+        {
+            "Point": {"x": "int64", "y": "repeated int64", "name": "string", "shown": "bool"},
+            "Line": {"start": "declared.Point", "length": "google.protobuf.Int64Value", "label": "repeated string"},
+        },
+        "google/protobuf/wrappers.proto",
+    )
+    line = declared["Line"](start={"x": 1, "y": [2, 3], "name": "a", "shown": True}, label=["b", "c"])
+    line.length.value = 0
+    # Field 1 is a message of 11 bytes, field 2 an empty wrapper, field 3 two strings.
+    packed = b"\x0a\x0b\x08\x01\x12\x02\x02\x03\x1a\x01a\x20\x01" + b"\x12\x00" + b"\x1a\x01b\x1a\x01c"
+    assert line.SerializeToString() == packed
+    assert declared["Line"].FromString(packed) == line
+    assert not declared["Line"]().HasField("length")

@@ -9,7 +9,7 @@ from typing import Final
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from imdb_core import features
-from imdb_core.files import write_whole
+from imdb_core.files import write_atomically
 from pipeline.history.runs import PastArtifact
 from pipeline.report.sections.data import STATISTICS_FILE, split_files
 
@@ -44,7 +44,7 @@ def write_statistics_view(statistics: PastArtifact | None, folder: Path) -> bool
         found[first], lhs_name=first, **({"rhs_statistics": found[second[0]], "rhs_name": second[0]} if second else {})
     )
     title = f"Statistics of {' and '.join(shown)}"
-    write_whole(
+    write_atomically(
         file,
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<h1>{title}</h1>\n'
         "<p>Drawn by Facets, which this page fetches from the network.</p>\n"

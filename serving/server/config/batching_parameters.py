@@ -1,15 +1,30 @@
 """The limits of micro-batching, by the names of TensorFlow Serving's BatchingParameters."""
 
-import functools
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from google.protobuf import descriptor_pb2, message_factory, text_format, wrappers_pb2
+from google.protobuf import text_format
 
 from imdb_core.errors import SettingsError
+from imdb_core.protos import declare
 
 _PACKAGE: Final = "tensorflow.serving"
 _INTEGERS: Final = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
+
+# Of session_bundle_config.proto, which tensorflow-serving-api leaves out.
+_MESSAGE: Final = declare(
+    "imdb_attention/batching_parameters.proto",
+    _PACKAGE,
+    {
+        "BatchingParameters": {
+            **dict.fromkeys(_INTEGERS, "google.protobuf.Int64Value"),
+            "thread_pool_name": "google.protobuf.StringValue",
+            "allowed_batch_sizes": "repeated int64",
+            "pad_variable_length_inputs": "bool",
+        }
+    },
+    "google/protobuf/wrappers.proto",
+)["BatchingParameters"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,7 @@ class BatchingParameters:
         Raises:
             SettingsError: the text is no such message, a value is out of range, or pads what has no single length.
         """
-        message = _message_class()()
+        message = _MESSAGE()
         try:
             text_format.Parse(text, message)
         except text_format.ParseError as error:
@@ -82,27 +97,3 @@ class BatchingParameters:
     def padded(self, rows: int) -> int:
         """The size that a batch of so many rows runs with."""
         return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
-
-
-@functools.cache
-def _message_class() -> Any:
-    """The message of session_bundle_config.proto, which tensorflow-serving-api leaves out."""
-    kind = descriptor_pb2.FieldDescriptorProto
-    wrapped: dict[str, Any] = {"type": kind.TYPE_MESSAGE, "label": kind.LABEL_OPTIONAL}
-    fields = [
-        *(kind(name=name, type_name=".google.protobuf.Int64Value", **wrapped) for name in _INTEGERS),
-        kind(name="thread_pool_name", type_name=".google.protobuf.StringValue", **wrapped),
-        kind(name="allowed_batch_sizes", type=kind.TYPE_INT64, label=kind.LABEL_REPEATED),
-        kind(name="pad_variable_length_inputs", type=kind.TYPE_BOOL, label=kind.LABEL_OPTIONAL),
-    ]
-    for number, field in enumerate(fields, start=1):
-        field.number = number
-    wrappers = descriptor_pb2.FileDescriptorProto.FromString(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    own = descriptor_pb2.FileDescriptorProto(
-        name="batching_parameters.proto",
-        package=_PACKAGE,
-        syntax="proto3",
-        dependency=[wrappers.name],
-        message_type=[descriptor_pb2.DescriptorProto(name="BatchingParameters", field=fields)],
-    )
-    return message_factory.GetMessages([wrappers, own])[f"{_PACKAGE}.BatchingParameters"]

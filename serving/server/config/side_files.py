@@ -1,30 +1,31 @@
 """The files that flags name: SSLConfig and MonitoringConfig, whose protos tensorflow-serving-api leaves out."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf import descriptor_pb2, message_factory, text_format
+from google.protobuf import text_format
 
 from imdb_core.errors import SettingsError
+from imdb_core.protos import declare
 
 PROMETHEUS_PATH: Final = "/monitoring/prometheus/metrics"
 
 _PACKAGE: Final = "tensorflow.serving"
-_Field = descriptor_pb2.FieldDescriptorProto
-_MESSAGES: Final[dict[str, dict[str, Any]]] = {
-    "SSLConfig": {
-        "server_key": {"type": _Field.TYPE_STRING},
-        "server_cert": {"type": _Field.TYPE_STRING},
-        "custom_ca": {"type": _Field.TYPE_STRING},
-        "client_verify": {"type": _Field.TYPE_BOOL},
+_MESSAGES: Final = declare(
+    "imdb_attention/side_files.proto",
+    _PACKAGE,
+    {
+        "SSLConfig": {
+            "server_key": "string",
+            "server_cert": "string",
+            "custom_ca": "string",
+            "client_verify": "bool",
+        },
+        "PrometheusConfig": {"enable": "bool", "path": "string"},
+        "MonitoringConfig": {"prometheus_config": f"{_PACKAGE}.PrometheusConfig"},
     },
-    "PrometheusConfig": {"enable": {"type": _Field.TYPE_BOOL}, "path": {"type": _Field.TYPE_STRING}},
-    "MonitoringConfig": {
-        "prometheus_config": {"type": _Field.TYPE_MESSAGE, "type_name": f".{_PACKAGE}.PrometheusConfig"}
-    },
-}
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def read_prometheus_path(file: Path) -> str | None:
 
 def _read(file: Path, name: str) -> Any:
     try:
-        return text_format.Parse(file.read_text(encoding="utf-8"), _message_classes()[f"{_PACKAGE}.{name}"]())
+        return text_format.Parse(file.read_text(encoding="utf-8"), _MESSAGES[name]())
     except OSError as error:
         raise SettingsError(f"cannot read the {name} file {file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -98,21 +99,3 @@ def _read(file: Path, name: str) -> Any:
         raise SettingsError(
             f"{file} is no text of a {_PACKAGE}.{name}: line {error.GetLine()}, column {error.GetColumn()} is wrong"
         ) from None
-
-
-@functools.cache
-def _message_classes() -> Any:
-    messages = [
-        descriptor_pb2.DescriptorProto(
-            name=name,
-            field=[
-                _Field(name=field, number=number, label=_Field.LABEL_OPTIONAL, **kind)
-                for number, (field, kind) in enumerate(fields.items(), start=1)
-            ],
-        )
-        for name, fields in _MESSAGES.items()
-    ]
-    file = descriptor_pb2.FileDescriptorProto(
-        name="side_files.proto", package=_PACKAGE, syntax="proto3", message_type=messages
-    )
-    return message_factory.GetMessages([file])
