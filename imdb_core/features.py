@@ -27,6 +27,8 @@ FIRST_WORD_ID: Final = 4
 NEGATIVE: Final = 0
 POSITIVE: Final = 1
 SENTIMENTS: Final = ("negative", "positive")
+# A model predicts the positive class above this probability: argmax over two classes.
+DECISION_THRESHOLD: Final = 0.5
 LENGTH_BUCKETS: Final = ((50, "001-050"), (100, "051-100"), (200, "101-200"), (400, "201-400"))
 LONGEST_BUCKET: Final = "401+"
 

@@ -66,8 +66,8 @@ def config_group() -> None:
 
 def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print the effective settings, as a TOML file, and where each comes from."""
-    from pipeline.settings.config import flatten  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.settings.environment import settings_from_environment  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.settings.config import flatten
+    from pipeline.settings.environment import settings_from_environment
 
     # As `run` would find them: what the environment says counts where no option says otherwise.
     settings = settings_from_environment({**os.environ, **settings_environment(config, overrides)})
@@ -96,9 +96,9 @@ config_group.add_command(
 
 def _metadata() -> tuple[Any, Path]:
     """How to reach ML Metadata, and the workspace: as a run with the same environment would."""
-    from imdb_core.workspace import workspace_path  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.settings.environment import settings_from_environment  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.workspace.metadata_connection import metadata_connection  # noqa: PLC0415
+    from imdb_core.workspace import workspace_path
+    from pipeline.settings.environment import settings_from_environment
+    from pipeline.workspace.metadata_connection import metadata_connection
 
     workspace = workspace_path()
     connection = metadata_connection(settings_from_environment().config.metadata, workspace)
@@ -117,7 +117,7 @@ def report(run: str | None, no_open: bool) -> None:
     """
     # TensorFlow's native start-up lines, where TFDV is needed.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from pipeline.report.build import write_page  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.report.build import write_page
 
     page = write_page(*_metadata(), run)
     click.echo(page)
@@ -129,8 +129,8 @@ def report(run: str | None, no_open: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def runs(as_json: bool) -> None:
     """List past runs, the newest first: outcome, accuracy of both modes, cached nodes, configuration."""
-    from pipeline.history import tables  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.history.runs import past_runs  # noqa: PLC0415 - `--help` answers without it
+    from pipeline.history import tables
+    from pipeline.history.runs import past_runs
 
     connection, workspace = _metadata()
     found = past_runs(connection, workspace)
@@ -145,8 +145,8 @@ def runs(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def lineage(version: str, as_json: bool) -> None:
     """Walk from a pushed VERSION back to its data, as ML Metadata recorded it."""
-    from pipeline.history import tables  # noqa: PLC0415 - `--help` answers without it
-    from pipeline.history.lineage import trace  # noqa: PLC0415
+    from pipeline.history import tables
+    from pipeline.history.lineage import trace
 
     step = trace(_metadata()[0], version)
     if as_json:
@@ -157,7 +157,7 @@ def lineage(version: str, as_json: bool) -> None:
 
 def _console() -> "Console":
     """A console as wide as the terminal; what goes into a file or a pipe is not cut."""
-    from rich.console import Console  # noqa: PLC0415 - `--help` answers without it
+    from rich.console import Console
 
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _WIDE)
 

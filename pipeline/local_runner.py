@@ -9,13 +9,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 def main() -> None:
     """Runs the pipeline and prints the outcome; exits with 1 or 2 and one message if it did not succeed."""
-    from imdb_core import workspace  # noqa: PLC0415
-    from imdb_core.errors import ReviewPipelineError  # noqa: PLC0415  - after the environment is set
-    from pipeline.settings import environment  # noqa: PLC0415
+    from imdb_core import workspace
+    from imdb_core.errors import ReviewPipelineError
+    from pipeline.settings import environment
 
     try:
         settings = environment.settings_from_environment()
-        from pipeline.running import outcome, runner  # noqa: PLC0415 - seconds of imports, after the settings are known to be good
+        from pipeline.running import outcome, runner
 
         verbose = os.environ.get(environment.VERBOSE_VARIABLE, "") not in ("", "0")
         run = runner.run_pipeline(settings, workspace.workspace_path(), verbose=verbose)

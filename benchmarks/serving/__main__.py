@@ -46,8 +46,8 @@ def main(
     if context.invoked_subcommand:
         return
     # After --help: this imports TensorFlow.
-    from benchmarks.serving import measure  # noqa: PLC0415 - as said
-    from benchmarks.serving.in_process import in_process  # noqa: PLC0415 - as said
+    from benchmarks.serving import measure
+    from benchmarks.serving.in_process import in_process
 
     console = Console(highlight=False, soft_wrap=True)
     path = model or _newest_version()

@@ -10,9 +10,7 @@ from imdb_core.errors import BadDataError
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
-def AnomalyGate(  # noqa: N802 - nodes are named like classes
-    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies], code_digest: Parameter[str]
-) -> None:
+def AnomalyGate(anomalies: InputArtifact[standard_artifacts.ExampleAnomalies], code_digest: Parameter[str]) -> None:
     """Raises BadDataError that names every feature with an anomaly, the split and the reason.
 
     Args:

@@ -18,7 +18,7 @@ from imdb_core.settings import ReportSettings
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
-def Explainer(  # noqa: N802, PLR0917 - nodes are named like classes; TFX passes all by keyword
+def Explainer(
     examples: InputArtifact[standard_artifacts.Examples],
     predictions: InputArtifact[standard_artifacts.Examples],
     scalar: InputArtifact[standard_artifacts.Model],

@@ -21,7 +21,7 @@ from imdb_core.stats.paired import PairedOutcomes
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
-def ModeSelector(  # noqa: N802, PLR0917 - nodes are named like classes; TFX passes all by keyword
+def ModeSelector(
     evaluation_result: InputArtifact[standard_artifacts.ModelEvaluation],
     scalar: InputArtifact[standard_artifacts.Model],
     vector: InputArtifact[standard_artifacts.Model],

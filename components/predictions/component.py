@@ -18,7 +18,7 @@ from serving.runtime.cpp_loader import CppSavedModel
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
-def Predictions(  # noqa: N802, PLR0917 - nodes are named like classes; TFX passes all by keyword
+def Predictions(
     examples: InputArtifact[standard_artifacts.Examples],
     candidate: InputArtifact[standard_artifacts.Model],
     predictions: OutputArtifact[standard_artifacts.Examples],

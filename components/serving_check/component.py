@@ -29,7 +29,7 @@ _BLESSED: Final = "blessed"
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
-def ServingCheck(  # noqa: N802, PLR0917 - nodes are named like classes; TFX passes all by keyword
+def ServingCheck(
     model: InputArtifact[standard_artifacts.Model],
     examples: InputArtifact[standard_artifacts.Examples],
     transform_graph: InputArtifact[standard_artifacts.TransformGraph],

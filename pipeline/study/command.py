@@ -18,16 +18,16 @@ def _compare(
     """
     # Imports after this point, so that `--help` answers without them, and a wrong setting without TensorFlow.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from imdb_core.workspace import workspace_path  # noqa: PLC0415
-    from pipeline.study.plan import plan  # noqa: PLC0415
+    from imdb_core.workspace import workspace_path
+    from pipeline.study.plan import plan
 
     planned = plan(presets, seeds, config, overrides)
     workspace = workspace_path()
     try:
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
-        from imdb_core import files  # noqa: PLC0415
-        from pipeline.study import run, tables  # noqa: PLC0415
+        from imdb_core import files
+        from pipeline.study import run, tables
 
         record = run.run_study(planned, workspace, verbose=verbose)
         file = workspace / "studies" / record["name"] / run.RECORD_FILE

@@ -149,8 +149,8 @@ def _check_assignments(context: click.Context, option: click.Parameter, values: 
 
 
 def _register_and_run(file: Path) -> None:
-    from tfx.tools.cli import labels  # noqa: PLC0415  - here and below: seconds of imports that only a run needs
-    from tfx.tools.cli.handler import local_dag_runner_patcher, local_handler  # noqa: PLC0415
+    from tfx.tools.cli import labels
+    from tfx.tools.cli.handler import local_dag_runner_patcher, local_handler
 
     handler = local_handler.LocalHandler(
         {labels.ENGINE_FLAG: labels.LOCAL_ENGINE, labels.PIPELINE_DSL_PATH: str(file)},

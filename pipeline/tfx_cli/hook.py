@@ -56,7 +56,7 @@ def install() -> None:
 
 def _extend(commands: ModuleType) -> None:
     """Applies `pipeline/tfx_cli/command.py`, and leaves TFX as it is where that cannot be done."""
-    from importlib.util import module_from_spec, spec_from_file_location  # noqa: PLC0415  - not at every start of Python
+    from importlib.util import module_from_spec, spec_from_file_location
 
     # By file, not as `pipeline.tfx_cli.command`: a pipeline file that TFX executes in this process may import a package
     # `pipeline` of its own (TFX's templates have one), and must not find ours loaded in its place.

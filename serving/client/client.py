@@ -191,9 +191,9 @@ def _transport(target: str, tls: TLS | None) -> Transport:
     if separator and scheme in {"http", "https"}:
         if tls and scheme == "http":
             raise SettingsError(f"{target} is not encrypted, but TLS is asked for; write https://{rest}")
-        from serving.client.rest_transport import RestTransport  # noqa: PLC0415 - see above
+        from serving.client.rest_transport import RestTransport
 
         return RestTransport(target, tls)
-    from serving.client.grpc_transport import GrpcTransport  # noqa: PLC0415 - see above
+    from serving.client.grpc_transport import GrpcTransport
 
     return GrpcTransport(rest if scheme == "grpc" else target, tls)

@@ -35,7 +35,7 @@ class TLS:
         Raises:
             SettingsError: a file cannot be read, or is no PEM.
         """
-        import grpc  # noqa: PLC0415 - REST goes without
+        import grpc
 
         self.ssl_context()  # gRPC would take files that are no PEM, and then find no server
         files = (self.root_certificates, self.key, self.certificate)

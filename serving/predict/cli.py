@@ -88,7 +88,7 @@ def predict(
         raise click.UsageError("--saved-model needs --beam; with a server, --model names the model")
     if beam and (texts or not pattern or not output or as_json):
         raise click.UsageError("--beam needs --input and --output, and takes neither TEXT nor --json")
-    from serving.predict import commands  # noqa: PLC0415 - `--help` answers without it
+    from serving.predict import commands
 
     if beam and pattern and output:
         version = server["label"] or (None if server["version"] is None else str(server["version"]))
@@ -110,6 +110,6 @@ def explain(*, texts: tuple[str, ...], html: Path | None, json_lines: bool, as_j
     Takes TEXTs, or standard input (also as -), one review a line. In a pipe there are no shades, but a line for each
     word, after its attention.
     """
-    from serving.predict import commands  # noqa: PLC0415 - `--help` answers without it
+    from serving.predict import commands
 
     commands.explain(texts, html, json_lines=json_lines, as_json=as_json, server=server)

@@ -112,7 +112,7 @@ def predict_with_beam(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The server's predictions are a CPU's; who wants a GPU's says which.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    from serving.predict import bulk  # noqa: PLC0415 - TensorFlow reads these when it is imported
+    from serving.predict import bulk
 
     if saved_model is None:
         saved_model = bulk.released_model(Path(os.environ.get("IMDB_WORKSPACE") or "workspace"), model, version)

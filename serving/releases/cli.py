@@ -65,8 +65,8 @@ def _list(model: str, as_json: bool) -> None:
 
     Their metrics are those on the test split, measured in the run that pushed them.
     """
-    from serving.releases import tables  # noqa: PLC0415 - as all in this file: `--help` answers without it
-    from serving.releases.state import read_state  # noqa: PLC0415
+    from serving.releases import tables
+    from serving.releases.state import read_state
 
     state = read_state(_models(), model)
     if as_json:
@@ -85,7 +85,7 @@ def _list(model: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def _history(model: str, as_json: bool) -> None:
     """Show who changed what, when and why."""
-    from serving.releases import journal, tables  # noqa: PLC0415
+    from serving.releases import journal, tables
 
     entries = journal.read(_models(), model)
     if as_json:
@@ -111,7 +111,7 @@ def _promote(
     is served beside the stable one, to requests that ask for the label. A request that asks for neither label nor
     version gets the loaded version of the largest number, as in TensorFlow Serving; our client asks for stable.
     """
-    from serving.releases import operations  # noqa: PLC0415
+    from serving.releases import operations
 
     _change(
         lambda roll_out: operations.promote(_models(), model, version, label, why=why, roll_out=roll_out),
@@ -128,7 +128,7 @@ def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, 
     A running server follows as soon as it reads its config again. The version that was left is unloaded if it is the
     newer one, so that no request can get it.
     """
-    from serving.releases import operations  # noqa: PLC0415
+    from serving.releases import operations
 
     _change(
         lambda roll_out: operations.rollback(_models(), model, label, why=why, roll_out=roll_out),
@@ -146,7 +146,7 @@ def _prune(keep: int, dry_run: bool, model: str) -> None:
 
     What is served, what has a label, and what a roll-back goes to stays, however old.
     """
-    from serving.releases import operations  # noqa: PLC0415
+    from serving.releases import operations
 
     removed = operations.prune(_models(), model, keep, dry_run=dry_run)
     click.echo(
@@ -162,8 +162,8 @@ def _prune(keep: int, dry_run: bool, model: str) -> None:
 def _verify(version: str, model: str) -> None:
     """Check that VERSION is as it was pushed, loads and runs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from serving.releases.state import read_state  # noqa: PLC0415
-    from serving.releases.verification import verify  # noqa: PLC0415
+    from serving.releases.state import read_state
+    from serving.releases.verification import verify
 
     state = read_state(_models(), model)
     number = state.number(version)
@@ -192,10 +192,10 @@ def _compare(
     Shows on how many they agree, which flip, how long each takes, and, where the reviews have labels, how often each is
     right. V1 and V2 are numbers or labels, like: compare stable canary --input reviews.jsonl
     """
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from serving.releases import running, tables  # noqa: PLC0415
-    from serving.releases.compare import compare, read_reviews  # noqa: PLC0415
+    from serving.releases import running, tables
+    from serving.releases.compare import compare, read_reviews
 
     texts = read_reviews(file, limit)
     with running.asking(server, model, versions[0]) as first, running.asking(server, model, versions[1]) as second:
@@ -217,14 +217,14 @@ def _servers(targets: tuple[str, ...], offline: bool, model: str) -> "list[Serve
         raise click.UsageError("--offline asks no server; leave out --server")
     if offline:
         return []
-    from serving.releases import running  # noqa: PLC0415
+    from serving.releases import running
 
     return running.connect(targets, _DEFAULT_SERVER, model)
 
 
 def _change(change: "Callable[[RollOut], list[Entry]]", servers: "Sequence[Server]", timeout: float) -> None:
     """Makes a change and says what it was."""
-    from serving.releases.rollout import roll_out  # noqa: PLC0415
+    from serving.releases.rollout import roll_out
 
     changes = change(lambda configs: roll_out(configs, servers, timeout))
     for entry in changes:
@@ -245,7 +245,7 @@ def _or_none(version: int | None) -> str:
 
 
 def _console() -> "Console":
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     # A table that another program reads should not be folded to 80 columns.
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

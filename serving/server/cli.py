@@ -55,16 +55,16 @@ def _serve(**flags: Any) -> None:
     given = {name: value for name, value in flags.items() if value is not None}
     if not given.keys() & set(_MODEL_FLAGS):
         given = {**_workspace_flags(), **given}
-    from serving.server.config.options import ServerOptions  # noqa: PLC0415 - `--help` answers without it
+    from serving.server.config.options import ServerOptions
 
     options = ServerOptions.model_validate(given)
-    from serving.server.process import run  # noqa: PLC0415 - takes seconds: TensorFlow
+    from serving.server.process import run
 
     raise SystemExit(run(options))
 
 
 def _workspace_flags() -> dict[str, Any]:
-    from serving.releases.model_config import ensure  # noqa: PLC0415 - `--help` answers without it
+    from serving.releases.model_config import ensure
 
     models = Path(os.environ.get("IMDB_WORKSPACE") or "workspace").expanduser().resolve() / "models"
     return {

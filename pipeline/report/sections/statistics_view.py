@@ -37,7 +37,7 @@ def write_statistics_view(statistics: PastArtifact | None, folder: Path) -> bool
     shown = [split for split in (features.TRAIN, features.TEST, features.EVAL) if split in found][:2]
     if not shown:
         return False
-    from tensorflow_data_validation.utils.display_util import get_statistics_html  # noqa: PLC0415 - see above
+    from tensorflow_data_validation.utils.display_util import get_statistics_html
 
     first, *second = shown
     view = get_statistics_html(

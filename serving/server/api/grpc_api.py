@@ -48,24 +48,24 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         self._backend = backend
         self._with_deadlines = with_deadlines
 
-    async def Predict(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+    async def Predict(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         """Runs a signature on tensors."""
         return await self._counted("Predict", self._backend.predict, request, context)
 
-    async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+    async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         """Runs a classification signature on tf.Examples."""
         return await self._counted("Classify", self._backend.classify, request, context)
 
-    async def Regress(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+    async def Regress(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         """Runs a regression signature on tf.Examples."""
         return await self._counted("Regress", self._backend.regress, request, context)
 
-    async def MultiInference(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+    async def MultiInference(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         """Runs several signatures on the same tf.Examples."""
         async with _status_for(context):
             return await self._backend.multi_inference(request, self._deadline(context))
 
-    async def GetModelMetadata(  # noqa: N802 - the RPC's name
+    async def GetModelMetadata(
         self, request: Any, context: grpc.aio.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Tells a model's signatures."""
@@ -99,14 +99,14 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
         # Its own: a model whose first version never comes must not hold up anything else that needs a thread.
         self._threads = ThreadPoolExecutor(_RELOADS, "reload")
 
-    async def GetModelStatus(  # noqa: N802 - the RPC's name
+    async def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Tells the state of a model's versions."""
         async with _status_for(context):
             return self._backend.get_model_status(request)
 
-    async def HandleReloadConfigRequest(  # noqa: N802 - the RPC's name
+    async def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
         """Replaces the config; answers when its models are loaded. An RPC that fails carries no response in gRPC."""

@@ -93,7 +93,7 @@ class ServerOptions(BaseModel):
         Raises:
             SettingsError: `model_config_file` cannot be read.
         """
-        from serving.server.config.model_config import read_model_config, single_model  # noqa: PLC0415 - loads gRPC
+        from serving.server.config.model_config import read_model_config, single_model
 
         if self.model_config_file:
             return read_model_config(Path(self.model_config_file))

@@ -90,7 +90,7 @@ def aspired(versions: Iterable[int], policy: VersionPolicy) -> set[int]:
 def _children(base_path: str) -> set[str]:
     if "://" not in base_path:
         return set(os.listdir(base_path))  # TensorFlow's fails on a name that is not UTF-8
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds, and is for object stores alone
+    import tensorflow as tf
 
     try:
         # Those name folders with a slash at the end, and may list what is deeper.
