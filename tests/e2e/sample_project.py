@@ -39,20 +39,26 @@ class Project:
     """A copy of the project, so that its code can be changed, with a workspace of its own."""
 
     def __init__(self, folder: Path):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self.root = folder / "project"
         self.workspace = folder / "workspace"
-        for name in ("pipeline", "components", "serving", "imdb_core", "schemas"):
-            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "README.md", self.root)
         scripts = Path(sys.executable).parent
-        self.environ = {
+        # Commands that only look at the workspace do so with the code under test, whatever becomes of the copy.
+        self.readers_environ = {
             **os.environ,
             "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.root),
             "HOME": str(folder),
             "IMDB_WORKSPACE": str(self.workspace),
         }
+        self.environ = {**self.readers_environ, "PYTHONPATH": str(self.root)}
+
+    def make(self) -> "Project":
+        """Copies the code."""
+        for name in ("pipeline", "components", "serving", "imdb_core", "schemas"):
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "README.md", self.root)
+        return self
 
     def run(self, *settings: str, command: Sequence[str] = TFX_RUN) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -84,3 +90,8 @@ class Project:
     def append(self, file: str, text: str) -> None:
         with (self.root / file).open("a") as opened:
             opened.write(text)
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        text = (self.root / file).read_text()
+        assert text.count(old) == 1
+        (self.root / file).write_text(text.replace(old, new))

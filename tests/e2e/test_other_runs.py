@@ -42,7 +42,7 @@ def epochs(project: Project, node: str) -> list[str]:
 
 
 def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, first):
-    project = Project(tmp_path)
+    project = Project(tmp_path).make()
     write_csv(project.root / "reviews.csv", train=600, test=200)
     running = subprocess.Popen(
         project.complete(TFX_RUN, ["data.source=reviews.csv"]),
@@ -67,7 +67,7 @@ def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, 
 def test_the_download_and_the_blog_preset_run_through(tmp_path, first):
     """`data.source=imdb` and `preset=blog`, from a server that has a small archive in the official layout."""
     del first
-    project = Project(tmp_path / "project")
+    project = Project(tmp_path / "project").make()
     archive = tmp_path / "aclImdb_v1.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for split, number in (("train", 300), ("test", 100)):
@@ -103,23 +103,3 @@ def test_the_download_and_the_blog_preset_run_through(tmp_path, first):
     attention = model.run("explain", {"text": np.array(["a film"], dtype=object)})["attention"]
     expected = 1 if record["selection"]["winner"] == "scalar" else 1 / 16
     np.testing.assert_allclose(attention, expected, rtol=1e-5)
-
-
-def test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it(tmp_path, first):
-    del first
-    project = Project(tmp_path)
-    tuned = project.succeed("training.tune=true", "tuning.trials=2", "training.epochs=1")
-    assert "Tuner" in tuned["executed"]
-    assert re.findall(r"Tuner trial (\d/\d)", Path(tuned["log"]).read_text()) == ["1/2", "2/2"]
-    assert tuned["tuning"]["eval_loss"] <= tuned["tuning"]["current_eval_loss"]
-
-    (file,) = project.workspace.glob("reports/*/tuned.toml")
-    assert f"--config {file}" in project.printed
-    done = subprocess.run(
-        [*TFX_RUN, "--config", str(file)], cwd=project.root, env=project.environ, capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    again = project.last_record()
-    assert again["tuning"] is None
-    assert {key: again["settings"][key] for key in tuned["tuning"]["best"]} == tuned["tuning"]["best"]
-    assert again["selection"]["metrics"] == tuned["selection"]["metrics"]

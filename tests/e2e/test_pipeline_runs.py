@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from sample_project import FIRST_RUN, FROM_TRAINERS, SMALL, TFX_RUN
 from serving.runtime.cpp_loader import CppSavedModel
 
 pytestmark = pytest.mark.e2e
+
+IMDB_CORE = ("imdb_core/progress.py", "imdb_core/errors.py", "imdb_core/records.py")
 
 
 def test_the_first_run_executes_every_node_and_pushes_a_version(project, first):
@@ -50,10 +53,17 @@ def test_running_again_executes_nothing(project, first):
     assert "no node executed" in project.printed
 
 
-def test_changing_the_readme_or_a_comment_executes_nothing_under_our_own_name_too(project, first):
+def test_changing_words_executes_nothing_under_our_own_name_too(project, first):
     del first
     project.append("README.md", "\nOne more line.\n")
     project.append("components/network/attention.py", "\n# One more comment.\n")
+    for file in ("components/network/attention.py", "components/trainer/progress.py", *IMDB_CORE):
+        path = project.root / file
+        opening, _, rest = path.read_text().partition('"""')
+        assert not opening
+        path.write_text(f'"""Reworded: {rest}')
+    project.replace("components/network/model.py", "mode: Mode) -> keras.Model", "mode: str) -> keras.Model")
+    project.append("imdb_core/progress.py", "\nONE_MORE_MESSAGE = 'Done.'\n")
     assert project.succeed(command=["imdb-attention", "run"])["executed"] == []
 
 
@@ -91,16 +101,41 @@ def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first
     assert len(project.versions()) == 1
 
 
-def test_changing_the_model_code_runs_from_the_trainers_on(project, first):
+def test_moving_a_dropout_runs_from_the_trainers_on(project, first):
     del first
-    project.append("components/network/attention.py", "\n_ONE_MORE_CONSTANT = 1\n")
+    model = project.root / "components/network/model.py"
+    lines = model.read_text().splitlines(keepends=True)
+    (dropout,) = (number for number, line in enumerate(lines) if "dropout_before_dense" in line)
+    assert 'name="dense"' in lines[dropout + 1]
+    # Behind the layer that it stood before.
+    lines[dropout - 1 : dropout + 2] = [lines[dropout + 1], *lines[dropout - 1 : dropout + 1]]
+    model.write_text("".join(lines))
     assert sorted(project.succeed()["executed"]) == sorted(FROM_TRAINERS)
 
 
 def test_changing_the_tokenizer_runs_from_transform_on(project, first):
     del first
     project.append("components/transform/preprocessing.py", "\n_ONE_MORE_CONSTANT = 1\n")
-    assert sorted(project.succeed()["executed"]) == sorted(["Transform", *FROM_TRAINERS])
+    assert sorted(project.succeed("training.epochs=1")["executed"]) == sorted(["Transform", *FROM_TRAINERS])
+
+
+def test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it(project, first):
+    del first
+    tuned = project.succeed("training.tune=true", "tuning.trials=2", "training.epochs=1")
+    assert "Tuner" in tuned["executed"]
+    assert re.findall(r"Tuner trial (\d/\d)", Path(tuned["log"]).read_text()) == ["1/2", "2/2"]
+    assert tuned["tuning"]["eval_loss"] <= tuned["tuning"]["current_eval_loss"]
+
+    (file,) = project.workspace.glob("reports/*/tuned.toml")
+    assert f"--config {file}" in project.printed
+    done = subprocess.run(
+        [*TFX_RUN, "--config", str(file)], cwd=project.root, env=project.environ, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    again = project.last_record()
+    assert again["tuning"] is None
+    assert {key: again["settings"][key] for key in tuned["tuning"]["best"]} == tuned["tuning"]["best"]
+    assert again["selection"]["metrics"] == tuned["selection"]["metrics"]
 
 
 def test_bad_settings_end_in_one_line_and_status_2(project):

@@ -65,7 +65,7 @@ RUN_BY = {
     "imdb-attention lineage VERSION": f"{REPORTS}::test_the_pushed_version_leads_to_the_sample",
     "imdb-attention compare --seeds 5": "tests/e2e/test_study.py::test_a_study_is_cached_and_grows_by_what_is_new",
     "tfx run create --pipeline pipeline/ --set training.tune=true": (
-        f"{OTHERS}::test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it"
+        f"{RUNS}::test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it"
     ),
     # Needs Docker: all that can be checked without it is.
     "docker compose up": "tests/schemas/test_serving_schemas.py",

@@ -19,7 +19,7 @@ def typed(project, first):
         done = subprocess.run(
             ["imdb-attention", *arguments],
             cwd=project.root,
-            env=project.environ,
+            env=project.readers_environ,
             capture_output=True,
             text=True,
             check=False,

@@ -65,7 +65,7 @@ def served(project: Project, first: tuple, tmp_path_factory: pytest.TempPathFact
     older, newer = version.name, str(int(version.name) + 1)
     for name in (older, newer):
         shutil.copytree(version, models / name)
-    environ = {**project.environ, "IMDB_WORKSPACE": str(folder / "workspace")}
+    environ = {**project.readers_environ, "IMDB_WORKSPACE": str(folder / "workspace")}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             [*from_readme("imdb-attention serve").split(), "--port=0", "--rest_api_port=0"],

@@ -17,7 +17,7 @@ def nodes(seeds: list[int]) -> set[str]:
 
 
 def test_a_study_is_cached_and_grows_by_what_is_new(tmp_path):
-    project = Project(tmp_path)
+    project = Project(tmp_path).make()
 
     def compare(seeds: int) -> tuple[dict, str]:
         output = tmp_path / "out" / "study.json"
