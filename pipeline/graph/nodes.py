@@ -8,11 +8,12 @@ import tensorflow_data_validation as tfdv
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.proto import trainer_pb2, transform_pb2
+from tfx.proto import trainer_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.example_gen.component import ImdbExampleGen
 from components.predictions.component import Predictions
+from components.transform.component import transform_node
 from imdb_core import features, modes
 from imdb_core.code_digest import code_digest
 from pipeline.settings.config import PipelineConfig
@@ -54,18 +55,12 @@ def prepare_data(config: PipelineConfig, places: Places) -> Data:
         anomalies=validator.outputs["anomalies"], code_digest=code_digest("components.anomaly_gate.component")
     )
 
-    transform = Transform(
-        examples=examples.outputs["examples"],
-        schema=schema.outputs["schema"],
-        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+    transform = transform_node(
+        examples.outputs["examples"],
+        schema.outputs["schema"],
+        config.transform,
         # The Evaluators send raw reviews through the models' own graph, so `test` needs no transformed copy.
-        splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN], transform=_fitting_splits(config)),
-        custom_config={
-            "transform": config.transform.model_dump(mode="json"),
-            "code_digest": code_digest("components.transform.preprocessing"),
-        },
-        disable_statistics=True,
-        disable_analyzer_cache=True,
+        splits=_fitting_splits(config),
     )
     transform.add_upstream_node(gate)
     return Data(examples, transform, [examples, statistics, schema, validator, gate, transform])
