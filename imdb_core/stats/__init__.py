@@ -1,1 +1,1 @@
-"""Statistics: intervals, paired comparisons, and comparisons over seeds."""
+"""Statistics: measures, confidence intervals, paired comparisons, and comparisons over seeds."""

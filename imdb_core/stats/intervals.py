@@ -1,24 +1,25 @@
-"""Measures with intervals, in NumPy alone."""
+"""Measures of a model with confidence intervals."""
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
-Array = npt.NDArray[Any]
+from imdb_core.features import POSITIVE
+from imdb_core.stats.quantiles import critical_value
+from imdb_core.stats.scores import FloatArray, placements
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and what it may be.
+    """A measured value and its confidence interval.
 
     Attributes:
-        value: measured; NaN where it is not defined.
-        low: lower end of the interval.
-        high: upper end.
+        value: The measured value; NaN where it is not defined.
+        low: The interval's lower end.
+        high: The interval's upper end.
     """
 
     value: float
@@ -27,115 +28,86 @@ class Estimate:
 
 
 def wilson(successes: int, trials: int, confidence: float) -> Estimate:
-    """Bounds a proportion.
+    """Estimates a proportion.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American Statistical
     Association 22, 1927.
 
     Args:
-        successes: at most `trials`.
-        trials: none gives NaN within 0 and 1.
-        confidence: like 0.95.
+        successes: The number of successes, at most `trials`.
+        trials: The number of trials; 0 gives NaN between 0 and 1.
+        confidence: The confidence level, such as 0.95.
     """
     if not trials:
         return Estimate(float("nan"), 0.0, 1.0)
-    z, share = _quantile(confidence), successes / trials
-    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    # Rounding may put an end beyond a share of 0 or 1, where it belongs exactly.
-    return Estimate(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))
+    bounds = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return Estimate(successes / trials, float(bounds.low), float(bounds.high))
 
 
-def mean(values: Array, confidence: float) -> Estimate:
-    """Bounds a mean by the normal approximation.
+def mean(values: FloatArray, confidence: float) -> Estimate:
+    """Estimates a mean by the normal approximation.
 
     Args:
-        values: float `[n]`, one a review.
-        confidence: like 0.95.
+        values: One value for each review, float `[n]`.
+        confidence: The confidence level, such as 0.95.
+
+    Returns:
+        The mean. The interval is NaN for fewer than two values, and the mean is NaN for none.
     """
     if len(values) < 2:  # noqa: PLR2004 - a variance needs two
         value = float(values.mean()) if len(values) else float("nan")
         return Estimate(value, float("nan"), float("nan"))
     middle = float(values.mean())
-    half = _quantile(confidence) * float(values.std(ddof=1)) / sqrt(len(values))
+    half = critical_value(confidence) * float(values.std(ddof=1)) / sqrt(len(values))
     return Estimate(middle, middle - half, middle + half)
 
 
-def auc(labels: Array, positive: Array, confidence: float) -> Estimate:
-    """Bounds the area under a ROC curve.
+def auc(labels: npt.NDArray[Any], scores: npt.NDArray[Any], confidence: float) -> Estimate:
+    """Estimates the area under the ROC curve, with DeLong's variance.
 
     Args:
-        labels: bool `[n]`.
-        positive: float `[n]`, the model's score.
-        confidence: like 0.95.
+        labels: The labels, bool `[n]`.
+        scores: The model's scores, float `[n]`.
+        confidence: The confidence level, such as 0.95.
 
     Returns:
-        NaN where only one class occurs.
+        The area; NaN between 0 and 1 if only one class occurs.
     """
-    found = _placements(labels, positive)
-    if found is None:
+    if _has_one_class(labels):
         return Estimate(float("nan"), 0.0, 1.0)
-    value = float(found[0].mean())
-    half = _quantile(confidence) * sqrt(_variance(*found))
+    below, above = placements(labels, scores)
+    value = float(below.mean())
+    half = critical_value(confidence) * sqrt(_variance(below, above))
     return Estimate(value, max(value - half, 0.0), min(value + half, 1.0))
 
 
-def auc_difference(labels: Array, baseline: Array, candidate: Array, confidence: float) -> Estimate:
-    """Bounds how much larger the candidate's area is on the same reviews.
+def auc_difference(
+    labels: npt.NDArray[Any], baseline: npt.NDArray[Any], candidate: npt.NDArray[Any], confidence: float
+) -> Estimate:
+    """Estimates the candidate's area under the ROC curve minus the baseline's, both on the same reviews.
 
     Args:
-        labels: bool `[n]`.
-        baseline: float `[n]`, its score.
-        candidate: float `[n]`, likewise.
-        confidence: like 0.95.
+        labels: The labels, bool `[n]`.
+        baseline: The baseline's scores, float `[n]`.
+        candidate: The candidate's scores, float `[n]`.
+        confidence: The confidence level, such as 0.95.
 
     Returns:
-        NaN where only one class occurs.
+        The difference; NaN between -1 and 1 if only one class occurs.
     """
-    ours, theirs = _placements(labels, candidate), _placements(labels, baseline)
-    if ours is None or theirs is None:
+    if _has_one_class(labels):
         return Estimate(float("nan"), -1.0, 1.0)
-    value = float(ours[0].mean() - theirs[0].mean())
-    half = _quantile(confidence) * sqrt(_variance(ours[0] - theirs[0], ours[1] - theirs[1]))
+    (below, above), (baseline_below, baseline_above) = placements(labels, candidate), placements(labels, baseline)
+    value = float(below.mean() - baseline_below.mean())
+    half = critical_value(confidence) * sqrt(_variance(below - baseline_below, above - baseline_above))
     return Estimate(value, max(value - half, -1.0), min(value + half, 1.0))
 
 
-def log_losses(labels: Array, positive: Array) -> Array:
-    """The log loss of each review, float64 `[n]`; a probability of 0 counts as float64's epsilon.
-
-    Args:
-        labels: bool `[n]`.
-        positive: float `[n]`, probability of the positive class.
-    """
-    said = np.where(labels, positive, 1 - positive)
-    return np.asarray(-np.log(np.clip(said, np.finfo(np.float64).eps, 1.0)))
+def _has_one_class(labels: npt.NDArray[Any]) -> bool:
+    positives = (labels == POSITIVE).sum()
+    return bool(positives in (0, len(labels)))
 
 
-def _placements(labels: Array, scores: Array) -> tuple[Array, Array] | None:
-    """For each positive the share of negatives below it, for each negative the share of positives above it.
-
-    DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
-    characteristic curves", Biometrics 44, 1988; by ranks as in Sun and Xu, IEEE Signal Processing Letters 21, 2014.
-    """
-    positive, negative = scores[labels], scores[~labels]
-    if not len(positive) or not len(negative):
-        return None
-    ranks = _ranks(scores)
-    above = (ranks[labels] - _ranks(positive)) / len(negative)
-    below = 1 - (ranks[~labels] - _ranks(negative)) / len(positive)
-    return above, below
-
-
-def _ranks(values: Array) -> Array:
-    """Ranks from 1 on; equals share the mean of theirs."""
-    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(sizes) - (sizes - 1) / 2)[group])
-
-
-def _variance(above: Array, below: Array) -> float:
-    """Of a mean over both samples; a sample of one review tells nothing of its spread."""
-    return sum(float(sample.var(ddof=1)) / len(sample) for sample in (above, below) if len(sample) > 1)
-
-
-def _quantile(confidence: float) -> float:
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
+def _variance(below: FloatArray, above: FloatArray) -> float:
+    """Returns the variance of a mean over both samples; a sample of one review has no spread to estimate."""
+    return sum(float(sample.var(ddof=1)) / len(sample) for sample in (below, above) if len(sample) > 1)

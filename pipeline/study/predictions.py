@@ -15,15 +15,15 @@ from imdb_core.errors import RunError
 from imdb_core.features import ID, LABEL, POSITIVE
 from imdb_core.modes import ROLES
 from imdb_core.records import in_batches, read_records
-from imdb_core.stats import seeds
-from imdb_core.stats.seeds import Values
+from imdb_core.stats import scores
+from imdb_core.stats.scores import FloatArray
 
 _BATCH: Final = 1024
 
-METRICS: Final[Mapping[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], Values]]] = {
-    metrics.ACCURACY: seeds.accuracy_values,
-    metrics.AUC: seeds.auc_values,
-    metrics.LOG_LOSS: seeds.log_loss_values,
+METRICS: Final[Mapping[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], FloatArray]]] = {
+    metrics.ACCURACY: scores.accuracy_values,
+    metrics.AUC: scores.auc_values,
+    metrics.LOG_LOSS: scores.log_losses,
 }
 
 
@@ -41,7 +41,7 @@ class Answers:
     labels: npt.NDArray[np.int64]
     positive: Mapping[modes.Mode, npt.NDArray[np.float64]]
 
-    def values(self) -> dict[modes.Mode, dict[str, Values]]:
+    def values(self) -> dict[modes.Mode, dict[str, FloatArray]]:
         """Returns each metric of each mode, `[seeds, reviews]`."""
         return {
             mode: {name: measure(self.labels, positive) for name, measure in METRICS.items()}

@@ -5,7 +5,9 @@ from typing import Any, Final, NamedTuple
 
 from components.evaluator import metrics
 from imdb_core import modes
-from imdb_core.stats.seeds import MOST_SEEDS, POWER, Difference, Spread, Values, paired_difference, unpaired_difference
+from imdb_core.stats.quantiles import POWER
+from imdb_core.stats.scores import FloatArray
+from imdb_core.stats.seeds import MOST_SEEDS, Difference, Spread, paired_difference, unpaired_difference
 from pipeline.study.predictions import METRICS
 
 # Beyond the difference's own sign: of a loss less is better.
@@ -34,7 +36,7 @@ SCALES: Final[Mapping[str, Scale]] = {
 }
 
 
-def spreads(values: Mapping[str, Values]) -> dict[str, Any]:
+def spreads(values: Mapping[str, FloatArray]) -> dict[str, Any]:
     """Sums up one mode of one preset.
 
     Args:
@@ -46,7 +48,7 @@ def spreads(values: Mapping[str, Values]) -> dict[str, Any]:
     return {name: vars(Spread.of([float(row.mean()) for row in by_seed])) for name, by_seed in values.items()}
 
 
-def compare_modes(values: Mapping[modes.Mode, Mapping[str, Values]], confidence: float) -> dict[str, Any]:
+def compare_modes(values: Mapping[modes.Mode, Mapping[str, FloatArray]], confidence: float) -> dict[str, Any]:
     """Compares the vector mode with the scalar one, seed by seed.
 
     Args:
@@ -69,7 +71,7 @@ def compare_modes(values: Mapping[modes.Mode, Mapping[str, Values]], confidence:
     }
 
 
-def compare_presets(values: Mapping[str, Mapping[str, Values]], confidence: float) -> dict[str, Any]:
+def compare_presets(values: Mapping[str, Mapping[str, FloatArray]], confidence: float) -> dict[str, Any]:
     """Compares the first of two presets with the second, in one mode.
 
     Args:
@@ -88,7 +90,7 @@ def compare_presets(values: Mapping[str, Mapping[str, Values]], confidence: floa
 
 
 def _found(
-    names: Sequence[str], pair: Sequence[Values], metric: str, confidence: float, *, is_paired: bool
+    names: Sequence[str], pair: Sequence[FloatArray], metric: str, confidence: float, *, is_paired: bool
 ) -> dict[str, Any]:
     first, second = pair
     if len(first) < 2:  # noqa: PLR2004 - a spread

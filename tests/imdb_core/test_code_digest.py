@@ -242,6 +242,7 @@ REACH = {
     "imdb_core/features.py": set(NODES) - {"AnomalyGate", "extractors"},
     "imdb_core/modes.py": {"Trainer", "Predictions", "ModeSelector"},
     "imdb_core/stats/paired.py": {"ModeSelector"},
+    "imdb_core/stats/scores.py": {"metrics", "ModeSelector"},
     "imdb_core/settings.py": set(),
     "imdb_core/errors.py": set(),
     "imdb_core/progress.py": set(),

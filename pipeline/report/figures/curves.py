@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_core.stats.intervals import Estimate, wilson
+from imdb_core.stats.scores import CALIBRATION_BINS, calibration_bins
 
 Array = npt.NDArray[Any]
 
 # Enough for the eye; 25,000 would be megabytes.
 _POINTS: Final = 300
-_BINS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def reliability(labels: Array, positive: Array, confidence: float) -> list[Bin]:
         positive: float `[n]`, probability of the positive class.
         confidence: of the intervals.
     """
-    places = np.minimum((positive * _BINS).astype(int), _BINS - 1)
+    places = calibration_bins(positive)
     found = []
-    for place in range(_BINS):
+    for place in range(CALIBRATION_BINS):
         inside = places == place
         size = int(inside.sum())
         if size:

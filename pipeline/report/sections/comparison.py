@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any, Final
 
 import numpy as np
@@ -9,9 +10,9 @@ from markupsafe import Markup
 
 from components.predictions.reading import TestPredictions
 from imdb_core import features, modes
-from imdb_core.stats.intervals import Estimate, auc, auc_difference, log_losses, mean, wilson
+from imdb_core.stats.intervals import Estimate, auc, auc_difference, mean, wilson
+from imdb_core.stats.scores import calibration_error, log_losses
 from pipeline.report.figures import plots
-from pipeline.report.figures.curves import reliability
 
 _SLICES: Final = ((features.LENGTH_BUCKET, "words in the review"), (features.RATING, "rating in stars"))
 
@@ -150,20 +151,13 @@ def _measures(predictions: TestPredictions, confidence: float, accuracy_differen
         ),
         Measure(
             "calibration error",
-            {mode: _calibration_error(predictions, mode, confidence) for mode in modes.MODES},
+            {mode: Estimate(calibration_error(labels, positive[mode]), nan, nan) for mode in modes.MODES},
             None,
             4,
             higher_is_better=False,
             how="no interval: see the whiskers of the reliability diagram",
         ),
     ]
-
-
-def _calibration_error(predictions: TestPredictions, mode: str, confidence: float) -> Estimate:
-    """Mean distance of probability and share over ten bins, weighted by their sizes: Guo et al. 2017."""
-    bins = reliability(predictions.labels, predictions.positive[mode], confidence)
-    gaps = sum(found.reviews * abs(found.predicted - found.positive.value) for found in bins)
-    return Estimate(gaps / len(predictions.labels), float("nan"), float("nan"))
 
 
 def _confusion(predictions: TestPredictions, mode: str) -> dict[str, int]:

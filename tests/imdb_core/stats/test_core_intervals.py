@@ -20,11 +20,21 @@ def arrays(rows):
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (10, 10), (881, 1000)])
-def test_wilson_is_scipys(successes, trials):
+def test_wilsons_interval_is_scipys(successes, trials):
     found = intervals.wilson(successes, trials, 0.95)
     expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     assert found.value == successes / trials
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@given(st.integers(1, 2000), st.data())
+def test_wilsons_interval_solves_its_equation_and_contains_the_share(trials, data):
+    successes = data.draw(st.integers(0, trials))
+    found = intervals.wilson(successes, trials, 0.95)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    for end in (found.low, found.high):
+        # At both ends the score test is at its critical value.
+        assert (found.value - end) ** 2 == pytest.approx(1.959964**2 * end * (1 - end) / trials, rel=1e-5, abs=1e-12)
 
 
 def test_wilson_by_hand():
@@ -33,7 +43,7 @@ def test_wilson_by_hand():
     assert (found.low, found.high) == pytest.approx((0.2366, 0.7634), abs=1e-4)
 
 
-def test_no_trials_tell_nothing():
+def test_no_trials_give_nan_between_0_and_1():
     found = intervals.wilson(0, 0, 0.95)
     assert math.isnan(found.value)
     assert (found.low, found.high) == (0.0, 1.0)
@@ -72,14 +82,31 @@ def test_the_difference_of_areas_is_candidate_minus_baseline():
     assert intervals.auc_difference(labels, bad, good, 0.95).value == 0.75
 
 
-def test_one_class_has_no_auc():
-    assert math.isnan(intervals.auc(np.array([True]), np.array([0.5]), 0.95).value)
+@pytest.mark.parametrize("labels", [[], [True], [False, False]])
+def test_one_class_has_no_auc(labels):
+    labels, scores = np.array(labels, bool), np.full(len(labels), 0.5)
+    found, difference = intervals.auc(labels, scores, 0.95), intervals.auc_difference(labels, scores, scores, 0.95)
+    assert math.isnan(found.value)
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert math.isnan(difference.value)
+    assert (difference.low, difference.high) == (-1.0, 1.0)
 
 
-def test_log_losses_are_scikit_learns_even_where_a_model_is_surely_wrong():
-    labels, positive = np.array([True, False, True]), np.array([0.9, 0.4, 0.0])
-    expected = metrics.log_loss(labels, positive)
-    assert intervals.log_losses(labels, positive).mean() == pytest.approx(expected)
+@given(some_scores, st.randoms(use_true_random=False))
+def test_the_interval_of_an_area_difference_is_delongs_by_pairs_in_plain_python(rows, random):
+    labels, candidate = arrays(rows)
+    baseline = np.array([random.randrange(6) / 5 for _ in rows])
+
+    def wins(scores):
+        return np.array([[(a > b) + 0.5 * (a == b) for b in scores[~labels]] for a in scores[labels]])
+
+    gap = wins(candidate) - wins(baseline)
+    above, below = gap.mean(axis=1), gap.mean(axis=0)
+    half = 1.959964 * math.sqrt(np.var(above, ddof=1) / len(above) + np.var(below, ddof=1) / len(below))
+    found = intervals.auc_difference(labels, baseline, candidate, 0.95)
+    assert found.value == pytest.approx(gap.mean(), abs=1e-12)
+    assert found.low == pytest.approx(max(gap.mean() - half, -1), abs=1e-6)
+    assert found.high == pytest.approx(min(gap.mean() + half, 1), abs=1e-6)
 
 
 def test_the_interval_of_a_mean_by_hand():

@@ -7,16 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from components.evaluator.metrics import ACCURACY, AUC, LOG_LOSS, single_model_metrics
-from imdb_core.stats.seeds import (
-    MOST_SEEDS,
-    Difference,
-    Spread,
-    accuracy_values,
-    auc_values,
-    log_loss_values,
-    paired_difference,
-    unpaired_difference,
-)
+from imdb_core.stats.scores import accuracy_values, auc_values, log_losses
+from imdb_core.stats.seeds import MOST_SEEDS, Difference, Spread, paired_difference, unpaired_difference
 
 # Quantiles of t from a printed table: 97.5% and 80%, by degrees of freedom.
 T_975 = {1: 12.706, 2: 4.303, 4: 2.776}
@@ -29,7 +21,6 @@ def make_pair(seed: int, seeds: int, reviews: int):
 
 
 PAIRS = st.builds(make_pair, st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(2, 12))
-# Whole runs of other tests may share the machine.
 
 
 def test_spread_by_hand():
@@ -42,7 +33,7 @@ def test_a_paired_difference_by_hand():
     found = paired_difference(np.array([[4.0, 3.0], [2.0, 0.0]]), np.array([[1.0, 2.0], [0.0, 0.0]]))
     assert found.value == 1.5
     assert (found.seeds, found.reviews, found.seed_freedom) == (2, 2, 1)
-    # Variance of the seeds' means 0.5, over 2; of the reviews' means 2, over 2; nothing is left for chance.
+    # Variance of the seeds' means 0.5, over 2; of the reviews' means 2, over 2; no residual is left.
     assert found.seed_variance == pytest.approx(0.25)
     assert found.review_variance == pytest.approx(1.0)
     assert found.seed_interval(0.95) == pytest.approx((1.5 - 0.5 * T_975[1], 1.5 + 0.5 * T_975[1]), abs=1e-3)
@@ -51,8 +42,8 @@ def test_a_paired_difference_by_hand():
     assert found.crossed_interval(0.95) == pytest.approx((1.5 - half, 1.5 + half))
 
 
-def test_chance_of_single_trainings_is_not_counted_twice():
-    # Differences +1 and -1 that change places: reviews' means are 0, seeds' too, and all is chance.
+def test_the_randomness_of_single_trainings_is_not_counted_twice():
+    # Differences +1 and -1 alternate: the means of reviews and of seeds are 0, so that all variance is random.
     found = paired_difference(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.zeros((2, 2)))
     assert (found.value, found.seed_variance, found.review_variance) == (0, 0, 0)
     assert not found.is_shown(0.95)
@@ -99,7 +90,7 @@ def test_the_variances_are_those_of_a_plain_two_way_table(pair):
 
 
 @given(PAIRS)
-def test_swapping_mirrors_and_the_verdict_s_interval_is_the_wider(pair):
+def test_swapping_mirrors_the_interval_which_is_the_wider_of_both(pair):
     for compare in (paired_difference, unpaired_difference):
         found, mirrored = compare(*pair), compare(*pair[::-1])
         low, high = found.interval(0.95)
@@ -109,7 +100,7 @@ def test_swapping_mirrors_and_the_verdict_s_interval_is_the_wider(pair):
         assert found.is_shown(0.95) == (low > 0 or high < 0)
 
 
-def test_the_interval_covers_what_seeds_and_reviews_do():
+def test_the_interval_keeps_its_coverage_when_seeds_and_reviews_vary():
     random = np.random.default_rng(7)
     hits = seed_hits = 0
     for _ in range(400):
@@ -123,14 +114,14 @@ def test_the_interval_covers_what_seeds_and_reviews_do():
     assert seed_hits < 350
 
 
-def test_what_it_would_take_by_hand():
+def test_the_detectable_difference_and_the_seeds_needed_by_hand():
     found = Difference(value=0.01, seeds=5, seed_variance=1e-5, seed_freedom=4.0, review_variance=0.0, reviews=1000)
     assert found.detectable(0.95) == pytest.approx((T_975[4] + T_80[4]) * math.sqrt(1e-5), abs=1e-5)
     # 5 seeds show 0.0118. With 6: t(5) = 2.571 and 0.920, error sqrt(5e-5 / 6): 0.01008; with 7 it is 0.0090.
     assert found.seeds_needed(0.95) == 7
 
 
-def test_reviews_bound_what_seeds_can_show():
+def test_too_few_reviews_cannot_be_made_up_for_by_seeds():
     found = Difference(value=0.01, seeds=5, seed_variance=1e-5, seed_freedom=4.0, review_variance=1.4e-5, reviews=1000)
     # Even without the seeds' part: (1.96 + 0.84) sqrt(1.4e-5) = 0.0105
     assert found.seeds_needed(0.95) is None
@@ -153,20 +144,13 @@ def test_the_seeds_needed_are_the_fewest(value, seed_variance, review_variance):
         assert needed == 2 or not shows(needed - 1)
 
 
-def test_auc_values_by_hand():
-    # Positives 0.9 and 0.4, negatives 0.4 and 0.1: pairs won 1, 1, 1/2, 1 of 4.
-    values = auc_values(np.array([1, 1, 0, 0]), np.array([[0.9, 0.4, 0.4, 0.1]]))
-    # Placements 1, 0.75 and 0.75, 1, each twice as far from 0.875: half of the reviews are of either class.
-    np.testing.assert_allclose(values, [[1.125, 0.625, 0.625, 1.125]])
-
-
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40))
 def test_means_over_reviews_are_the_metrics_of_the_evaluator(seed, count):
     random = np.random.default_rng(seed)
     labels = np.append(random.integers(0, 2, count), [0, 1])
-    # With ties, and with what a logarithm does not bear.
+    # With ties, and with probabilities of 0 and 1.
     positive = np.round(random.random((3, count + 2)), 1)
     for row, of_training in enumerate(positive):
         expected = single_model_metrics(labels, of_training)
-        for name, values in ((ACCURACY, accuracy_values), (AUC, auc_values), (LOG_LOSS, log_loss_values)):
+        for name, values in ((ACCURACY, accuracy_values), (AUC, auc_values), (LOG_LOSS, log_losses)):
             assert values(labels, positive)[row].mean() == pytest.approx(expected[name])

@@ -4,13 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.mode_selector.choice import choose
 from imdb_core.stats.paired import PairedOutcomes
 
 COUNTS = st.integers(min_value=0, max_value=500)
 OUTCOMES = st.builds(PairedOutcomes, COUNTS, COUNTS, COUNTS, COUNTS).filter(lambda outcomes: outcomes.reviews > 0)
 CONFIDENCES = st.floats(min_value=0.51, max_value=0.999)
-# Whole runs of other tests may share the machine.
 
 
 def swapped(outcomes: PairedOutcomes) -> PairedOutcomes:
@@ -19,7 +17,7 @@ def swapped(outcomes: PairedOutcomes) -> PairedOutcomes:
     )
 
 
-def test_by_hand():
+def test_rates_interval_and_p_value_by_hand():
     outcomes = PairedOutcomes(both_right=80, only_baseline_right=3, only_candidate_right=9, both_wrong=8)
     assert outcomes.reviews == 100
     assert outcomes.flip_rate == pytest.approx(0.12)
@@ -54,7 +52,7 @@ def test_swapping_the_models_mirrors_the_evidence(outcomes, confidence):
 
 
 @given(OUTCOMES, CONFIDENCES)
-def test_the_interval_holds_its_middle_and_stays_in_range(outcomes, confidence):
+def test_the_interval_contains_its_centre_and_stays_in_range(outcomes, confidence):
     low, high = outcomes.interval(confidence)
     shrunk = (outcomes.only_candidate_right - outcomes.only_baseline_right) / (outcomes.reviews + 2)
     assert -1 <= low < shrunk < high <= 1
@@ -83,8 +81,6 @@ def test_mcnemar_is_the_exact_sum_over_coin_flips(only_baseline, only_candidate)
     assert PairedOutcomes(5, only_baseline, only_candidate, 5).mcnemar_p() == pytest.approx(expected, rel=1e-9)
 
 
-# What it would take
-
 # Normal quantiles of 97.5% and 80%.
 TWO_SIDED, POWER = 1.959964, 0.841621
 
@@ -98,7 +94,7 @@ def test_reviews_needed_by_hand():
 
 
 def test_the_detectable_difference_by_hand():
-    # With 259 such reviews it is the difference that asked for them, but for the rounding up.
+    # 259 such reviews detect the difference that needs 259.26 reviews, up to rounding.
     outcomes = PairedOutcomes(207, 8, 23, 21)
     flips = 31 / 259
     found = outcomes.smallest_detectable_difference(0.95)
@@ -108,7 +104,7 @@ def test_the_detectable_difference_by_hand():
     )
 
 
-def test_models_that_are_right_equally_often_are_not_told_apart_by_any_number():
+def test_no_number_of_reviews_separates_models_that_are_right_equally_often():
     assert PairedOutcomes(90, 4, 4, 2).reviews_needed(0.95) is None
     assert PairedOutcomes(90, 0, 0, 10).reviews_needed(0.95) is None
 
@@ -119,7 +115,7 @@ def test_too_few_disagreements_show_no_difference_however_large(outcomes):
 
 
 @given(OUTCOMES, CONFIDENCES)
-def test_both_solve_the_same_equation(outcomes, confidence):
+def test_reviews_needed_and_detectable_difference_solve_the_same_equation(outcomes, confidence):
     smallest = outcomes.smallest_detectable_difference(confidence)
     needed = outcomes.reviews_needed(confidence)
     if smallest is not None and needed is not None:
@@ -131,7 +127,7 @@ def test_both_solve_the_same_equation(outcomes, confidence):
 
 
 def exact_power(difference: float, flip_rate: float, reviews: int) -> float:
-    """How often McNemar's test without continuity correction finds such a difference, summed over all tables."""
+    """Power of McNemar's test without continuity correction, summed over all tables."""
     better, worse = (flip_rate + difference) / 2, (flip_rate - difference) / 2
     total = 0.0
     for flips in range(1, reviews + 1):
@@ -144,7 +140,7 @@ def exact_power(difference: float, flip_rate: float, reviews: int) -> float:
 
 
 @pytest.mark.parametrize(("difference", "flip_rate"), [(0.2, 0.4), (0.3, 0.5), (0.15, 0.3)])
-def test_so_many_reviews_have_about_that_power(difference, flip_rate):
+def test_the_reviews_needed_have_about_80_percent_power(difference, flip_rate):
     thousand = PairedOutcomes(
         0,
         round(500 * (flip_rate - difference)),
@@ -152,73 +148,3 @@ def test_so_many_reviews_have_about_that_power(difference, flip_rate):
         round(1000 * (1 - flip_rate)),
     )
     assert exact_power(difference, flip_rate, thousand.reviews_needed(0.95)) == pytest.approx(0.8, abs=0.04)
-
-
-# The choice
-
-SIZES = {"scalar": 100, "vector": 200}
-
-
-def test_a_candidate_that_is_better_wins_though_it_is_larger():
-    choice = choose(PairedOutcomes(800, 20, 60, 120), "scalar", "vector", SIZES, 0.95)
-    assert (choice.winner, choice.significant) == ("vector", True)
-    assert choice.reason.startswith("vector is better: accuracy of vector minus scalar: +4.00 points (95% interval +2.")
-    assert "8.0% of 1000 reviews judged differently" in choice.reason
-
-
-def test_a_baseline_that_is_better_wins_though_it_is_larger():
-    choice = choose(PairedOutcomes(800, 60, 20, 120), "scalar", "vector", {"scalar": 200, "vector": 100}, 0.95)
-    assert (choice.winner, choice.significant) == ("scalar", True)
-    assert choice.reason.startswith("scalar is better: accuracy of vector minus scalar: -4.00 points")
-
-
-@pytest.mark.parametrize(
-    ("sizes", "winner", "words"),
-    [
-        ({"scalar": 1000, "vector": 2000}, "scalar", "the smaller model, scalar (1,000 against 2,000 parameters)"),
-        ({"scalar": 2000, "vector": 1000}, "vector", "the smaller model, vector (1,000 against 2,000 parameters)"),
-        (
-            {"scalar": 1000, "vector": 1000},
-            "scalar",
-            "the baseline of two equally large models, scalar (1,000 against 1,000 parameters)",
-        ),
-    ],
-)
-@pytest.mark.parametrize("outcomes", [PairedOutcomes(80, 5, 7, 8), PairedOutcomes(80, 7, 5, 8)])
-def test_without_evidence_the_smaller_model_wins(outcomes, sizes, winner, words):
-    choice = choose(outcomes, "scalar", "vector", sizes, 0.95)
-    assert (choice.winner, choice.significant) == (winner, False)
-    assert choice.reason.startswith(f"no difference shown, so {words}: ")
-
-
-def test_without_evidence_it_is_said_what_would_show_one():
-    reason = choose(PairedOutcomes(20700, 1000, 1030, 2270), "scalar", "vector", SIZES, 0.95).reason
-    assert reason.endswith("; with 80% power this difference takes 442,588 reviews and these show 0.50 points")
-    equal = choose(PairedOutcomes(20700, 1000, 1000, 2300), "scalar", "vector", SIZES, 0.95).reason
-    assert equal.endswith("; with 80% power these show 0.50 points")
-    assert "power" not in choose(PairedOutcomes(800, 20, 60, 120), "scalar", "vector", SIZES, 0.95).reason
-
-
-def test_models_that_never_disagree_differ_in_nothing():
-    choice = choose(PairedOutcomes(90, 0, 0, 10), "scalar", "vector", SIZES, 0.95)
-    assert (choice.winner, choice.significant) == ("scalar", False)
-    assert "+0.00 points" in choice.reason
-    assert "McNemar p = 1," in choice.reason
-
-
-def test_more_confidence_asks_for_more_evidence():
-    outcomes = PairedOutcomes(800, 30, 55, 115)
-    assert choose(outcomes, "scalar", "vector", SIZES, 0.95).winner == "vector"
-    strict = choose(outcomes, "scalar", "vector", SIZES, 0.999)
-    assert (strict.winner, strict.significant) == ("scalar", False)
-    assert "(99.9% interval" in strict.reason
-
-
-@given(OUTCOMES, CONFIDENCES)
-def test_a_significant_winner_was_right_more_often(outcomes, confidence):
-    choice = choose(outcomes, "scalar", "vector", SIZES, confidence)
-    if choice.significant:
-        assert (choice.winner == "vector") == (outcomes.accuracy_difference > 0)
-        assert outcomes.mcnemar_p() < 1 - confidence
-    else:
-        assert choice.winner == "scalar"
