@@ -31,7 +31,7 @@ _HTTP: Final = {
 }
 
 
-class StatusError(Exception):
+class ServingError(Exception):
     """A call failed; clients get the code and the message.
 
     Args:
@@ -47,12 +47,12 @@ class StatusError(Exception):
         self.message = message
 
 
-def invalid_argument(message: str) -> StatusError:
+def invalid_argument(message: str) -> ServingError:
     """The error of a request that no server could answer."""
-    return StatusError(grpc.StatusCode.INVALID_ARGUMENT, message)
+    return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-def from_tensorflow(error: "tf.errors.OpError") -> StatusError:
+def from_tensorflow(error: "tf.errors.OpError") -> ServingError:
     """Says what the C++ runtime said.
 
     Args:
@@ -63,7 +63,7 @@ def from_tensorflow(error: "tf.errors.OpError") -> StatusError:
         An error of the same code; UNKNOWN if gRPC has no such code.
     """
     original = error.__context__ if isinstance(error.__context__, type(error)) else error
-    return StatusError(_BY_NUMBER.get(error.error_code, grpc.StatusCode.UNKNOWN), str(original.message))
+    return ServingError(_BY_NUMBER.get(error.error_code, grpc.StatusCode.UNKNOWN), str(original.message))
 
 
 def http_status(code: grpc.StatusCode) -> int:

@@ -20,7 +20,7 @@ from serving.server.api.monitoring import Metrics
 from serving.server.api.rest_api import rest_app
 from serving.server.config.options import ServerOptions
 from serving.server.config.side_files import SslConfig
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.batching import Batcher
 from serving.server.execution.servable import Servable
 from serving.server.execution.warmup import WARMUP_FILE, warm_up
@@ -73,7 +73,7 @@ async def serve(options: ServerOptions) -> int:
     try:
         if await _loaded(manager, options, stop):
             await _answer_until(stop, backend, options, tls, metrics_path)
-    except StatusError as error:
+    except ServingError as error:
         kind = SettingsError if error.code is grpc.StatusCode.INVALID_ARGUMENT else RunError
         raise kind(f"the server cannot start: {error.message}") from None
     finally:
@@ -130,7 +130,7 @@ async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.E
         await loading
         return True
     await asyncio.to_thread(manager.stop)
-    with suppress(StatusError):  # that it was stopped
+    with suppress(ServingError):  # that it was stopped
         await loading
     return False
 

@@ -49,7 +49,7 @@ class _TimedRunner:
 class Backend:
     """Answers requests of the gRPC API, wherever they come from.
 
-    All methods raise StatusError; deadlines are of `time.monotonic()`, None for no limit.
+    All methods raise ServingError; deadlines are of `time.monotonic()`, None for no limit.
 
     Attributes:
         servables: the models.

@@ -23,7 +23,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server.api.backend import Backend
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ def _deadline(context: grpc.aio.ServicerContext) -> float | None:
 async def _status_for(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
     try:
         yield
-    except StatusError as error:
+    except ServingError as error:
         await context.abort(error.code, _fitting(error.message))
     except Exception:
         _LOG.exception("a request failed in a way that it should not")

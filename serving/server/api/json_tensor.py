@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
-from serving.server.errors import StatusError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.tensors import to_array
 
 B64: Final = "b64"
@@ -51,7 +51,7 @@ def base64_bytes(value: Mapping[str, str]) -> bytes:
     """Decodes `{"b64": "..."}`.
 
     Raises:
-        StatusError: INVALID_ARGUMENT; it is not base64.
+        ServingError: INVALID_ARGUMENT; it is not base64.
     """
     text = value[B64]
     try:
@@ -71,7 +71,7 @@ def flat(value: Any, dtype: int) -> tuple[list[int], list[Any]]:
         The shape, and the elements in row-major order: bytes for strings, otherwise what the JSON holds.
 
     Raises:
-        StatusError: INVALID_ARGUMENT, the lists are ragged or an element does not fit; UNIMPLEMENTED, the data type
+        ServingError: INVALID_ARGUMENT, the lists are ragged or an element does not fit; UNIMPLEMENTED, the data type
             cannot be written in JSON.
     """
     shape: list[int] = []
@@ -128,7 +128,7 @@ def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
         TensorFlow Serving sends then is no JSON.
 
     Raises:
-        StatusError: INVALID_ARGUMENT; JSON has no complex numbers.
+        ServingError: INVALID_ARGUMENT; JSON has no complex numbers.
     """
     array = to_array(proto, name)
     if array.dtype.kind == "c":
@@ -193,7 +193,7 @@ def _element(value: Any, dtype: int, rank: int) -> Any:
             raise invalid_argument(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
         return base64_bytes(value)
     if dtype not in _FIELDS:
-        raise StatusError(
+        raise ServingError(
             grpc.StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value: {shown(value)} to type: {type_of_tensor}"
         )
     if not _FIELDS[dtype][1](value):
@@ -205,7 +205,7 @@ def _element(value: Any, dtype: int, rank: int) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def lossy(value: float, target: str) -> StatusError:
+def lossy(value: float, target: str) -> ServingError:
     """The error of a number that a floating point type cannot hold."""
     return invalid_argument(f"Cannot convert JSON value: {shown(value)} to {target} without loss of precision.")
 

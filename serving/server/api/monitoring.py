@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -85,7 +85,7 @@ class Metrics:
         known = model if self._is_model(model) else _NO_MODEL
         try:
             yield
-        except StatusError as error:
+        except ServingError as error:
             outcome = error.code
             raise
         except asyncio.CancelledError:
@@ -122,7 +122,7 @@ class Metrics:
         outcome = grpc.StatusCode.INTERNAL
         try:
             yield
-        except StatusError as error:
+        except ServingError as error:
             outcome = error.code
             raise
         else:

@@ -26,7 +26,7 @@ from serving.server.api import rest_requests, rest_responses
 from serving.server.api.backend import Backend
 from serving.server.api.live_page import live_page
 from serving.server.api.monitoring import CONTENT_TYPE
-from serving.server.errors import StatusError, http_status, invalid_argument
+from serving.server.errors import ServingError, http_status, invalid_argument
 from serving.server.execution.signatures import signature_key
 
 _LOG: Final = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _INFERENCE: Final = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", 
 _MODEL_STATE: Final = re.compile(_MODEL + r"(?:/(?P<metadata>metadata))?", re.ASCII)
 
 
-class _TooLargeError(StatusError):
+class _TooLargeError(ServingError):
     """A request is longer than is allowed."""
 
     def __init__(self, max_request_bytes: int) -> None:
@@ -72,7 +72,7 @@ class RestApi:
         except _TooLargeError as error:
             # What is left of the body is not read, so the connection cannot be used again.
             return _response(413, {"error": error.message}, {"Connection": "close"})
-        except StatusError as error:
+        except ServingError as error:
             return _response(http_status(error.code), {"error": error.message})
         except Exception:
             _LOG.exception("a request failed in a way that it should not")
@@ -105,7 +105,7 @@ class RestApi:
         try:
             return await asyncio.wait_for(answer, self._timeout)
         except asyncio.TimeoutError:
-            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds") from None
+            raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds") from None
 
     async def _infer(self, call: str, spec: model_pb2.ModelSpec, body: bytes) -> dict[str, Any]:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import input_pb2
 
 from serving.server.api.json_tensor import base64_bytes, flat, is_base64, is_float32, lossy, shown, tensor, type_name
-from serving.server.errors import StatusError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 
 Inputs = Mapping[str, meta_graph_pb2.TensorInfo]
 Tensors = dict[str, tensor_pb2.TensorProto]
@@ -36,7 +36,7 @@ def parse(body: bytes) -> dict[str, Any]:
         The object that it holds.
 
     Raises:
-        StatusError: INVALID_ARGUMENT; it is not JSON, no object, or its signature name is no string.
+        ServingError: INVALID_ARGUMENT; it is not JSON, no object, or its signature name is no string.
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
@@ -70,7 +70,7 @@ def predict_inputs(document: Mapping[str, Any], signature: str, inputs: Inputs) 
         Tensor by input, and whether the request came as rows, as then the response has to.
 
     Raises:
-        StatusError: INVALID_ARGUMENT; the document does not fit the signature.
+        ServingError: INVALID_ARGUMENT; the document does not fit the signature.
     """
     if not inputs:
         raise invalid_argument(f"Failed to get input map for signature: {signature}")
@@ -97,7 +97,7 @@ def examples(document: Mapping[str, Any]) -> input_pb2.Input:
         document: the body, with `examples` and, for features that all share, `context`.
 
     Raises:
-        StatusError: INVALID_ARGUMENT; they are none.
+        ServingError: INVALID_ARGUMENT; they are none.
     """
     found = input_pb2.Input()
     into = found.example_list.examples
@@ -114,7 +114,7 @@ def examples(document: Mapping[str, Any]) -> input_pb2.Input:
     return found
 
 
-def _format_error(value: Any, problem: str) -> StatusError:
+def _format_error(value: Any, problem: str) -> ServingError:
     return invalid_argument(f"JSON Value: {shown(value)} {problem}")
 
 
@@ -151,7 +151,7 @@ def _rows(instances: list[Any], inputs: Inputs) -> Tensors:
             where = f"element: {number} key: {name}" if named else f"element: {number}"
             try:
                 _add(name, value, inputs, shapes, elements)
-            except StatusError as error:
+            except ServingError as error:
                 raise invalid_argument(f"Failed to process {where} of 'instances' list. Error: {error}") from None
         if row.keys() != inputs.keys():
             raise invalid_argument(

@@ -36,7 +36,7 @@ def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], *, rows: bool) ->
             outputs, values are objects.
 
     Raises:
-        StatusError: INVALID_ARGUMENT; there is no output, or the outputs have no rows in common.
+        ServingError: INVALID_ARGUMENT; there is no output, or the outputs have no rows in common.
     """
     if not outputs:
         raise invalid_argument("Cannot convert empty tensor map to JSON")

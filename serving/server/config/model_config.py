@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from imdb_core.errors import SettingsError
-from serving.server.errors import StatusError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 
 PLATFORM: Final = "tensorflow"
 MODEL_LIST: Final = "model_config_list"
@@ -53,11 +53,11 @@ def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None
         current: the one that it is to replace; None at start-up.
 
     Raises:
-        StatusError: in TensorFlow Serving's words. FAILED_PRECONDITION if the new config has no list of models and the
+        ServingError: in TensorFlow Serving's words. FAILED_PRECONDITION if the new config has no list of models and the
             current one has; UNIMPLEMENTED for request logging; INVALID_ARGUMENT for anything else.
     """
     if current is not None and current.WhichOneof("config") and new.WhichOneof("config") != MODEL_LIST:
-        raise StatusError(
+        raise ServingError(
             grpc.StatusCode.FAILED_PRECONDITION,
             "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to "
             "another.",
@@ -78,7 +78,7 @@ def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None
     for model in new.model_config_list.config:
         _check_platform(model, before.get(model.name))
         if model.HasField("logging_config"):
-            raise StatusError(
+            raise ServingError(
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"Model {model.name} has a logging_config; that is not supported",
             )

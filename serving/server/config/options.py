@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Va
 from pydantic_core import ErrorDetails
 
 from imdb_core.errors import SettingsError
+from imdb_core.validation import expectation
 from serving.server.config.batching_parameters import BatchingParameters
 from serving.server.config.side_files import SslConfig, read_prometheus_path, read_ssl_config
 
@@ -19,7 +20,6 @@ Count = Annotated[int, Field(ge=0)]
 
 _INT32_MAX: Final = 2**31 - 1
 _MESSAGE_LENGTH: Final = "grpc.max_receive_message_length"
-_EXPECTED: Final = {"bool_type": "expected true or false", "string_type": "expected text"}
 
 
 class ServerOptions(BaseModel):
@@ -190,8 +190,4 @@ def _explain(details: ErrorDetails) -> str:
     name = ".".join(str(part) for part in details["loc"])
     if details["type"] == "extra_forbidden":
         return f"unknown option --{name}; there are {', '.join(ServerOptions.model_fields)}"
-    expected = _EXPECTED.get(
-        details["type"],
-        details["msg"].replace("Input should be", "expected").replace("String should", "the text should"),
-    )
-    return f"--{name}={details['input']}: {expected}"
+    return f"--{name}={details['input']}: {expectation(details)}"

@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 
 from serving.server.config.batching_parameters import BatchingParameters
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.servable import Array, Servable
 
 _TOO_LATE: Final = "Deadline exceeded before the request could be run"
@@ -115,10 +115,10 @@ class Batcher:
             deadline: of `time.monotonic()`, after which nobody wants the result.
 
         Returns:
-            The future outputs, or StatusError. Cancelling it while it is queued takes the call out.
+            The future outputs, or ServingError. Cancelling it while it is queued takes the call out.
 
         Raises:
-            StatusError: RESOURCE_EXHAUSTED if too much waits for this servable, UNAVAILABLE after `close`.
+            ServingError: RESOURCE_EXHAUSTED if too much waits for this servable, UNAVAILABLE after `close`.
         """
         wanted = None if outputs is None else tuple(sorted(outputs))
         shapes = inner_shapes(servable, signature, inputs, wanted)
@@ -145,11 +145,11 @@ class Batcher:
 
     def _admit(self, call: _Call) -> None:
         if self._closed:
-            raise StatusError(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
+            raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
         most = self._parameters.max_enqueued_batches * self._parameters.max_batch_size
         waiting = self._waiting.get(call.servable, 0) + (call.rows or 1)
         if waiting > most:
-            raise StatusError(
+            raise ServingError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 "The batch scheduling queue to which this task was submitted is full; "
                 f"{most} rows (max_enqueued_batches x max_batch_size) may wait for a version of a model",
@@ -204,7 +204,7 @@ class Batcher:
     def _run(self, calls: list[_Call]) -> None:
         for call in calls:
             if call.late:
-                call.future.set_exception(StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, _TOO_LATE))
+                call.future.set_exception(ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, _TOO_LATE))
         calls = [call for call in calls if not call.future.done()]
         if not calls:
             return
@@ -287,13 +287,13 @@ def split(outputs: Outputs, sizes: Sequence[int], rows: int) -> list[Outputs]:
         rows: that the signature ran with, padding included.
 
     Raises:
-        StatusError: FAILED_PRECONDITION; the signature does not keep what it says about its outputs.
+        ServingError: FAILED_PRECONDITION; the signature does not keep what it says about its outputs.
     """
     if len(sizes) == 1 and sizes[0] == rows:
         return [outputs]
     for array in outputs.values():
         if array.shape[:1] != (rows,):
-            raise StatusError(
+            raise ServingError(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
                 "tensors",

@@ -40,7 +40,7 @@ class Servables(Protocol):
     """Where loaded versions are found."""
 
     def lookup(self, spec: model_pb2.ModelSpec) -> AbstractContextManager[Servable]:
-        """The servable that a spec asks for, kept loaded in the context; StatusError if there is none."""
+        """The servable that a spec asks for, kept loaded in the context; ServingError if there is none."""
 
 
 class Runner(Protocol):
@@ -54,7 +54,7 @@ class Runner(Protocol):
         outputs: Sequence[str] | None,
         deadline: float | None,
     ) -> Future[dict[str, Array]]:
-        """Queues a call; StatusError if it cannot."""
+        """Queues a call; ServingError if it cannot."""
 
 
 async def predict(
@@ -72,7 +72,7 @@ async def predict(
         The outputs that the request's filter names, or all.
 
     Raises:
-        StatusError: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or a filter that are not
+        ServingError: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or a filter that are not
             the signature's, and for malformed tensors; whatever the lookup or the model raises.
     """
     with servables.lookup(_spec_of(request)) as servable:
@@ -102,7 +102,7 @@ async def classify(
         Labels and scores of each example.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for an unknown signature, one that is no classification or does not answer like
+        ServingError: INVALID_ARGUMENT for an unknown signature, one that is no classification or does not answer like
             one, and no examples; FAILED_PRECONDITION if the keys are wrong; whatever the lookup or the model raises.
     """
     with servables.lookup(_spec_of(request)) as servable:
@@ -125,7 +125,7 @@ async def regress(
         A number for each example.
 
     Raises:
-        StatusError: as `classify`.
+        ServingError: as `classify`.
     """
     with servables.lookup(_spec_of(request)) as servable:
         result = await _regressed(servable, request.model_spec, request.input, runner, deadline)
@@ -147,7 +147,7 @@ async def multi_inference(
         A result for each task.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for tasks of different models, for signatures that are unknown, asked twice or
+        ServingError: INVALID_ARGUMENT for tasks of different models, for signatures that are unknown, asked twice or
             read different tensors; UNIMPLEMENTED for another method; else as `classify`.
     """
     spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
@@ -178,7 +178,7 @@ def get_model_metadata(
         A SignatureDefMap of all signatures, under `signature_def`.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for no metadata field or another one; whatever the lookup raises.
+        ServingError: INVALID_ARGUMENT for no metadata field or another one; whatever the lookup raises.
     """
     spec = _spec_of(request)
     if not request.metadata_field:

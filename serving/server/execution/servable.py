@@ -14,9 +14,8 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.server.errors import StatusError, from_tensorflow, invalid_argument
-from serving.server.execution.run_pools import least_busy
-from serving.server.execution.session import open_session
+from serving.server.errors import ServingError, from_tensorflow, invalid_argument
+from serving.server.execution.session import least_busy, open_session
 
 Array = np.ndarray[Any, Any]
 
@@ -84,7 +83,7 @@ class Servable:
             The servable; all its signatures find their variables.
 
         Raises:
-            StatusError: it cannot; see `open_session`.
+            ServingError: it cannot; see `open_session`.
         """
         return cls(name, version, path, *open_session(path))
 
@@ -107,14 +106,14 @@ class Servable:
             The outputs by alias; strings as objects of type bytes.
 
         Raises:
-            StatusError: with the code of the op that failed; INVALID_ARGUMENT for a wrong dtype; DEADLINE_EXCEEDED
+            ServingError: with the code of the op that failed; INVALID_ARGUMENT for a wrong dtype; DEADLINE_EXCEEDED
                 after the timeout; UNAVAILABLE if the servable was closed.
         """
         endpoints = self._endpoints[signature]
         if endpoints.problem:
             raise invalid_argument(endpoints.problem)
         if timeout is not None and timeout <= 0:
-            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
+            raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
         feeds = {tensor: inputs[alias] for alias, tensor in endpoints.feeds.items()}
         _check_dtypes(feeds)
         fetches = {alias: tensor for alias, tensor in endpoints.fetches.items() if outputs is None or alias in outputs}
@@ -150,7 +149,7 @@ class Servable:
     def _in_use(self) -> Iterator[None]:
         with self._changed:
             if self._closed:
-                raise StatusError(
+                raise ServingError(
                     grpc.StatusCode.UNAVAILABLE, f"Version {self.version} of model {self.name} was unloaded"
                 )
             self._running += 1

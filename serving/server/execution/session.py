@@ -1,13 +1,18 @@
-"""A SavedModel in a session, the way TensorFlow Serving loads it.
+"""SavedModels in graph-mode sessions, loaded by the same steps as in TensorFlow Serving.
 
-Graph mode is the point. A SavedModel that Python can load may still be one that no server can run
-(tensorflow/serving#2250), so the steps here are those of the C++ loader: import the graph, restore, initialise.
+A SavedModel that Python can load may still be one that no server can run (tensorflow/serving#2250). The steps here are
+therefore those of the C++ loader: import the graph, restore the variables, run the initialisation.
+
+TensorFlow's default spreads the ops of a run over all cores. The small ops of a recurrent network then spend more time
+on being handed from thread to thread than on arithmetic, and a run takes cores from its neighbours without being any
+faster. Here each core has a pool of one thread, and every run uses the least busy pool: runs are parallel, not ops.
 """
 
 import contextlib
 import copy
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import grpc
@@ -15,26 +20,51 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from serving.server.errors import StatusError, from_tensorflow, invalid_argument
-from serving.server.execution.run_pools import session_config
+from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 
-_SERVE_TAG: Final = "serve"
-INIT_OP: Final = "__saved_model_init_op"
+POOLS: Final = os.cpu_count() or 1
+
+_INIT_OP: Final = "__saved_model_init_op"
 _INIT_OP_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op")
+
+# TensorFlow's named pools belong to the process, not to a session: all versions of all models share these counts.
+_runs = [0] * POOLS
+_runs_lock = threading.Lock()
+
+
+def session_config() -> tf.compat.v1.ConfigProto:
+    """Returns the configuration of sessions that use these thread pools and no GPU."""
+    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, intra_op_parallelism_threads=1)
+    for number in range(POOLS):
+        config.session_inter_op_thread_pool.add(num_threads=1, global_name=f"serving-{number}")
+    return config
+
+
+@contextlib.contextmanager
+def least_busy() -> Iterator[int]:
+    """Reserves the least busy pool for one run; yields the value of `RunOptions.inter_op_thread_pool`."""
+    with _runs_lock:
+        pool = _runs.index(min(_runs))
+        _runs[pool] += 1
+    try:
+        yield pool
+    finally:
+        with _runs_lock:
+            _runs[pool] -= 1
 
 
 def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_pb2.SignatureDef]]:
-    """Loads a SavedModel, or finds out that it cannot be served.
+    """Loads a SavedModel and checks that it can be served.
 
     Args:
-        path: folder of `saved_model.pb`.
+        path: Folder of `saved_model.pb`.
 
     Returns:
         A session on the model's final graph, and all signatures by key.
 
     Raises:
-        StatusError: there is no such SavedModel, its files are damaged or incomplete, or a signature reads a variable
-            that nothing restores. A real server finds the last only when it runs the signature.
+        ServingError: The SavedModel is missing, damaged or incomplete, or a signature reads a variable that nothing
+            restores. TensorFlow Serving notices such a variable only when it runs the signature.
     """
     meta_graph = _read_meta_graph(path)
     _forget_input_shapes(meta_graph)
@@ -50,36 +80,39 @@ def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_
             _check_variables(session, meta_graph)
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from None
-        except (ValueError, TypeError, KeyError) as error:  # what Python's graph importer raises
+        except (ValueError, TypeError, KeyError) as error:  # raised by Python's graph importer
             raise invalid_argument(f"The graph in {path} cannot be imported: {error}") from None
         session.graph.finalize()
         failure.pop_all()
-    # Copies: a part of a message keeps all of it in memory, the graph too.
+    # Without the copies, each signature would keep the whole message in memory, including the graph.
     return session, {key: copy.deepcopy(signature) for key, signature in meta_graph.signature_def.items()}
 
 
 def _read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
-    try:
-        with tf.io.gfile.GFile(os.path.join(path, "saved_model.pb"), "rb") as file:
-            saved = saved_model_pb2.SavedModel.FromString(file.read())
-    except tf.errors.NotFoundError:
-        raise StatusError(
+    file = os.path.join(path, "saved_model.pb")
+    if not tf.io.gfile.exists(file):
+        raise ServingError(
             grpc.StatusCode.NOT_FOUND,
             f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}",
-        ) from None
+        )
+    try:
+        with tf.io.gfile.GFile(file, "rb") as opened:
+            saved = saved_model_pb2.SavedModel.FromString(opened.read())
+    except tf.errors.OpError as error:
+        raise from_tensorflow(error) from None
     except DecodeError:
-        raise StatusError(grpc.StatusCode.DATA_LOSS, f"Can't parse {path}/saved_model.pb as binary proto") from None
+        raise ServingError(grpc.StatusCode.DATA_LOSS, f"Can't parse {path}/saved_model.pb as binary proto") from None
     for meta_graph in saved.meta_graphs:
-        if set(meta_graph.meta_info_def.tags) == {_SERVE_TAG}:
+        if set(meta_graph.meta_info_def.tags) == {tf.saved_model.SERVING}:
             return meta_graph
-    raise StatusError(
+    raise ServingError(
         grpc.StatusCode.NOT_FOUND,
-        f"Could not find meta graph def matching supplied tags: {{ {_SERVE_TAG} }} in {path}",
+        f"Could not find meta graph def matching supplied tags: {{ {tf.saved_model.SERVING} }} in {path}",
     )
 
 
 def _forget_input_shapes(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
-    """Python's sessions check them; the C++ runtime, whose contract this is, does not."""
+    """Removes the placeholders' shapes: Python's sessions would check them, the C++ runtime does not."""
     inputs = {
         tensor.name.partition(":")[0]
         for definition in meta_graph.signature_def.values()
@@ -93,7 +126,7 @@ def _forget_input_shapes(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
 
 
 def _restore(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraphDef, path: str) -> None:
-    """Restores variables and runs the initialisation, of TensorFlow 2's and 1's SavedModels."""
+    """Restores variables and runs the initialisation of a SavedModel of TensorFlow 2 or 1."""
     assets = {
         asset.tensor_info.name: os.path.join(path, "assets", asset.filename) for asset in meta_graph.asset_file_def
     }
@@ -104,8 +137,8 @@ def _restore(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraph
             session.graph.get_operation_by_name(saver.restore_op_name.partition(":")[0]),
             {saver.filename_tensor_name: variables},
         )
-    if INIT_OP in meta_graph.signature_def:
-        names = [meta_graph.signature_def[INIT_OP].outputs[INIT_OP].name]
+    if _INIT_OP in meta_graph.signature_def:
+        names = [meta_graph.signature_def[_INIT_OP].outputs[_INIT_OP].name]
     else:
         names = [
             name
@@ -116,11 +149,11 @@ def _restore(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraph
 
 
 def _check_variables(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
-    """What a signature reads must have been restored or initialised."""
+    """Checks that every variable that a signature reads is initialised."""
     outputs = {
         tensor.name.partition(":")[0]
         for key, definition in meta_graph.signature_def.items()
-        if key != INIT_OP
+        if key != _INIT_OP
         for tensor in definition.outputs.values()
     }
     variables = _variables_behind(op for op in session.graph.get_operations() if op.name in outputs)
@@ -128,7 +161,7 @@ def _check_variables(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.M
         checks = [tf.raw_ops.VarIsInitializedOp(resource=variable.outputs[0]) for variable in variables]
     missing = sorted(variable.name for variable, there in zip(variables, session.run(checks), strict=True) if not there)
     if missing:
-        raise StatusError(
+        raise ServingError(
             grpc.StatusCode.FAILED_PRECONDITION,
             f"Could not find variable {missing[0]}, which signatures read and nothing restores (of {len(missing)} such "
             "variables). A Keras 3 model saved with tf.saved_model.save is like this: save a tf.Module that holds its "
@@ -137,7 +170,7 @@ def _check_variables(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.M
 
 
 def _variables_behind(operations: Iterable[tf.Operation]) -> list[tf.Operation]:
-    """All VarHandleOps that these operations depend on."""
+    """Returns all VarHandleOps that these operations depend on."""
     waiting, seen = list(operations), set[tf.Operation]()
     while waiting:
         operation = waiting.pop()

@@ -7,7 +7,7 @@ import grpc
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import inference_pb2, model_pb2, predict_pb2
 
-from serving.server.errors import StatusError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.servable import Array, Servable
 from serving.server.execution.tensors import to_array
 
@@ -31,7 +31,7 @@ def predict_signature(servable: Servable, spec: model_pb2.ModelSpec) -> meta_gra
     """Finds the signature for Predict.
 
     Raises:
-        StatusError: FAILED_PRECONDITION if there is none.
+        ServingError: FAILED_PRECONDITION if there is none.
     """
     key = signature_key(spec)
     if key not in servable.signatures:
@@ -43,7 +43,7 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
     """Reads the request's tensors, and the signature's defaults for those that are not there.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for too many, too few, other or malformed tensors.
+        ServingError: INVALID_ARGUMENT for too many, too few, other or malformed tensors.
     """
     given, wanted = request.inputs, signature.inputs
     if len(given) > len(wanted) or (len(given) < len(wanted) and not signature.defaults):
@@ -77,7 +77,7 @@ def predict_outputs(output_filter: Iterable[str], signature: meta_graph_pb2.Sign
     """Tells which outputs to compute; None for all.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for outputs that the signature lacks, or asked twice.
+        ServingError: INVALID_ARGUMENT for outputs that the signature lacks, or asked twice.
     """
     wanted: list[str] = []
     for alias in output_filter:
@@ -99,7 +99,7 @@ def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, 
         Its key, and which of `classes` and `scores` it has.
 
     Raises:
-        StatusError: INVALID_ARGUMENT if there is no such signature or it has too many inputs or outputs;
+        ServingError: INVALID_ARGUMENT if there is no such signature or it has too many inputs or outputs;
             FAILED_PRECONDITION if they have other names.
     """
     key, signature = _signature_of(servable, spec)
@@ -125,7 +125,7 @@ def regression(servable: Servable, spec: model_pb2.ModelSpec) -> str:
         Its key.
 
     Raises:
-        StatusError: as `classification`.
+        ServingError: as `classification`.
     """
     key, signature = _signature_of(servable, spec)
     if len(signature.inputs) != 1:
@@ -143,7 +143,7 @@ def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]
     """Checks what the tasks of a MultiInferenceRequest must have in common.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for different models, a signature that is unknown or asked twice, or
+        ServingError: INVALID_ARGUMENT for different models, a signature that is unknown or asked twice, or
             signatures that read different tensors; UNIMPLEMENTED for another method; else as `classification`.
     """
     names, keys, tensors = set[str](), set[str](), set[str]()
@@ -164,7 +164,7 @@ def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]
         elif task.method_name == REGRESS_METHOD:
             regression(servable, task.model_spec)
         else:
-            raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
+            raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
         tensors.add(servable.signatures[key].inputs[INPUTS].name)
         if len(tensors) > 1:
             raise invalid_argument("Input tensor must be the same for all Signatures.")
@@ -178,8 +178,8 @@ def _signature_of(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, m
     return key, signature
 
 
-def _mismatch(message: str) -> StatusError:
-    return StatusError(grpc.StatusCode.FAILED_PRECONDITION, message)
+def _mismatch(message: str) -> ServingError:
+    return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
-from serving.server.errors import StatusError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 
 Array = np.ndarray[Any, Any]
 
@@ -88,7 +88,7 @@ def to_array(proto: tensor_pb2.TensorProto, alias: str) -> Array:
         An array of the proto's shape, perhaps read-only; strings as objects of type bytes.
 
     Raises:
-        StatusError: INVALID_ARGUMENT if the proto is malformed, or of a dtype that is no data (resource, variant).
+        ServingError: INVALID_ARGUMENT if the proto is malformed, or of a dtype that is no data (resource, variant).
     """
     kind = _BY_NUMBER.get(proto.dtype)
     shape = _shape_of(proto.tensor_shape)
@@ -117,11 +117,11 @@ def to_proto(array: Array) -> tensor_pb2.TensorProto:
         The tensor.
 
     Raises:
-        StatusError: UNIMPLEMENTED if the dtype has no such field.
+        ServingError: UNIMPLEMENTED if the dtype has no such field.
     """
     kind = _BY_DTYPE.get(array.dtype)
     if kind is None:
-        raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Tensors of dtype {array.dtype} cannot be sent")
+        raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Tensors of dtype {array.dtype} cannot be sent")
     proto = tensor_pb2.TensorProto(dtype=kind.number)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
@@ -136,7 +136,7 @@ def data_type_name(dtype: np.dtype[Any]) -> str:
     return str(types_pb2.DataType.Name(kind.number if kind else types_pb2.DT_INVALID))
 
 
-def _malformed(alias: str) -> StatusError:
+def _malformed(alias: str) -> ServingError:
     return invalid_argument(f"tensor parsing error: {alias}")
 
 

@@ -21,7 +21,7 @@ def examples_of(given: input_pb2.Input) -> Array:
         Objects of type bytes `[n]`.
 
     Raises:
-        StatusError: INVALID_ARGUMENT if there are none.
+        ServingError: INVALID_ARGUMENT if there are none.
     """
     kind = given.WhichOneof("kind")
     listed = getattr(given, kind).examples if kind else ()
@@ -44,7 +44,7 @@ def classification_result(outputs: Mapping[str, Array], count: int) -> classific
         For each tf.Example, k labels and scores; empty or 0 if the model gives only the other.
 
     Raises:
-        StatusError: INVALID_ARGUMENT if the outputs are something else.
+        ServingError: INVALID_ARGUMENT if the outputs are something else.
     """
     for alias, dtype, name in ((CLASSES, np.object_, "DT_STRING"), (SCORES, np.float32, "DT_FLOAT")):
         if alias in outputs:
@@ -76,7 +76,7 @@ def regression_result(outputs: Mapping[str, Array], count: int) -> regression_pb
         A value for each tf.Example.
 
     Raises:
-        StatusError: INVALID_ARGUMENT if the outputs are something else.
+        ServingError: INVALID_ARGUMENT if the outputs are something else.
     """
     values = outputs[REGRESSIONS]
     if values.ndim != 1 and values.shape[1:] != (1,):

@@ -13,10 +13,10 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import model_pb2, prediction_log_pb2
 
-from serving.server.errors import StatusError, from_tensorflow, invalid_argument
+from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 from serving.server.execution import calls
-from serving.server.execution.run_pools import session_config
 from serving.server.execution.servable import Array, Servable
+from serving.server.execution.session import session_config
 
 WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS: Final = 1000
@@ -32,7 +32,7 @@ def warm_up(servable: Servable) -> int:
         How many requests there were.
 
     Raises:
-        StatusError: the file cannot be read, has more than 1,000 records, a record that is no PredictionLog of predict,
+        ServingError: the file cannot be read, has more than 1,000 records, a record that is no
             classify, regress or multi-inference, or a request that fails.
     """
     path = os.path.join(servable.path, WARMUP_FILE)
@@ -97,7 +97,7 @@ def _records(path: str) -> Iterator[bytes]:
             except tf.errors.OutOfRangeError:
                 return
             except tf.errors.DataLossError as error:
-                raise StatusError(
+                raise ServingError(
                     grpc.StatusCode.DATA_LOSS,
                     f"{from_tensorflow(error).message}. Please verify your warmup data is in TFRecord format.",
                 ) from None
@@ -121,4 +121,4 @@ async def _run(log: prediction_log_pb2.PredictionLog, servable: Servable) -> Non
     elif kind == "multi_inference_log":
         await calls.multi_inference(log.multi_inference_log.request, models, runner, None)
     elif kind is not None:
-        raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
+        raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")

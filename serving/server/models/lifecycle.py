@@ -1,18 +1,18 @@
-"""The life of a version, and what to do next with those of a model: AvailabilityPreservingPolicy, as a function."""
+"""The life cycle of a version, and TensorFlow Serving's AvailabilityPreservingPolicy as a function."""
 
 import enum
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 
 if TYPE_CHECKING:
     from serving.server.execution.servable import Servable
 
 
-class State(enum.IntEnum):
-    """Where a version is in its life; names and numbers of ModelVersionStatus.State."""
+class ServableState(enum.IntEnum):
+    """State of a version, with the names and numbers of ModelVersionStatus.State."""
 
     START = 10
     LOADING = 20
@@ -22,24 +22,24 @@ class State(enum.IntEnum):
 
 
 @dataclass(eq=False)
-class Version:
+class ServableVersion:
     """A version of a model, from the moment it should be served.
 
     Attributes:
-        number: of the version.
-        path: its folder.
-        state: where it is in its life.
-        error: why its last load failed.
-        servable: the version in memory, while it is AVAILABLE or UNLOADING.
-        holders: how many requests use it.
-        failures: how many loads have failed.
-        retry_at: when it may be loaded again, by `time.monotonic()`.
+        number: Number of the version.
+        path: Folder of the version.
+        state: Current state.
+        error: Error of the last load; None if it did not fail.
+        servable: The version in memory, while it is AVAILABLE or UNLOADING.
+        holders: Number of requests that use the version.
+        failures: Number of failed loads.
+        retry_at: Earliest time of the next load, by `time.monotonic()`.
     """
 
     number: int
     path: str
-    state: State = State.START
-    error: StatusError | None = None
+    state: ServableState = ServableState.START
+    error: ServingError | None = None
     servable: "Servable | None" = None
     holders: int = 0
     failures: int = 0
@@ -47,66 +47,68 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Event:
-    """A version has come to another state.
+class StateChange:
+    """A change of a version's state, as published to listeners.
 
     Attributes:
-        model: its name.
-        version: its number.
-        path: its folder.
-        state: that it is in now. LOADING with an error: a load has failed and will be tried again.
-        error: why a load failed.
+        model: Name of the model.
+        version: Number of the version.
+        path: Folder of the version.
+        state: The new state. LOADING with an error means that a load has failed and will be retried.
+        error: Error of the last load; None if it did not fail.
     """
 
     model: str
     version: int
     path: str
-    state: State
-    error: StatusError | None = None
+    state: ServableState
+    error: ServingError | None = None
 
 
 class Action(enum.Enum):
-    """What can be done with a version."""
+    """A step in the life of a version."""
 
     LOAD = enum.auto()
-    GIVE_UP = enum.auto()  # it is not loaded, and no longer should be
-    UNLOAD = enum.auto()  # no new request gets it
-    CLOSE = enum.auto()  # its last request is done
+    GIVE_UP = enum.auto()  # end a version that is not loaded and no longer wanted
+    UNLOAD = enum.auto()  # stop giving a version to new requests
+    CLOSE = enum.auto()  # free a version after its last request
 
 
-def next_action(versions: Collection[Version], aspired: Container[int], now: float) -> tuple[Action, Version] | None:
+def next_action(
+    versions: Collection[ServableVersion], aspired: Container[int], now: float
+) -> tuple[Action, ServableVersion] | None:
     """Decides what to do next, while no version is being loaded.
 
-    A version that should not be served is unloaded, the lowest first, if one that should be is AVAILABLE, if none
-    should be, or if another one that should not be is AVAILABLE too: so there is always one left to answer, also if a
-    new version turns out to be broken. Then the highest version that should be served is loaded.
+    An unwanted version is unloaded, the lowest first, if a wanted version is AVAILABLE, if no version is wanted, or if
+    another unwanted version is AVAILABLE. One version thus always stays AVAILABLE, even if a new version turns out to
+    be broken. Afterwards the highest wanted version is loaded.
 
     Args:
-        versions: of one model.
-        aspired: numbers of those that should be served.
+        versions: All versions of one model.
+        aspired: Numbers of the wanted versions.
         now: `time.monotonic()`.
 
     Returns:
-        None if there is nothing to do, or not yet.
+        The action and its version; None if there is nothing to do now.
     """
     for version in versions:
-        if version.state is State.UNLOADING and not version.holders:
+        if version.state is ServableState.UNLOADING and not version.holders:
             return Action.CLOSE, version
-        if version.state in (State.START, State.LOADING) and version.number not in aspired:
+        if version.state in (ServableState.START, ServableState.LOADING) and version.number not in aspired:
             return Action.GIVE_UP, version
 
-    serving = [version for version in versions if version.state is State.AVAILABLE]
+    serving = [version for version in versions if version.state is ServableState.AVAILABLE]
     leaving = [version for version in serving if version.number not in aspired]
     is_any_aspired = any(version.number in aspired for version in versions)
     if leaving and (not is_any_aspired or len(serving) > len(leaving) or len(leaving) > 1):
         return Action.UNLOAD, min(leaving, key=_number)
 
-    new = [version for version in versions if version.state is State.START]
-    again = [version for version in versions if version.state is State.LOADING and version.retry_at <= now]
+    new = [version for version in versions if version.state is ServableState.START]
+    again = [version for version in versions if version.state is ServableState.LOADING and version.retry_at <= now]
     if new or again:
         return Action.LOAD, max(new or again, key=_number)
     return None
 
 
-def _number(version: Version) -> int:
+def _number(version: ServableVersion) -> int:
     return version.number

@@ -1,66 +1,86 @@
-"""Finds the version of a model that a request is for, and tells the states of all versions."""
+"""Finds the version of a model that a request is for, by number or by label, and reports the states of all versions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
 from tensorflow_serving.apis.model_pb2 import ModelSpec
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.server.errors import StatusError, invalid_argument
-from serving.server.models.labels import Labels
-from serving.server.models.lifecycle import State, Version
+from serving.server.errors import ServingError, invalid_argument
+from serving.server.models.lifecycle import ServableVersion
 from serving.server.models.served_model import ServedModel
 
 if TYPE_CHECKING:
     from serving.server.execution.servable import Servable
 
-States = Mapping[int, tuple[State, StatusError | None]]
+Labels = Mapping[str, Mapping[str, int]]
 
 
 class ModelLookup:
-    """Models by name, and what a request may ask of them. All methods may be called from any thread.
+    """The models by name and their labels. All methods are thread-safe.
 
     Args:
-        allow_labels: whether versions have labels.
+        allow_labels: Whether requests may name versions by label.
     """
 
     def __init__(self, *, allow_labels: bool = True) -> None:
         self._allow_labels = allow_labels
-        self._models: dict[str, ServedModel] = {}  # all that there ever were: their versions stay in the status
-        self._labels: Labels | None = None  # replaced as a whole
+        self._models: dict[str, ServedModel] = {}  # includes removed models: the status still shows their versions
+        self._labels: Labels | None = None  # always replaced as a whole, never changed
 
     @contextmanager
     def lookup(self, spec: ModelSpec) -> Iterator["Servable"]:
-        """Looks a version up and holds it: it stays loaded as long as the context lasts.
+        """Looks a version up and keeps it loaded until the context ends.
 
         Args:
-            spec: name, and version or label; the highest version that is AVAILABLE if it has neither.
+            spec: Name, and version or label; without them, the highest AVAILABLE version is meant.
+
+        Yields:
+            The version.
 
         Raises:
-            StatusError: INVALID_ARGUMENT if it has no name, or a label that is unknown or not allowed; NOT_FOUND for
-                an unknown model, or a version that is not AVAILABLE; UNAVAILABLE for a label before the first config.
+            ServingError: INVALID_ARGUMENT for a missing name and for a label that is unknown or not allowed; NOT_FOUND
+                for an unknown model and for a version that is not AVAILABLE; UNAVAILABLE for a label before the first
+                config.
         """
         model, version = self._acquire(spec)
         try:
-            yield version.servable  # type: ignore[misc]  # it has one until it is released
+            yield version.servable  # type: ignore[misc]  # never None before the release
         finally:
             model.release(version)
 
     def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
-        """Tells the state of one or all versions of a model; versions that are no longer served are among them.
+        """Reports the state of one or all versions of a model, including versions that are no longer served.
 
         Args:
-            request: with name, and version if only one is asked for; a label is ignored.
+            request: Name, and the version if only one is asked for; a label is ignored.
 
         Returns:
-            The highest version first.
+            The states, the highest version first.
 
         Raises:
-            StatusError: INVALID_ARGUMENT without a model spec; NOT_FOUND for an unknown model or version.
+            ServingError: INVALID_ARGUMENT without a model spec; NOT_FOUND for an unknown model or version.
         """
-        return model_status(request, lambda name: self._models[name].states() if name in self._models else {})
+        if not request.HasField("model_spec"):
+            raise invalid_argument("Missing ModelSpec")
+        name = request.model_spec.name
+        states = self._models[name].states() if name in self._models else {}
+        if request.model_spec.HasField("version"):
+            version = request.model_spec.version.value
+            if version not in states:
+                raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find version {version} of model {name}")
+            states = {version: states[version]}
+        elif not states:
+            raise ServingError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
+        response = GetModelStatusResponse()
+        for version, (state, error) in states.items():
+            status = response.model_version_status.add(version=version, state=int(state)).status
+            status.error_code = error.code.value[0] if error else grpc.StatusCode.OK.value[0]
+            status.error_message = error.message if error else ""
+        return response
 
     def is_model(self, name: str) -> bool:
         """Returns whether a config has ever listed a model of this name."""
@@ -69,7 +89,7 @@ class ModelLookup:
     def _available(self, name: str) -> list[int]:
         return self._models[name].available() if name in self._models else []
 
-    def _acquire(self, spec: ModelSpec) -> tuple[ServedModel, Version]:
+    def _acquire(self, spec: ModelSpec) -> tuple[ServedModel, ServableVersion]:
         if not spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
         number = self._number_of(spec)
@@ -79,10 +99,10 @@ class ModelLookup:
             if model and version:
                 return model, version
             tried, number = number, self._number_of(spec)
-            # Otherwise its label has moved on, and the version was unloaded after the label was read.
+            # If the number differs, the label was moved and its old version unloaded since the label was read.
             if number == tried:
                 asked = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
-                raise StatusError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
+                raise ServingError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
 
     def _number_of(self, spec: ModelSpec) -> int | None:
         if spec.WhichOneof("version_choice") != "version_label":
@@ -91,40 +111,44 @@ class ModelLookup:
         if not self._allow_labels:
             raise invalid_argument("ModelSpec has 'version_label' set, but it is not currently allowed by the server.")
         if self._labels is None:
-            raise StatusError(grpc.StatusCode.UNAVAILABLE, f"Model labels does not init yet.{label}")
+            raise ServingError(grpc.StatusCode.UNAVAILABLE, f"Model labels does not init yet.{label}")
         number = self._labels.get(spec.name, {}).get(label)
         if number is None:
             raise invalid_argument(f"Unrecognized servable version label: {label}")
         return number
 
 
-def model_status(request: GetModelStatusRequest, states_of: Callable[[str], States]) -> GetModelStatusResponse:
-    """Tells the state of one or all versions of a model.
+def labels_of(
+    config: ModelServerConfig,
+    *,
+    current: Labels,
+    available: Callable[[str], Collection[int]],
+    allow_unavailable: bool,
+) -> Labels:
+    """Reads the labels of a config, and refuses labels of versions that cannot answer requests.
 
     Args:
-        request: with name, and version if only one is asked for; a label is ignored.
-        states_of: tells state and error of all versions that a model ever had.
+        config: The new config.
+        current: The labels before the change.
+        available: Returns the AVAILABLE versions of a model.
+        allow_unavailable: Whether a label that is new or unchanged may name a version that is not AVAILABLE.
 
     Returns:
-        The versions in the order of `states_of`.
+        Model → label → version.
 
     Raises:
-        StatusError: INVALID_ARGUMENT without a model spec; NOT_FOUND for an unknown model or version.
+        ServingError: FAILED_PRECONDITION for a label of such a version.
     """
-    if not request.HasField("model_spec"):
-        raise invalid_argument("Missing ModelSpec")
-    name = request.model_spec.name
-    states = states_of(name)
-    if request.model_spec.HasField("version"):
-        version = request.model_spec.version.value
-        if version not in states:
-            raise StatusError(grpc.StatusCode.NOT_FOUND, f"Could not find version {version} of model {name}")
-        states = {version: states[version]}
-    elif not states:
-        raise StatusError(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
-    response = GetModelStatusResponse()
-    for version, (state, error) in states.items():
-        status = response.model_version_status.add(version=version, state=int(state)).status
-        status.error_code = error.code.value[0] if error else grpc.StatusCode.OK.value[0]
-        status.error_message = error.message if error else ""
-    return response
+    labels: dict[str, dict[str, int]] = {}
+    for model in config.model_config_list.config:
+        now = current.get(model.name, {})
+        for label, version in sorted(model.version_labels.items()):
+            is_allowed = allow_unavailable and now.get(label, version) == version
+            if not is_allowed and version not in available(model.name):
+                raise ServingError(
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    f"Request to assign label to version {version} of model {model.name}, which is not currently "
+                    "available for inference",
+                )
+            labels.setdefault(model.name, {})[label] = version
+    return labels

@@ -1,4 +1,4 @@
-"""All models of a server: finds their versions and serves those that the config asks for."""
+"""Serves the models that the config lists: finds their versions on disk, loads them and follows changes."""
 
 import logging
 import threading
@@ -13,10 +13,9 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from imdb_core.errors import SettingsError
 from serving.server.config.model_config import MODEL_LIST, check_model_config, read_model_config
-from serving.server.errors import StatusError, invalid_argument
-from serving.server.models.labels import Labels, labels_of
-from serving.server.models.lifecycle import Event, State
-from serving.server.models.lookup import ModelLookup
+from serving.server.errors import ServingError, invalid_argument
+from serving.server.models.lifecycle import ServableState, StateChange
+from serving.server.models.lookup import Labels, ModelLookup, labels_of
 from serving.server.models.polling import Polling
 from serving.server.models.served_model import Load, ServedModel
 from serving.server.models.source import versions_to_serve
@@ -24,21 +23,20 @@ from serving.server.models.source import versions_to_serve
 if TYPE_CHECKING:
     from serving.server.execution.servable import Servable
 
-
 _LOG: Final = logging.getLogger(__name__)
 
 
 class ModelManager(ModelLookup):
-    """Serves models by name, version and label. All methods may be called from any thread.
+    """Serves models by name, version and label. All methods are thread-safe.
 
     Args:
-        load: makes a servable, ready for requests, of name, version and path; raises StatusError.
-        poll_seconds: between looks for new versions; 0 is once, and again for each new config.
-        load_retries: how often a load that failed is tried again.
-        retry_seconds: before each of them.
-        load_threads: how many versions are loaded at the same time; 0 for one of each model.
-        allow_labels: whether versions have labels.
-        allow_labels_for_unavailable: whether a new label may name a version that is not AVAILABLE.
+        load: Loads a servable, ready for requests, from name, version and path; raises ServingError.
+        poll_seconds: Time between searches for new versions; 0 for one search per config.
+        load_retries: Number of times a failed load is retried.
+        retry_seconds: Time before each retry.
+        load_threads: Number of versions that load at the same time; 0 for one per model.
+        allow_labels: Whether versions may have labels.
+        allow_labels_for_unavailable: Whether a new label may name a version that is not AVAILABLE.
     """
 
     def __init__(
@@ -59,14 +57,14 @@ class ModelManager(ModelLookup):
         self._load_retries = load_retries
         self._retry_seconds = retry_seconds
         self._allow_labels_for_unavailable = allow_labels_for_unavailable
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners: list[Callable[[StateChange], None]] = []
         self._poller = Polling()
-        # Held while versions are looked for, so that none is found by a config that is no longer the current one.
+        # Held during every search for versions, so that no search continues with a config that has been replaced.
         self._looking = threading.Lock()
-        self._config = ModelServerConfig()  # replaced as a whole
+        self._config = ModelServerConfig()  # always replaced as a whole, never changed
 
-    def on_event(self, listener: Callable[[Event], None]) -> None:
-        """Has a function told of each change of a version's state; by other threads, for each model in order."""
+    def on_event(self, listener: Callable[[StateChange], None]) -> None:
+        """Adds a listener; other threads call it with every state change, in order for each model."""
         self._listeners.append(listener)
 
     def start(
@@ -77,18 +75,17 @@ class ModelManager(ModelLookup):
         config_file: Path | None = None,
         config_file_poll_seconds: float = 0.0,
     ) -> None:
-        """Begins to serve.
+        """Starts to serve. Call `stop` afterwards, even if this fails.
 
         Args:
-            config: the models.
-            wait: return when each model has a version that is AVAILABLE; if need be, when the first one has appeared.
-            config_file: replaces the config whenever it says something else than the current one; if it is invalid,
-                the current one stays.
-            config_file_poll_seconds: between looks at it; 0 is never.
+            config: The initial config.
+            wait: Whether to return only when each model has an AVAILABLE version; the first version may appear later.
+            config_file: File whose content replaces the current config whenever the two differ and the file is valid.
+            config_file_poll_seconds: Time between reads of this file; 0 to never read it.
 
         Raises:
-            StatusError: the config is invalid, as in `reload`; with `wait`, UNKNOWN if all versions of a model have
-                failed to load, UNAVAILABLE if it is stopped. Call `stop` then, too.
+            ServingError: The config is invalid, as for `reload`; with `wait`, UNKNOWN if all versions of a model have
+                failed to load, UNAVAILABLE if the manager is stopped.
         """
         models = self._apply(config)
         if self._poll_seconds > 0:
@@ -99,14 +96,14 @@ class ModelManager(ModelLookup):
             self._await(models, "servable(s)", None)
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Unloads everything; a version only after its last request, which must not need the calling thread to end.
+        """Unloads all versions, each after its last request; that request must not depend on the calling thread.
 
         Args:
-            timeout: seconds to wait for requests and loads that are not done. What is left then ends by itself.
+            timeout: Seconds to wait for running requests and loads. Those that take longer end in the background.
         """
         deadline = time.monotonic() + timeout
         self._poller.stop()
-        # It is held for long only where a file system hangs, and then nothing new is found either.
+        # Only a file system that hangs holds the lock for long, and then no new version is found either.
         is_quiet = self._looking.acquire(timeout=timeout)
         models = list(self._models.values())
         for model in models:
@@ -115,7 +112,7 @@ class ModelManager(ModelLookup):
             self._looking.release()
         left = [model.name for model in models if not model.wait_until_closed(deadline)]
         if left:
-            _LOG.warning("after %g s these models are still in use: %s", timeout, ", ".join(left))
+            _LOG.warning("These models are still in use after %g s: %s", timeout, ", ".join(left))
         self._poller.join(deadline)
 
     def available(self) -> dict[str, list[int]]:
@@ -123,20 +120,20 @@ class ModelManager(ModelLookup):
         return {model.name: self._available(model.name) for model in self._config.model_config_list.config}
 
     def labels(self) -> Labels:
-        """Returns version by label by model."""
+        """Returns model → label → version."""
         return self._labels or {}
 
     def reload(self, config: ModelServerConfig, deadline: float | None = None) -> None:
-        """Replaces the whole config, and waits until each model that was not in the old one is served.
+        """Replaces the whole config and waits until each new model has an AVAILABLE version.
 
         Args:
-            config: the new one.
-            deadline: of `time.monotonic()`; until then the first version of a new model may appear.
+            config: The new config.
+            deadline: Deadline for the wait, by `time.monotonic()`; None for no limit.
 
         Raises:
-            StatusError: nothing has changed if the code is INVALID_ARGUMENT, FAILED_PRECONDITION or UNIMPLEMENTED.
-                UNKNOWN: all versions of a new model have failed to load. DEADLINE_EXCEEDED: they have not done so yet.
-                UNAVAILABLE: it is stopped.
+            ServingError: INVALID_ARGUMENT, FAILED_PRECONDITION or UNIMPLEMENTED if the config is refused; nothing has
+                changed then. UNKNOWN if all versions of a new model have failed to load, DEADLINE_EXCEEDED if none is
+                AVAILABLE at the deadline, UNAVAILABLE if the manager is stopped.
         """
         if config.WhichOneof("config") != MODEL_LIST:
             raise invalid_argument(
@@ -146,13 +143,13 @@ class ModelManager(ModelLookup):
         self._await(self._apply(config), "model(s)", deadline)
 
     def _apply(self, config: ModelServerConfig) -> list[ServedModel]:
-        """Makes a config the current one if it is valid; returns the models that the old one does not list."""
+        """Makes a valid config the current one; returns the models that the old config does not list."""
         with self._looking:
             if self._poller.is_stopping:
                 raise _stopping()
             check_model_config(config, self._config)
             if not config.WhichOneof("config"):
-                return []  # an empty one at start-up: the first with models may come later
+                return []  # an empty config at start-up, which a later one may replace
             labels = labels_of(
                 config,
                 current=self._labels or {},
@@ -160,19 +157,19 @@ class ModelManager(ModelLookup):
                 allow_unavailable=self._allow_labels_for_unavailable,
             )
             if labels and not self._allow_labels:
-                raise StatusError(
+                raise ServingError(
                     grpc.StatusCode.FAILED_PRECONDITION, "Model version labels are not currently allowed by the server."
                 )
             before = {model.name for model in self._config.model_config_list.config}
             names = [model.name for model in config.model_config_list.config]
-            # First, for a request that finds its version unloaded looks whether the label has moved on.
+            # Labels change first: a request whose version was unloaded checks whether its label has moved.
             self._labels = labels
             for name in before.difference(names):
                 self._models[name].withdraw()
             for name in names:
                 if name not in self._models:
                     self._models[name] = ServedModel(
-                        name, self._load_when_free, self._tell, self._load_retries, self._retry_seconds
+                        name, self._load_when_free, self._log_and_publish, self._load_retries, self._retry_seconds
                     )
                 elif name not in before:
                     self._models[name].reinstate()
@@ -190,7 +187,7 @@ class ModelManager(ModelLookup):
                 for name, errors in failed.items()
                 for version, error in errors.items()
             )
-            raise StatusError(grpc.StatusCode.UNKNOWN, f"{len(failed)} {what} did not become available: {{{reasons}}}")
+            raise ServingError(grpc.StatusCode.UNKNOWN, f"{len(failed)} {what} did not become available: {{{reasons}}}")
 
     def _poll_versions(self) -> None:
         with self._looking:
@@ -217,8 +214,8 @@ class ModelManager(ModelLookup):
                 self._apply(config)
         except SettingsError as error:
             problem = str(error)
-        except StatusError as error:
-            problem = f"the model config file {file} is refused: {error}"
+        except ServingError as error:
+            problem = f"Refused the model config file {file}: {error}"
         self._poller.warn(str(file), problem)
 
     def _load_when_free(self, name: str, version: int, path: str) -> "Servable":
@@ -227,14 +224,13 @@ class ModelManager(ModelLookup):
                 raise _stopping()
             return self._load(name, version, path)
 
-    def _tell(self, event: Event) -> None:
+    def _log_and_publish(self, event: StateChange) -> None:
         servable = f"{{name: {event.model} version: {event.version}}}"
         if event.error is None:
             _LOG.info("Servable %s is %s", servable, event.state.name)
-        elif event.state is State.LOADING:
+        elif event.state is ServableState.LOADING:
             _LOG.warning(
-                "Servable %s cannot be loaded, and is tried again in %g s: %s",
-                *(servable, self._retry_seconds, event.error),
+                "Servable %s cannot be loaded; retrying in %g s: %s", servable, self._retry_seconds, event.error
             )
         else:
             _LOG.error("Servable %s cannot be loaded: %s", servable, event.error)
@@ -242,5 +238,5 @@ class ModelManager(ModelLookup):
             listener(event)
 
 
-def _stopping() -> StatusError:
-    return StatusError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
+def _stopping() -> ServingError:
+    return ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")

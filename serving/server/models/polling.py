@@ -1,4 +1,4 @@
-"""Threads that look for changes again and again."""
+"""Threads that look for changes periodically."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Polling:
-    """Calls functions periodically until it is stopped. All methods may be called from any thread."""
+    """Calls functions periodically until it is stopped. All methods are thread-safe."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -19,16 +19,16 @@ class Polling:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether no call begins any more."""
+        """Whether `stop` has been called."""
         return self._stopping.is_set()
 
     def each(self, seconds: float, function: Callable[[], None], name: str) -> None:
-        """Calls a function in a thread of its own, for the first time after one interval.
+        """Calls a function periodically in its own thread, for the first time after one interval.
 
         Args:
-            seconds: between the end of a call and the next one.
-            function: what to call; its errors are logged.
-            name: of the thread.
+            seconds: Time between the end of a call and the next call.
+            function: The function to call; its exceptions are logged.
+            name: Name of the thread.
         """
 
         def run() -> None:
@@ -36,32 +36,28 @@ class Polling:
                 try:
                     function()
                 except Exception:
-                    _LOG.exception("polling %s failed in a way that it should not", name)
+                    _LOG.exception("Unexpected error while polling the %s", name)
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def warn(self, about: str, problem: str) -> None:
-        """Logs a problem when it is new, not at each call that meets it.
+        """Logs a problem when it first appears, not at every poll.
 
         Args:
-            about: what has the problem.
-            problem: empty for none any more.
+            about: The thing that has the problem.
+            problem: Text of the problem; empty if there is none any more.
         """
         if problem and self._warned.get(about) != problem and not self.is_stopping:
             _LOG.warning(problem)
         self._warned[about] = problem
 
     def stop(self) -> None:
-        """Lets no further call begin."""
+        """Prevents further calls, without waiting for those in progress."""
         self._stopping.set()
 
     def join(self, deadline: float) -> None:
-        """Waits for the calls that have begun.
-
-        Args:
-            deadline: of `time.monotonic()`.
-        """
+        """Waits until `deadline`, by `time.monotonic()`, for the calls in progress."""
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

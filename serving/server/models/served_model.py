@@ -1,4 +1,4 @@
-"""The versions of one model: a thread loads and unloads them while requests use them."""
+"""Loads and unloads the versions of one model in a thread, while requests use them."""
 
 import logging
 import threading
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from serving.server.errors import StatusError
-from serving.server.models.lifecycle import Action, Event, State, Version, next_action
+from serving.server.errors import ServingError
+from serving.server.models.lifecycle import Action, ServableState, ServableVersion, StateChange, next_action
 
 if TYPE_CHECKING:
     from serving.server.execution.servable import Servable
@@ -21,18 +21,18 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class ServedModel:
-    """One model. All methods may be called from any thread; only those that say so wait.
+    """One model. All methods are thread-safe, and only those named `wait...` block.
 
     Args:
-        name: of the model.
-        load: makes a servable of name, version and path; raises StatusError.
-        publish: is told of each change, in order.
-        load_retries: how often a load that failed is tried again.
-        retry_seconds: before each of them.
+        name: Name of the model.
+        load: Loads a servable from name, version and path; raises ServingError.
+        publish: Receives each state change, in order.
+        load_retries: Number of times a failed load is retried.
+        retry_seconds: Time before each retry.
     """
 
     def __init__(
-        self, name: str, load: Load, publish: Callable[[Event], None], load_retries: int, retry_seconds: float
+        self, name: str, load: Load, publish: Callable[[StateChange], None], load_retries: int, retry_seconds: float
     ) -> None:
         self.name = name
         self._load_servable = load
@@ -40,22 +40,22 @@ class ServedModel:
         self._load_retries = load_retries
         self._retry_seconds = retry_seconds
         self._changed = threading.Condition()
-        # All of these are guarded by `_changed`.
-        self._versions: dict[int, Version] = {}
-        self._serving: dict[int, Version] = {}  # those that are AVAILABLE: requests need not search the others
+        # `_changed` guards all of the following.
+        self._versions: dict[int, ServableVersion] = {}
+        self._serving: dict[int, ServableVersion] = {}  # the AVAILABLE ones, for quick lookups
         self._aspired: dict[int, str] = {}
-        self._events: list[Event] = []
+        self._events: list[StateChange] = []
         self._thread: threading.Thread | None = None
         self._withdrawn = False
         self._closed = False
 
     def aspire(self, paths: Mapping[int, str]) -> None:
-        """Says which versions should be served, in place of those that should have been until now.
+        """Replaces the set of versions that should be served.
 
-        A version whose load has failed for good is loaded again only if there was a time when it should not be served.
+        A version that has failed for good is loaded again only after it has been left out of the set once.
 
         Args:
-            paths: folder by version.
+            paths: Version → folder.
         """
         with self._changed:
             if self._closed:
@@ -63,27 +63,27 @@ class ServedModel:
             new = paths.keys() - self._aspired.keys()
             self._aspired = dict(paths)
             for number in sorted(new):
-                if number not in self._versions or self._versions[number].state is State.END:
+                if number not in self._versions or self._versions[number].state is ServableState.END:
                     self._begin(number)
             self._wake()
 
     def withdraw(self) -> None:
-        """Says that the model should not be served at all any more."""
+        """Marks the model as removed from the config; all versions will be unloaded."""
         with self._changed:
             self._withdrawn = True
             self._aspired = {}
             self._wake()
 
     def reinstate(self) -> None:
-        """Takes back `withdraw`; `aspire` tells the versions."""
+        """Undoes `withdraw`; call `aspire` next."""
         with self._changed:
             self._withdrawn = False
 
-    def acquire(self, number: int | None) -> Version | None:
-        """Holds a version for a request: it is not unloaded until it is released.
+    def acquire(self, number: int | None) -> ServableVersion | None:
+        """Holds a version for a request; it stays loaded until it is released.
 
         Args:
-            number: of the version; None for the highest that is AVAILABLE.
+            number: Number of the version; None for the highest AVAILABLE version.
 
         Returns:
             The version, with its servable; None if it is not AVAILABLE.
@@ -96,38 +96,38 @@ class ServedModel:
                 version.holders += 1
             return version
 
-    def release(self, version: Version) -> None:
-        """Ends what `acquire` has begun."""
+    def release(self, version: ServableVersion) -> None:
+        """Releases a version that `acquire` returned."""
         with self._changed:
             version.holders -= 1
-            if version.state is State.UNLOADING and not version.holders:
+            if version.state is ServableState.UNLOADING and not version.holders:
                 self._changed.notify_all()
 
     def available(self) -> list[int]:
-        """Returns the versions that are AVAILABLE, in ascending order."""
+        """Returns the numbers of the AVAILABLE versions, in ascending order."""
         with self._changed:
             return sorted(self._serving)
 
-    def states(self) -> dict[int, tuple[State, StatusError | None]]:
-        """Returns state and error of all versions that there ever were, the highest first."""
+    def states(self) -> dict[int, tuple[ServableState, ServingError | None]]:
+        """Returns state and error of all past and present versions, the highest first."""
         with self._changed:
             ordered = sorted(self._versions.items(), reverse=True)
             return {
-                number: (version.state, version.error if version.state is State.END else None)
+                number: (version.state, version.error if version.state is ServableState.END else None)
                 for number, version in ordered
             }
 
-    def wait_until_served(self, deadline: float | None = None) -> dict[int, StatusError]:
-        """Waits for a version that is AVAILABLE; for the first one to appear on disk, if need be.
+    def wait_until_served(self, deadline: float | None = None) -> dict[int, ServingError]:
+        """Waits until a version is AVAILABLE, which may require waiting for the first version to appear on disk.
 
         Args:
-            deadline: of `time.monotonic()`.
+            deadline: Deadline by `time.monotonic()`; None for no limit.
 
         Returns:
-            Nothing if there is one, or none is wanted any more; the error of each version if all have failed.
+            Version → error if all versions have failed; empty if one is AVAILABLE or the model was withdrawn.
 
         Raises:
-            StatusError: DEADLINE_EXCEEDED; UNAVAILABLE if the model is closed.
+            ServingError: DEADLINE_EXCEEDED after the deadline; UNAVAILABLE if the model is closed.
         """
         timeout = None if deadline is None else deadline - time.monotonic()
         with self._changed:
@@ -135,9 +135,9 @@ class ServedModel:
                 lambda: self._closed or self._withdrawn or self._serving or self._have_failed(), timeout
             )
             if self._closed:
-                raise StatusError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
+                raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
             if not settled:
-                raise StatusError(
+                raise ServingError(
                     grpc.StatusCode.DEADLINE_EXCEEDED, f"Model {self.name} did not become available in time"
                 )
             if self._serving or self._withdrawn:
@@ -146,7 +146,7 @@ class ServedModel:
             return {version.number: version.error for version in versions if version.error}
 
     def close(self) -> None:
-        """Begins to unload everything, for good."""
+        """Starts to unload all versions for good."""
         with self._changed:
             self._closed = True
             self._aspired = {}
@@ -156,27 +156,29 @@ class ServedModel:
         """Waits until nothing is loaded.
 
         Args:
-            deadline: of `time.monotonic()`.
+            deadline: Deadline by `time.monotonic()`.
 
         Returns:
-            Whether that is so; otherwise requests still use it, or a load is not done.
+            Whether nothing is loaded; False if requests or unfinished loads remain at the deadline.
         """
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, max(0.0, deadline - time.monotonic()))
 
     def _have_failed(self) -> bool:
-        return bool(self._aspired) and all(self._versions[number].state is State.END for number in self._aspired)
+        return bool(self._aspired) and all(
+            self._versions[number].state is ServableState.END for number in self._aspired
+        )
 
     def _begin(self, number: int) -> None:
-        self._versions[number] = version = Version(number, self._aspired[number])
-        self._set(version, State.START)
+        self._versions[number] = version = ServableVersion(number, self._aspired[number])
+        self._set(version, ServableState.START)
 
-    def _set(self, version: Version, state: State) -> None:
+    def _set(self, version: ServableVersion, state: ServableState) -> None:
         version.state = state
-        self._tell(version)
+        self._publish_later(version)
 
-    def _tell(self, version: Version) -> None:
-        self._events.append(Event(self.name, version.number, version.path, version.state, version.error))
+    def _publish_later(self, version: ServableVersion) -> None:
+        self._events.append(StateChange(self.name, version.number, version.path, version.state, version.error))
 
     def _wake(self) -> None:
         if self._thread is None and not self._is_idle():
@@ -189,7 +191,7 @@ class ServedModel:
         return (
             not self._events
             and not self._aspired
-            and not any(version.state is not State.END for version in self._versions.values())
+            and not any(version.state is not ServableState.END for version in self._versions.values())
         )
 
     def _work(self) -> None:
@@ -199,11 +201,11 @@ class ServedModel:
                 try:
                     self._publish(event)
                 except Exception:
-                    _LOG.exception("what listens to changes of versions has failed")
+                    _LOG.exception("Unexpected error in a listener to state changes")
             act()
 
-    def _next_step(self) -> tuple[list[Event], Callable[[], None]] | None:
-        """Waits until there is something to do outside the lock; None if nothing is left to look after."""
+    def _next_step(self) -> tuple[list[StateChange], Callable[[], None]] | None:
+        """Waits for the next work to do outside the lock; returns None if no version is left."""
         with self._changed:
             while True:
                 act = self._next_act()
@@ -214,7 +216,9 @@ class ServedModel:
                     self._thread = None
                     self._changed.notify_all()
                     return None
-                retries = [version.retry_at for version in self._versions.values() if version.state is State.LOADING]
+                retries = [
+                    version.retry_at for version in self._versions.values() if version.state is ServableState.LOADING
+                ]
                 self._changed.wait(max(0.0, min(retries) - time.monotonic()) if retries else None)
 
     def _next_act(self) -> Callable[[], None] | None:
@@ -223,49 +227,49 @@ class ServedModel:
             match action:
                 case Action.LOAD:
                     version.error = None
-                    self._set(version, State.LOADING)
+                    self._set(version, ServableState.LOADING)
                     return partial(self._load, version)
                 case Action.CLOSE:
                     return partial(self._unload, version)
                 case Action.UNLOAD:
                     del self._serving[version.number]
-                    self._set(version, State.UNLOADING)
+                    self._set(version, ServableState.UNLOADING)
                 case Action.GIVE_UP:
-                    self._set(version, State.END)
+                    self._set(version, ServableState.END)
         return None
 
-    def _load(self, version: Version) -> None:
+    def _load(self, version: ServableVersion) -> None:
         servable, error = None, None
         try:
             servable = self._load_servable(self.name, version.number, version.path)
-        except StatusError as failure:
+        except ServingError as failure:
             error = failure
         except Exception as failure:
-            _LOG.exception("a load failed in a way that it should not")
-            error = StatusError(grpc.StatusCode.INTERNAL, f"{type(failure).__name__}: {failure}")
+            _LOG.exception("Unexpected error while loading version %d of model %s", version.number, self.name)
+            error = ServingError(grpc.StatusCode.INTERNAL, f"{type(failure).__name__}: {failure}")
         with self._changed:
             version.servable, version.error = servable, error
             if servable is not None:
                 self._serving[version.number] = version
-                self._set(version, State.AVAILABLE)
+                self._set(version, ServableState.AVAILABLE)
             else:
                 version.failures += 1
                 if version.failures > self._load_retries:
-                    self._set(version, State.END)
+                    self._set(version, ServableState.END)
                 else:
                     version.retry_at = time.monotonic() + self._retry_seconds
-                    self._tell(version)
+                    self._publish_later(version)
             self._changed.notify_all()
 
-    def _unload(self, version: Version) -> None:
+    def _unload(self, version: ServableVersion) -> None:
         servable, version.servable = version.servable, None
         try:
             if servable is not None:
                 servable.close()
         except Exception:
-            _LOG.exception("an unload failed in a way that it should not")
+            _LOG.exception("Unexpected error while unloading version %d of model %s", version.number, self.name)
         with self._changed:
-            self._set(version, State.END)
-            if version.number in self._aspired:  # again, since it began to be unloaded
+            self._set(version, ServableState.END)
+            if version.number in self._aspired:  # it became wanted again during the unload
                 self._begin(version.number)
             self._changed.notify_all()

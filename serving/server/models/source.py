@@ -1,4 +1,4 @@
-"""Which versions of a model there are, and which of them should be served."""
+"""Finds the versions of a model on disk and chooses those to serve."""
 
 import os
 import re
@@ -15,18 +15,18 @@ _NUMBER: Final = re.compile(r"\s*-?[0-9]+\s*", re.ASCII)
 
 
 def versions_to_serve(model: ModelConfig, warn: Callable[[str], None]) -> dict[int, str]:
-    """Looks for the versions of a model that its policy asks for.
+    """Finds the versions that a model's policy selects.
 
     Args:
-        model: its config.
-        warn: is told what may not be as it was meant: two folders for one version, a version that is asked for and not
-            there, no version at all.
+        model: Config of the model.
+        warn: Receives warnings about two folders for one version, a listed version that is missing, and a base path
+            without versions.
 
     Returns:
-        Folder by version.
+        Version → folder.
 
     Raises:
-        OSError: the base path is missing, or cannot be read.
+        OSError: The base path is missing or cannot be read.
     """
     folders = versions_on_disk(model.base_path, warn)
     chosen = aspired(folders, model.model_version_policy)
@@ -45,17 +45,17 @@ def versions_to_serve(model: ModelConfig, warn: Callable[[str], None]) -> dict[i
 
 
 def versions_on_disk(base_path: str, warn: Callable[[str], None]) -> dict[int, str]:
-    """Finds the children of a folder whose names are numbers.
+    """Finds the children of a folder whose names are int64 numbers, such as `7` or `00000123`.
 
     Args:
-        base_path: the folder; a URI for any other file system that TensorFlow knows.
-        warn: is told of two children with the same number.
+        base_path: The folder; a URI for other file systems that TensorFlow supports.
+        warn: Receives a warning about two children with the same number.
 
     Returns:
-        Path by version, lowest first. `00000123` is 123; what is no int64, as `tmp` or `123.tmp`, is left out.
+        Version → path, the lowest version first.
 
     Raises:
-        OSError: there is no such folder, or it cannot be read.
+        OSError: The folder is missing or cannot be read.
     """
     names: dict[int, str] = {}
     for child in sorted(_children(base_path)):
@@ -72,11 +72,11 @@ def versions_on_disk(base_path: str, warn: Callable[[str], None]) -> dict[int, s
 
 
 def aspired(versions: Iterable[int], policy: VersionPolicy) -> set[int]:
-    """Chooses the versions to serve.
+    """Selects the versions to serve.
 
     Args:
-        versions: that there are.
-        policy: `latest` (as many of the highest as it says, at least one; the default is one), `all` or `specific`.
+        versions: The versions on disk.
+        policy: `latest` (the given number of highest versions; the default is 1), `all` or `specific`.
     """
     match policy.WhichOneof("policy_choice"):
         case "all":
@@ -89,11 +89,11 @@ def aspired(versions: Iterable[int], policy: VersionPolicy) -> set[int]:
 
 def _children(base_path: str) -> set[str]:
     if "://" not in base_path:
-        return set(os.listdir(base_path))  # TensorFlow's fails on a name that is not UTF-8
+        return set(os.listdir(base_path))  # TensorFlow's listdir fails on a name that is not UTF-8
     import tensorflow as tf
 
     try:
-        # Those name folders with a slash at the end, and may list what is deeper.
+        # Object stores end the names of folders with a slash, and may list nested paths.
         return {child.partition("/")[0] for child in tf.io.gfile.listdir(base_path)}
     except tf.errors.OpError as error:
         raise OSError(error.message) from None

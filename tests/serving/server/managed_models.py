@@ -16,8 +16,8 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import SECONDS, Events, TextLoader, listed, model, push, spec
 
-from serving.server.errors import StatusError
-from serving.server.models.lifecycle import State
+from serving.server.errors import ServingError
+from serving.server.models.lifecycle import ServableState
 from serving.server.models.manager import ModelManager
 
 POLL = 0.005
@@ -74,7 +74,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def failure(function: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(StatusError) as raised:
+    with pytest.raises(ServingError) as raised:
         function()
     return raised.value.code, raised.value.message
 
@@ -87,7 +87,7 @@ def lookup(manager: ModelManager, *args: Any, **kwargs: Any) -> int:
 def statuses(manager: ModelManager, version: int | None = None) -> list[tuple[int, str, int, str]]:
     response = manager.status(GetModelStatusRequest(model_spec=spec(version=version)))
     return [
-        (one.version, State(one.state).name, one.status.error_code, one.status.error_message)
+        (one.version, ServableState(one.state).name, one.status.error_code, one.status.error_message)
         for one in response.model_version_status
     ]
 

@@ -4,7 +4,7 @@ import grpc
 import pytest
 import tensorflow as tf
 
-from serving.server.errors import StatusError, from_tensorflow, http_status, invalid_argument
+from serving.server.errors import ServingError, from_tensorflow, http_status, invalid_argument
 
 
 @pytest.mark.parametrize("length", [0, 1, 1023, 1024])
@@ -18,7 +18,7 @@ def test_longer_ones_are_cut(length: int) -> None:
 
 
 def test_an_error_names_its_code() -> None:
-    error = StatusError(grpc.StatusCode.NOT_FOUND, "no such model")
+    error = ServingError(grpc.StatusCode.NOT_FOUND, "no such model")
     assert (error.code, str(error)) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND: no such model")
 
 

@@ -11,8 +11,8 @@ import grpc
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from serving.server.errors import StatusError
-from serving.server.models.lifecycle import Event, State
+from serving.server.errors import ServingError
+from serving.server.models.lifecycle import ServableState, StateChange
 
 BROKEN = "broken"
 SECONDS = 20.0
@@ -81,7 +81,7 @@ class TextLoader:
                 assert self._gates[version].wait(SECONDS)
             text = (Path(path) / "text").read_text()
             if text == BROKEN:
-                raise StatusError(grpc.StatusCode.NOT_FOUND, f"nothing to load in version {version}")
+                raise ServingError(grpc.StatusCode.NOT_FOUND, f"nothing to load in version {version}")
             servable = TextServable(name, version, text)
             self.loaded.append(servable)
             return servable
@@ -100,10 +100,10 @@ class Events:
     """All that was published, and a way to wait for it."""
 
     def __init__(self) -> None:
-        self.all: list[Event] = []
+        self.all: list[StateChange] = []
         self._changed = threading.Condition()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: StateChange) -> None:
         with self._changed:
             self.all.append(event)
             self._changed.notify_all()
@@ -113,7 +113,7 @@ class Events:
         with self._changed:
             assert self._changed.wait_for(condition, SECONDS), self.states()
 
-    def wait_for_state(self, version: int, state: State) -> None:
+    def wait_for_state(self, version: int, state: ServableState) -> None:
         self.wait_for(lambda: self.states(version)[-1:] == [state.name])
 
     def states(self, version: int | None = None) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.api.json_tensor import flat, tensor, to_json, type_name
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 
 DTYPES = {
     np.float32: types_pb2.DT_FLOAT,
@@ -121,26 +121,26 @@ def test_the_shape_is_that_of_the_lists(value: Any, shape: list[int]) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_named(value: Any, dtype: int, message: str) -> None:
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(ServingError) as caught:
         flat(value, dtype)
     assert grpc.StatusCode.INVALID_ARGUMENT is caught.value.code
     assert message == caught.value.message
 
 
 def test_a_data_type_that_json_cannot_hold_is_unimplemented() -> None:
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(ServingError) as caught:
         flat([1.0], types_pb2.DT_HALF)
     assert grpc.StatusCode.UNIMPLEMENTED is caught.value.code
     assert caught.value.message == "Conversion of JSON Value: 1.0 to type: half"
 
 
 def test_a_complex_output_cannot_be_written() -> None:
-    with pytest.raises(StatusError, match="Failed to write JSON value for tensor type: complex64"):
+    with pytest.raises(ServingError, match="Failed to write JSON value for tensor type: complex64"):
         to_json("y", tensor_pb2.TensorProto(dtype=types_pb2.DT_COMPLEX64, scomplex_val=[1.0, 2.0]))
 
 
 def test_a_long_value_is_cut_in_a_message() -> None:
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(ServingError) as caught:
         flat({str(number): number for number in range(10**5)}, STRING)
     assert len(caught.value.message) < 2000
 

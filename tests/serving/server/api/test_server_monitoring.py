@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.server.api.monitoring import Metrics
-from serving.server.errors import StatusError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.batching import Batch
 from serving.server.execution.servable import Servable
 
@@ -89,7 +89,7 @@ def test_examples_are_counted(metrics: Metrics) -> None:
 def test_warmups_are_timed_by_outcome(metrics: Metrics) -> None:
     with metrics.warmup("/models/m/1"):
         pass
-    with pytest.raises(StatusError), metrics.warmup("/models/m/2"):
+    with pytest.raises(ServingError), metrics.warmup("/models/m/2"):
         raise invalid_argument("wrong")
     counted = samples(metrics)
     assert counted["model_warmup_latency_count", "/models/m/1", "OK"] == 1

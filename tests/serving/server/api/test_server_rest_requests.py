@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import input_pb2
 
 from serving.server.api.rest_requests import examples, parse, predict_inputs
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 
 X = {"x": meta_graph_pb2.TensorInfo(dtype=types_pb2.DT_FLOAT)}
 X_AND_TEXT = {**X, "text": meta_graph_pb2.TensorInfo(dtype=types_pb2.DT_STRING)}
@@ -30,7 +30,7 @@ TEXTS = proto('dtype: DT_STRING tensor_shape { dim { size: 2 } } string_val: ["a
 
 
 def message_of(call: Any, *args: Any) -> str:
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(ServingError) as caught:
         call(*args)
     assert grpc.StatusCode.INVALID_ARGUMENT is caught.value.code
     return caught.value.message

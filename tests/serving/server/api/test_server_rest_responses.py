@@ -21,7 +21,7 @@ from serving.server.api.rest_responses import (
     regressions,
     written,
 )
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 
 
 def proto(text: str) -> tensor_pb2.TensorProto:
@@ -61,7 +61,7 @@ def test_a_response_has_the_form_of_its_request(outputs: Any, rows: bool, expect
     ],
 )
 def test_outputs_without_common_rows_are_refused(outputs: Any, message: str) -> None:
-    with pytest.raises(StatusError) as caught:
+    with pytest.raises(ServingError) as caught:
         predictions(outputs, rows=True)
     assert message == caught.value.message
 

@@ -9,7 +9,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from imdb_core.errors import SettingsError
 from serving.server.config.model_config import check_model_config, read_model_config, single_model
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 
 
 def config(*models: str) -> ModelServerConfig:
@@ -90,13 +90,13 @@ def test_good_configs(models: list[str]) -> None:
     ],
 )
 def test_bad_configs_in_the_words_of_the_contract(models: list[str], message: str) -> None:
-    with pytest.raises(StatusError) as raised:
+    with pytest.raises(ServingError) as raised:
         check_model_config(config(*models))
     assert (grpc.StatusCode.INVALID_ARGUMENT, message) == (raised.value.code, raised.value.message)
 
 
 def test_a_platform_cannot_change() -> None:
-    with pytest.raises(StatusError) as raised:
+    with pytest.raises(ServingError) as raised:
         check_model_config(config(GOOD.replace("tensorflow", "other")), config(GOOD))
     assert raised.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert raised.value.message == (
@@ -105,12 +105,12 @@ def test_a_platform_cannot_change() -> None:
 
 
 def test_what_is_not_supported_is_not_accepted() -> None:
-    with pytest.raises(StatusError, match="logging_config") as raised:
+    with pytest.raises(ServingError, match="logging_config") as raised:
         check_model_config(config(GOOD + " logging_config {}"))
     assert raised.value.code == grpc.StatusCode.UNIMPLEMENTED
     custom = ModelServerConfig()
     custom.custom_model_config.SetInParent()
-    with pytest.raises(StatusError, match="does not yet support custom model config") as raised:
+    with pytest.raises(ServingError, match="does not yet support custom model config") as raised:
         check_model_config(custom)
     assert raised.value.code == grpc.StatusCode.INVALID_ARGUMENT
 
@@ -119,7 +119,7 @@ def test_a_config_of_models_cannot_become_anything_else() -> None:
     custom = ModelServerConfig()
     custom.custom_model_config.SetInParent()
     for new in (ModelServerConfig(), custom):
-        with pytest.raises(StatusError, match="It is only legal to transition from one ModelConfigList") as raised:
+        with pytest.raises(ServingError, match="It is only legal to transition from one ModelConfigList") as raised:
             check_model_config(new, config(GOOD))
         assert raised.value.code == grpc.StatusCode.FAILED_PRECONDITION
     check_model_config(ModelServerConfig(), ModelServerConfig())

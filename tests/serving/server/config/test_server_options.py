@@ -62,7 +62,7 @@ def test_options_do_not_change() -> None:
         ({**MODEL, "grpc_channel_arguments": "a=1,b"}, "--grpc_channel_arguments has 'b'; give key=value"),
         ({**MODEL, "port": 65536}, "--port=65536: expected less than or equal to 65535"),
         ({**MODEL, "port": -1}, "--port=-1: expected greater than or equal to 0"),
-        ({**MODEL, "port": "8500"}, "--port=8500: expected a valid integer"),
+        ({**MODEL, "port": "8500"}, "--port=8500: expected a whole number"),
         ({**MODEL, "enable_batching": "yes"}, "--enable_batching=yes: expected true or false"),
         ({**MODEL, "host": ""}, "--host=: the text should have at least 1 character"),
         ({**MODEL, "file_system_poll_wait_seconds": float("nan")}, "--file_system_poll_wait_seconds=nan: "),

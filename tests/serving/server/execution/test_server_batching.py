@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tiny_models import example, write_gate, write_slow
 
 from serving.server.config.batching_parameters import BatchingParameters
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch, Batcher
 from serving.server.execution.servable import Servable
 
@@ -191,7 +191,7 @@ def test_only_what_fits_is_merged(held: Hold, rows: Servable, half: Servable) ->
     assert [result(future) for future in totals] == [{"total": 2 * n} for n in range(2)]
     assert [result(future) for future in other_servable] == [{"y": [n / 2 + 2]} for n in range(2)]
     for future in other_dtype:
-        with pytest.raises(StatusError, match="INVALID_ARGUMENT: Expects arg"):
+        with pytest.raises(ServingError, match="INVALID_ARGUMENT: Expects arg"):
             future.result(SECONDS)
 
 
@@ -213,7 +213,7 @@ def test_one_bad_request_fails_alone(held: Hold, half: Servable) -> None:
     waiting.release()
     for x, future in enumerate(futures):
         if x == 5:
-            with pytest.raises(StatusError, match="Could not parse example input, value: 'no example'"):
+            with pytest.raises(ServingError, match="Could not parse example input, value: 'no example'"):
                 future.result(SECONDS)
         else:
             assert result(future) == {"outputs": [x / 2 + 2]}
@@ -227,7 +227,7 @@ def test_any_number_of_bad_requests_fail_alone(rows: Servable, bad: list[bool]) 
     futures = [batcher.submit(rows, "positive", ids(-n if wrong else n)) for n, wrong in enumerate(bad, start=1)]
     for n, (wrong, future) in enumerate(zip(bad, futures, strict=True), start=1):
         if wrong:
-            with pytest.raises(StatusError, match="a bad id"):
+            with pytest.raises(ServingError, match="a bad id"):
                 future.result(SECONDS)
         else:
             assert result(future) == {"id": [n]}
@@ -251,7 +251,7 @@ def test_batches_are_padded_to_the_allowed_sizes(held: Hold, rows: Servable) -> 
     assert [result(future) for future in several] == [{"id": [n], "rows": [8]} for n in range(3)]
     assert result(large) == {"rows": [9] * 9}
     unkept = waiting.batcher.submit(rows, "distinct", ids(1))
-    with pytest.raises(StatusError, match="FAILED_PRECONDITION: Batched output tensor's 0th dimension does not"):
+    with pytest.raises(ServingError, match="FAILED_PRECONDITION: Batched output tensor's 0th dimension does not"):
         unkept.result(SECONDS)
 
 
@@ -272,7 +272,7 @@ def test_a_call_that_is_too_late_is_not_run(held: Hold, rows: Servable) -> None:
     until(lambda: time.monotonic() > soon)
     waiting.release()
     for future in late:
-        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+        with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
             future.result(SECONDS)
     assert result(in_time) == {"id": [2], "rows": [1]}
     assert waiting.seen(rows) == [("count", 1, 1)]
@@ -282,7 +282,7 @@ def test_a_deadline_ends_a_run(slowly: Servable) -> None:
     batcher = Batcher()
     start = time.monotonic()
     future = batcher.submit(slowly, "serving_default", {"x": np.float32([1])}, None, start + 0.02)
-    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+    with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
         future.result(SECONDS)
     batcher.close()
 
@@ -315,7 +315,7 @@ def test_a_call_that_was_cancelled_is_not_run(held: Hold, rows: Servable) -> Non
 def test_the_queue_is_bounded_for_each_servable(held: Hold, rows: Servable, half: Servable) -> None:
     waiting = held(max_batch_size=2, max_enqueued_batches=3)
     futures = [waiting.batcher.submit(rows, signature, ids(1)) for signature in ("count", "total") * 3]
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         waiting.batcher.submit(rows, "positive", ids(1))
     assert failure.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "6 rows (max_enqueued_batches x max_batch_size)" in failure.value.message
@@ -360,7 +360,7 @@ def test_closing_answers_what_waits_and_refuses_the_rest(rows: Servable) -> None
     futures = [batcher.submit(rows, "count", ids(n)) for n in range(3)]
     batcher.close()
     assert [result(future) for future in futures] == [{"id": [n], "rows": [3]} for n in range(3)]
-    with pytest.raises(StatusError, match="UNAVAILABLE: The server is shutting down"):
+    with pytest.raises(ServingError, match="UNAVAILABLE: The server is shutting down"):
         batcher.submit(rows, "count", ids(1))
     assert not any(thread.is_alive() for thread in batcher._threads)
 

@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 )
 from tiny_models import example, write_slow
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution import calls
 from serving.server.execution.batching import Batcher
 from serving.server.execution.servable import Servable
@@ -45,7 +45,7 @@ class One:
     @contextmanager
     def lookup(self, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
         if spec.name != self.servable.name:
-            raise StatusError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
+            raise ServingError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Latest({spec.name})")
         self.in_use += 1
         try:
             yield self.servable
@@ -136,7 +136,7 @@ def shared(shared_input: Path, batcher: Batcher) -> Iterator[Server]:
 
 @contextmanager
 def refused(code: str, message: str) -> Iterator[None]:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         yield
     assert (failure.value.code.name, failure.value.message) == (code, message)
 
@@ -180,7 +180,7 @@ def test_shapes_are_not_checked(server: Server) -> None:
 def test_the_largest_deadline_is_no_deadline_and_a_past_one_is_too_late(server: Server) -> None:
     inputs = {"x": floats(4)}
     assert server.predict(model_spec=spec(), inputs=inputs, deadline=time.monotonic() + 1e7).outputs
-    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+    with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
         server.predict(model_spec=spec(), inputs=inputs, deadline=time.monotonic() - 1)
 
 
@@ -252,7 +252,7 @@ def test_predict_wrong_filter(server: Server, filtered: list[str], message: str)
 
 
 def test_predict_op_failure(server: Server) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         server.predict(model_spec=spec("regress"), inputs={"inputs": strings(b"no example")})
     assert failure.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert failure.value.message.startswith("Could not parse example input, value: 'no example'")
@@ -317,13 +317,13 @@ def test_classify_and_regress_unknown_signature(server: Server, call: str) -> No
 
 @pytest.mark.parametrize("call", ["classify", "regress"])
 def test_classify_and_regress_default_signature_with_other_keys(server: Server, call: str) -> None:
-    with pytest.raises(StatusError, match=r"^FAILED_PRECONDITION: No \w+ inputs found in SignatureDef: inputs"):
+    with pytest.raises(ServingError, match=r"^FAILED_PRECONDITION: No \w+ inputs found in SignatureDef: inputs"):
         getattr(server, call)(model_spec=spec(), input=examples(1))
 
 
 def test_an_example_without_the_feature(server: Server) -> None:
     given = input_pb2.Input(example_list=input_pb2.ExampleList(examples=[example(x=1.0), example(z=1.0)]))
-    with pytest.raises(StatusError, match=r"^INVALID_ARGUMENT: Name: <unknown>, .*Feature: x .* is required"):
+    with pytest.raises(ServingError, match=r"^INVALID_ARGUMENT: Name: <unknown>, .*Feature: x .* is required"):
         server.regress(model_spec=spec("regress"), input=given)
 
 
@@ -371,7 +371,7 @@ def test_multi_inference(shared: Server) -> None:
     ],
 )
 def test_multi_inference_wrong_tasks(shared: Server, tasks: list, code: str, message: str | None) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         shared.multi_inference(*tasks, input=examples(1))
     assert failure.value.code.name == code
     if message is not None:

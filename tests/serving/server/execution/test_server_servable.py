@@ -14,7 +14,7 @@ import tensorflow as tf
 from tiny_models import example, write_slow
 
 from serving.runtime.cpp_loader import CppSavedModel
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
 
 TEXTS = np.array(["short", "one of more than sixteen bytes", b"\xff\0", "", "ünïcödé 🎬 " * 50], object)
@@ -125,18 +125,18 @@ def test_scalars_of_all_kinds_are_arrays(kinds: Servable) -> None:
     ],
 )
 def test_a_wrong_dtype_is_refused_in_the_runtimes_words(servable: Servable, wrong: np.ndarray, message: str) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         servable.run("serving_default", {"x": wrong})
     assert (failure.value.code, failure.value.message) == (grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def test_arguments_are_counted_in_the_order_of_their_tensors(kinds: Servable) -> None:
-    with pytest.raises(StatusError, match=r"Expects arg\[1\] to be double but float is provided"):
+    with pytest.raises(ServingError, match=r"Expects arg\[1\] to be double but float is provided"):
         kinds.run("pair", {"a": np.int64([1]), "b": np.float32([[1]])})
 
 
 def test_an_op_that_fails_gives_its_code_and_its_words(servable: Servable) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         servable.run("regress", {"inputs": np.array([b"no example"], object)})
     assert failure.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert failure.value.message.startswith("Could not parse example input, value: 'no example'")
@@ -148,10 +148,10 @@ def test_time_runs_out(tmp_path: Path) -> None:
     servable = Servable.load("slow", 1, str(tmp_path))
     x = np.float32([1])
     start = time.monotonic()
-    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED: Timed out waiting for notification"):
+    with pytest.raises(ServingError, match="DEADLINE_EXCEEDED: Timed out waiting for notification"):
         servable.run("serving_default", {"x": x}, timeout=0.02)
     assert time.monotonic() - start < 0.25  # the model's own time is 2.5
-    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+    with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
         servable.run("serving_default", {"x": x}, timeout=0)
     assert servable.run("serving_default", {"x": x}, timeout=60)["y"].tolist() == [1]
     servable.close()
@@ -167,7 +167,7 @@ def test_closing_waits_for_calls_and_refuses_later_ones(slow: Path) -> None:
         servable.close()
         assert running.done()
         assert running.result()["y"].tolist() == [1]
-    with pytest.raises(StatusError, match="UNAVAILABLE: Version 3 of model slow was unloaded"):
+    with pytest.raises(ServingError, match="UNAVAILABLE: Version 3 of model slow was unloaded"):
         servable.run("serving_default", {"x": x})
     servable.close()
 

@@ -7,7 +7,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.signatures import classification, predict_inputs, regression
 
 
@@ -62,7 +62,7 @@ def test_defaults_stand_in_for_what_is_missing() -> None:
     ],
 )
 def test_defaults_are_no_licence(inputs: dict[str, float], message: str) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         read(signature("a b c", b=20, c=30), **inputs)
     assert (failure.value.code.name, failure.value.message) == ("INVALID_ARGUMENT", message)
 
@@ -91,7 +91,7 @@ def test_a_classification_may_have_one_of_both(outputs: str, found: list[str]) -
     ],
 )
 def test_what_is_no_classification(definition: meta_graph_pb2.SignatureDef, message: str) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         classification(Signatures(s=definition), model_pb2.ModelSpec(signature_name="s"))
     assert str(failure.value).startswith(message)
 
@@ -106,6 +106,6 @@ def test_what_is_no_classification(definition: meta_graph_pb2.SignatureDef, mess
     ],
 )
 def test_what_is_no_regression(definition: meta_graph_pb2.SignatureDef, message: str) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         regression(Signatures(s=definition), model_pb2.ModelSpec(signature_name="s"))
     assert str(failure.value).startswith(message)

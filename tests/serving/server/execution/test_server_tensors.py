@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.tensors import MAX_REPEATED_VALUES, data_type_name, to_array, to_proto
 
 PROPERTY = settings(max_examples=200)
@@ -78,7 +78,7 @@ def read_or_refused(proto: tensor_pb2.TensorProto) -> np.ndarray | None:
     """None if it is refused in the words of the contract; any other error is one of ours."""
     try:
         return to_array(proto, "x")
-    except StatusError as error:
+    except ServingError as error:
         if (error.code, error.message) != (grpc.StatusCode.INVALID_ARGUMENT, "tensor parsing error: x"):
             raise
         return None
@@ -204,7 +204,7 @@ def test_a_few_bytes_cannot_take_all_memory(sizes: list[int], dtype: int) -> Non
     tracemalloc.start()
     start = time.monotonic()
     try:
-        with pytest.raises(StatusError, match="INVALID_ARGUMENT: tensor parsing error: x"):
+        with pytest.raises(ServingError, match="INVALID_ARGUMENT: tensor parsing error: x"):
             to_array(proto, "x")
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
@@ -214,7 +214,7 @@ def test_a_few_bytes_cannot_take_all_memory(sizes: list[int], dtype: int) -> Non
 
 @pytest.mark.parametrize("dtype", [types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT, types_pb2.DT_FLOAT_REF, 999])
 def test_what_is_no_data_is_refused(dtype: int) -> None:
-    with pytest.raises(StatusError, match="tensor parsing error: handle"):
+    with pytest.raises(ServingError, match="tensor parsing error: handle"):
         to_array(tensor_pb2.TensorProto(dtype=dtype), "handle")
 
 
@@ -230,7 +230,7 @@ def test_random_bytes_are_an_array_or_an_error(content: bytes) -> None:
 
 
 def test_an_array_that_is_no_tensor_is_not_sent() -> None:
-    with pytest.raises(StatusError, match="UNIMPLEMENTED: Tensors of dtype datetime64"):
+    with pytest.raises(ServingError, match="UNIMPLEMENTED: Tensors of dtype datetime64"):
         to_proto(np.array(["2020-01-01"], "datetime64[D]"))
 
 

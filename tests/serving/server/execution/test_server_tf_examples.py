@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2
 from tiny_models import example
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.tf_examples import classification_result, examples_of, regression_result
 
 LABELS = np.array([[b"a", b"b"], [b"\xc3\xbc", b"\xff"]], object)
@@ -56,7 +56,7 @@ def test_one_of_them_is_enough() -> None:
     ],
 )
 def test_what_is_no_classification(outputs: dict[str, np.ndarray], message: str) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         classification_result(outputs, 2)
     assert (failure.value.code.name, failure.value.message) == ("INVALID_ARGUMENT", message)
 
@@ -81,6 +81,6 @@ def test_numbers_become_regressions(shape: tuple[int, ...]) -> None:
     ],
 )
 def test_what_is_no_regression(outputs: np.ndarray, message: str) -> None:
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         regression_result({"outputs": np.asarray(outputs)}, 2)
     assert (failure.value.code.name, failure.value.message) == ("INVALID_ARGUMENT", message)

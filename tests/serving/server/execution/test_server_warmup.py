@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, prediction_log_pb2
 from tiny_models import example
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
 from serving.server.execution.warmup import MAX_RECORDS, WARMUP_FILE, warm_up
 
@@ -96,7 +96,7 @@ def test_a_thread_beside_an_event_loop_can_do_it(servable: Servable) -> None:
 )
 def test_a_request_that_fails_fails_the_warm_up(servable: Servable, bad: bytes, code: str, message: str) -> None:
     write(servable, LOGS["predict"], bad, LOGS["predict"])
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         warm_up(servable)
     assert failure.value.code.name == code
     assert failure.value.message.startswith(message)
@@ -108,7 +108,7 @@ def test_a_thousand_are_enough(servable: Servable) -> None:
     with tf.io.TFRecordWriter(str(file)) as writer:
         for _ in range(MAX_RECORDS + 1):
             writer.write(LOGS["nothing"])
-    with pytest.raises(StatusError, match=r"INVALID_ARGUMENT: Number of warmup records exceeds the maximum \(1000\)"):
+    with pytest.raises(ServingError, match=r"INVALID_ARGUMENT: Number of warmup records exceeds the maximum \(1000\)"):
         warm_up(servable)
 
 
@@ -116,7 +116,7 @@ def test_a_thousand_are_enough(servable: Servable) -> None:
 def test_a_file_that_is_cut_off(servable: Servable, keep: int) -> None:
     file = write(servable, LOGS["predict"], LOGS["predict"])
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(StatusError) as failure:
+    with pytest.raises(ServingError) as failure:
         warm_up(servable)
     assert failure.value.code == grpc.StatusCode.DATA_LOSS
     assert failure.value.message.endswith(". Please verify your warmup data is in TFRecord format.")

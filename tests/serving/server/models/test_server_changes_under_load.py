@@ -15,9 +15,9 @@ from managed_models import POLL, Harness, Traffic, statuses, stopped_in_the_end,
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, SECONDS, Events, listed, model, push, spec
 
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
-from serving.server.models.lifecycle import State
+from serving.server.models.lifecycle import ServableState
 from serving.server.models.manager import ModelManager
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -34,14 +34,14 @@ def test_no_request_is_lost_while_versions_come_and_go(h: Harness) -> None:
     with Traffic(manager, *({} for _ in range(8))) as traffic:
         for version in range(2, 32):
             push(h.base_path, version, BROKEN if version % 5 == 0 else "fine")
-            h.events.wait_for_state(version, State.END if version % 5 == 0 else State.AVAILABLE)
+            h.events.wait_for_state(version, ServableState.END if version % 5 == 0 else ServableState.AVAILABLE)
             if version > 3:
                 shutil.rmtree(h.base_path / str(version - 2))
         # Back again: the newest is taken away.
         for version in (31, 30):
             shutil.rmtree(h.base_path / str(version))
         push(h.base_path, 29)
-        h.events.wait_for_state(29, State.AVAILABLE)
+        h.events.wait_for_state(29, ServableState.AVAILABLE)
         until(lambda: 29 in traffic.served)
     assert traffic.failures == []
     assert len(traffic.served) > 5
@@ -74,7 +74,7 @@ def test_it_stops_under_load_and_in_the_midst_of_changes(h: Harness) -> None:
             configs = itertools.cycle([h.specific(1), listed(), h.all()])
 
             def change(manager: ModelManager = manager, configs: Iterable[ModelServerConfig] = configs) -> None:
-                with pytest.raises(StatusError, match="The server is stopping"):
+                with pytest.raises(ServingError, match="The server is stopping"):
                     any(map(manager.reload, configs))
 
             changing = threading.Thread(target=change)
@@ -84,7 +84,7 @@ def test_it_stops_under_load_and_in_the_midst_of_changes(h: Harness) -> None:
             manager.stop(SECONDS)
             changing.join(SECONDS)
             assert not changing.is_alive()
-        assert all(isinstance(error, StatusError) and error.code in gone for error in traffic.failures)
+        assert all(isinstance(error, ServingError) and error.code in gone for error in traffic.failures)
         assert h.load.open() == []
 
 
@@ -102,13 +102,32 @@ def test_real_models(half_plus_two: Path, half_plus_three: Path, broken: Path, t
         manager.start(listed(model(base_path)), wait=True)
         assert answer() == (1, 3.0)
         tiny_models.push(broken, tmp_path, 2).rename(base_path / "2")
-        events.wait_for_state(2, State.END)
+        events.wait_for_state(2, ServableState.END)
         assert answer() == (1, 3.0)
         (_, state, code, message), _ = statuses(manager)
         assert (state, code, "Could not find variable" in message) == ("END", 9, True)
         tiny_models.push(half_plus_three, tmp_path, 3).rename(base_path / "3")
-        events.wait_for_state(1, State.END)
+        events.wait_for_state(1, ServableState.END)
         assert answer() == (3, 4.0)
     finally:
         manager.stop()
     assert manager.available() == {"m": []}
+
+
+def test_a_file_among_the_versions_fails_and_leaves_the_old_version_serving(
+    half_plus_two: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tiny_models.push(half_plus_two, tmp_path, 1)
+    (tmp_path / "12").write_text("not a folder")
+    events = Events()
+    manager = ModelManager(Servable.load, poll_seconds=POLL, load_retries=0)
+    manager.on_event(events)
+    try:
+        manager.start(listed(model(tmp_path, specific=[1])), wait=True)
+        manager.reload(listed(model(tmp_path)))
+        events.wait_for_state(12, ServableState.END)
+        message = f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {tmp_path}/12"
+        assert statuses(manager) == [(12, "END", 5, message), (1, "AVAILABLE", 0, "")]
+        assert "Traceback" not in caplog.text
+    finally:
+        manager.stop()

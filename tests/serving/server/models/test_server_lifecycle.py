@@ -5,20 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from serving.server.models.lifecycle import Action, State, Version, next_action
+from serving.server.models.lifecycle import Action, ServableState, ServableVersion, next_action
 
-START, LOADING, AVAILABLE, UNLOADING, END = State
+START, LOADING, AVAILABLE, UNLOADING, END = ServableState
 NOW = 100.0
 
 
-def versions(**states: State) -> list[Version]:
-    return [Version(int(number[1:]), "", state) for number, state in states.items()]
+def versions(**states: ServableState) -> list[ServableVersion]:
+    return [ServableVersion(int(number[1:]), "", state) for number, state in states.items()]
 
 
 def test_states_are_those_of_the_protocol() -> None:
     protocol = dict(ModelVersionStatus.State.items())
     del protocol["UNKNOWN"]
-    assert protocol == {state.name: state.value for state in State}
+    assert protocol == {state.name: state.value for state in ServableState}
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def test_states_are_those_of_the_protocol() -> None:
         ({"v1": END}, {}, None),
     ],
 )
-def test_next_action(states: dict[str, State], aspired: set[int], expected: tuple[Action, int] | None) -> None:
+def test_next_action(states: dict[str, ServableState], aspired: set[int], expected: tuple[Action, int] | None) -> None:
     found = next_action(versions(**states), aspired, NOW)
     assert expected == (found and (found[0], found[1].number))
 
 
 def test_a_version_in_use_is_not_closed() -> None:
-    used = Version(1, "", UNLOADING, holders=1)
+    used = ServableVersion(1, "", UNLOADING, holders=1)
     assert next_action([used], {}, NOW) is None
     used.holders = 0
     assert next_action([used], {}, NOW) == (Action.CLOSE, used)
 
 
 def test_a_retry_waits_for_its_time_and_not_for_others() -> None:
-    failed = Version(2, "", LOADING, failures=1, retry_at=NOW + 1)
-    new = Version(1, "", START)
+    failed = ServableVersion(2, "", LOADING, failures=1, retry_at=NOW + 1)
+    new = ServableVersion(1, "", START)
     assert next_action([failed], {1, 2}, NOW) is None
     assert next_action([failed, new], {1, 2}, NOW) == (Action.LOAD, new)
     assert next_action([failed], {1, 2}, NOW + 1) == (Action.LOAD, failed)
@@ -74,11 +74,11 @@ def test_a_retry_waits_for_its_time_and_not_for_others() -> None:
 def test_it_settles_and_never_leaves_nothing_to_answer(
     phases: list[tuple[set[int], set[int]]], data: st.DataObject
 ) -> None:
-    alive: dict[int, Version] = {}
+    alive: dict[int, ServableVersion] = {}
     for aspired, broken in phases:
         for number in aspired:
             if number not in alive or alive[number].state is END:
-                alive[number] = Version(number, "", START)
+                alive[number] = ServableVersion(number, "", START)
         steps = 0
         while (found := next_action(alive.values(), aspired, NOW)) is not None and data.draw(st.integers(0, 9)):
             action, version = found

@@ -12,7 +12,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, listed, push, spec
 
-from serving.server.models.lifecycle import State
+from serving.server.models.lifecycle import ServableState
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_failed_request_lets_its_version_go(h: Harness) -> None:
     with pytest.raises(ZeroDivisionError), manager.lookup(spec()):
         raise ZeroDivisionError
     manager.reload(listed())
-    h.events.wait_for_state(1, State.END)
+    h.events.wait_for_state(1, ServableState.END)
 
 
 def test_a_label_that_moves_while_it_is_looked_up_loses_no_request(h: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_label_that_moves_while_it_is_looked_up_loses_no_request(h: Harness, m
     def overtaken(number: int) -> Any:
         if number == 1:
             manager.reload(h.specific(2, stable=2))
-            h.events.wait_for_state(1, State.END)
+            h.events.wait_for_state(1, ServableState.END)
         return acquire(number)
 
     monkeypatch.setattr(served, "acquire", overtaken)
@@ -102,9 +102,9 @@ def test_a_label_that_moves_while_it_is_looked_up_loses_no_request(h: Harness, m
 def test_status_tells_all_versions_or_one(h: Harness) -> None:
     manager = h.started(1, 3)
     push(h.base_path, 2, BROKEN)
-    h.events.wait_for_state(2, State.END)
+    h.events.wait_for_state(2, ServableState.END)
     shutil.rmtree(h.base_path / "1")
-    h.events.wait_for_state(1, State.END)
+    h.events.wait_for_state(1, ServableState.END)
     two = (2, "END", 5, "nothing to load in version 2")
     assert statuses(manager) == [(3, "AVAILABLE", 0, ""), two, (1, "END", 0, "")]
     assert statuses(manager, version=2) == [two]

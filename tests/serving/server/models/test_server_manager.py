@@ -14,7 +14,7 @@ from managed_models import POLL, Harness, failure, lookup, statuses, stopped_in_
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, SECONDS, listed, model, push, spec
 
-from serving.server.models.lifecycle import State
+from serving.server.models.lifecycle import ServableState
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def h(tmp_path: Path) -> Iterator[Harness]:
 def test_the_newest_version_is_served_and_the_old_one_as_long_as_there_is_no_newer(h: Harness) -> None:
     manager = h.started(1, config=listed(model(h.base_path)))
     push(h.base_path, 3, BROKEN)
-    h.events.wait_for_state(3, State.END)
+    h.events.wait_for_state(3, ServableState.END)
     assert lookup(manager) == 1
     push(h.base_path, 4)
-    h.events.wait_for_state(1, State.END)
+    h.events.wait_for_state(1, ServableState.END)
     assert manager.available() == {"m": [4]}
     shutil.rmtree(h.base_path / "4")
     shutil.rmtree(h.base_path / "3")
-    h.events.wait_for_state(4, State.END)
+    h.events.wait_for_state(4, ServableState.END)
     assert manager.available() == {"m": [1]}
 
 
@@ -65,7 +65,7 @@ def test_a_version_that_loads_slowly_does_not_hold_up_another_model(h: Harness, 
     gate = h.load.hold_up(1)
     manager = h.manager()
     manager.start(listed(model(h.base_path), model(tmp_path / "n", "n")), wait=False)
-    h.events.wait_for_state(2, State.AVAILABLE)
+    h.events.wait_for_state(2, ServableState.AVAILABLE)
     assert manager.available() == {"m": [], "n": [2]}
     gate.set()
 
@@ -123,7 +123,7 @@ def test_stopping_waits_for_requests_but_not_for_ever(h: Harness, caplog: pytest
     manager = h.started(1)
     with manager.lookup(spec()) as servable:
         manager.stop(timeout=0.02)
-        assert (servable.closed, caplog.messages[-1:]) == (0, ["after 0.02 s these models are still in use: m"])
+        assert (servable.closed, caplog.messages[-1:]) == (0, ["These models are still in use after 0.02 s: m"])
     manager.stop()
     assert servable.closed == 1
     manager.stop()
@@ -133,7 +133,7 @@ def test_stopping_does_not_wait_for_a_file_system_that_hangs(h: Harness) -> None
     manager = h.started(1)
     with manager._looking:
         manager.stop(timeout=0.02)
-        h.events.wait_for_state(1, State.END)
+        h.events.wait_for_state(1, ServableState.END)
 
 
 def test_a_manager_that_was_never_started_can_be_stopped(h: Harness) -> None:
@@ -145,7 +145,7 @@ def test_reload_replaces_the_whole_config(h: Harness, tmp_path: Path) -> None:
     push(tmp_path / "n", 2)
     manager.reload(listed(model(tmp_path / "n", "n")))
     assert lookup(manager, "n") == 2
-    h.events.wait_for_state(1, State.END)
+    h.events.wait_for_state(1, ServableState.END)
     assert (manager.available(), statuses(manager)) == ({"n": [2]}, [(1, "END", 0, "")])
     manager.reload(listed(model(h.base_path)))
     assert lookup(manager) == 1
@@ -171,7 +171,7 @@ def test_reload_of_a_failed_model_that_was_gone_waits_for_its_new_load(h: Harnes
     push(h.base_path, 1, BROKEN)
     manager = h.manager()
     manager.start(h.all(), wait=False)
-    h.events.wait_for_state(1, State.END)
+    h.events.wait_for_state(1, ServableState.END)
     manager.reload(listed())
     (h.base_path / "1" / "text").write_text("fine")
     manager.reload(h.all())
@@ -220,7 +220,7 @@ def test_labels_are_applied_before_new_versions_load(h: Harness) -> None:
     )
     assert failure(lambda: lookup(manager, version=2))[0] == grpc.StatusCode.NOT_FOUND
     manager.reload(h.specific(1, 2))
-    h.events.wait_for_state(2, State.AVAILABLE)
+    h.events.wait_for_state(2, ServableState.AVAILABLE)
     manager.reload(h.specific(1, 2, canary=2))
     assert lookup(manager, label="canary") == 2
     manager.reload(h.specific(1, 2))
@@ -254,7 +254,7 @@ def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.
     manager = h.manager(poll_seconds=3600)
     manager.start(h.specific(1), wait=True, config_file=file, config_file_poll_seconds=POLL)
     write(h.specific(2))
-    h.events.wait_for_state(1, State.END)
+    h.events.wait_for_state(1, ServableState.END)
     assert manager.available() == {"m": [2]}
 
     def told(words: str) -> int:
@@ -262,7 +262,7 @@ def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.
 
     for bad, words in (
         ("model_config_list {", "is no text of"),
-        (h.specific(2, stable=1), "is refused: FAILED_PRECONDITION: Request to assign label to version 1"),
+        (h.specific(2, stable=1), "models.config: FAILED_PRECONDITION: Request to assign label to version 1"),
         ("", "It is only legal to transition from one ModelConfigList to another"),
     ):
         write(bad)
@@ -297,10 +297,10 @@ def test_a_config_that_was_refused_for_a_label_is_taken_when_the_version_is_ther
         push(h.base_path, version)
     manager = h.manager()
     manager.start(h.specific(1, 2), wait=False, config_file=file, config_file_poll_seconds=POLL)
-    h.events.wait_for_state(2, State.LOADING)
+    h.events.wait_for_state(2, ServableState.LOADING)
     assert failure(lambda: lookup(manager, label="stable"))[0] == grpc.StatusCode.INVALID_ARGUMENT
     gate.set()
-    h.events.wait_for_state(1, State.AVAILABLE)
+    h.events.wait_for_state(1, ServableState.AVAILABLE)
     until(lambda: dict(manager._labels or {}) == {"m": {"stable": 2}})
     assert lookup(manager, label="stable") == 2
 
@@ -309,7 +309,7 @@ def test_changes_are_logged(h: Harness, caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level(logging.INFO, logger="serving")
     h.started(1, load_retries=1)
     push(h.base_path, 2, BROKEN)
-    h.events.wait_for_state(2, State.END)
+    h.events.wait_for_state(2, ServableState.END)
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("INFO", "Servable {name: m version: 1} is START"),
         ("INFO", "Servable {name: m version: 1} is LOADING"),
@@ -318,8 +318,8 @@ def test_changes_are_logged(h: Harness, caplog: pytest.LogCaptureFixture) -> Non
         ("INFO", "Servable {name: m version: 2} is LOADING"),
         (
             "WARNING",
-            "Servable {name: m version: 2} cannot be loaded, and is tried again in 0.01 s: NOT_FOUND: nothing to load "
-            "in version 2",
+            "Servable {name: m version: 2} cannot be loaded; retrying in 0.01 s: NOT_FOUND: nothing to load in "
+            "version 2",
         ),
         ("INFO", "Servable {name: m version: 2} is LOADING"),
         ("ERROR", "Servable {name: m version: 2} cannot be loaded: NOT_FOUND: nothing to load in version 2"),

@@ -17,11 +17,11 @@ def test_a_function_is_called_again_and_again_even_if_it_fails(caplog: pytest.Lo
         called.release()
         raise ZeroDivisionError
 
-    polling.each(0.001, fail, "a file")
+    polling.each(0.001, fail, "file")
     assert all(called.acquire(timeout=SECONDS) for _ in range(3))
     polling.stop()
     polling.join(time.monotonic() + SECONDS)
-    assert {record.message for record in caplog.records} == {"polling a file failed in a way that it should not"}
+    assert {record.message for record in caplog.records} == {"Unexpected error while polling the file"}
 
 
 def test_stopping_does_not_wait_for_the_interval() -> None:

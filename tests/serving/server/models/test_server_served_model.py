@@ -9,8 +9,8 @@ import grpc
 import pytest
 from text_servables import BROKEN, SECONDS, Events, TextLoader, push
 
-from serving.server.errors import StatusError
-from serving.server.models.lifecycle import State
+from serving.server.errors import ServingError
+from serving.server.models.lifecycle import ServableState
 from serving.server.models.served_model import ServedModel
 
 
@@ -44,12 +44,12 @@ def m(tmp_path: Path) -> Iterator[Harness]:
 def test_the_life_of_a_version(m: Harness) -> None:
     m.serve(1)
     m.aspire()
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     assert m.events.states() == ["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
     assert {(event.model, event.version, event.path, event.error) for event in m.events.all} == {
         ("m", 1, str(m.base_path / "1"), None)
     }
-    assert m.model.states() == {1: (State.END, None)}
+    assert m.model.states() == {1: (ServableState.END, None)}
 
 
 def test_the_highest_available_version_is_acquired_unless_one_is_named(m: Harness) -> None:
@@ -70,10 +70,10 @@ def test_a_new_version_is_loaded_before_the_old_one_goes(m: Harness) -> None:
     m.serve(1)
     gate = m.load.hold_up(2)
     m.aspire(2)
-    m.events.wait_for_state(2, State.LOADING)
+    m.events.wait_for_state(2, ServableState.LOADING)
     assert m.model.available() == [1]
     gate.set()
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     assert [(event.version, event.state.name) for event in m.events.all[-4:]] == [
         (2, "LOADING"),
         (2, "AVAILABLE"),
@@ -87,27 +87,27 @@ def test_a_version_that_is_held_is_not_unloaded(m: Harness) -> None:
     held = m.model.acquire(None)
     other = m.model.acquire(1)
     m.aspire(2)
-    m.events.wait_for_state(1, State.UNLOADING)
+    m.events.wait_for_state(1, ServableState.UNLOADING)
     m.model.release(other)
     # The thread that would unload it is past it: it has loaded and unloaded other versions since.
     m.serve(2, 3)
     m.serve(3)
-    m.events.wait_for_state(2, State.END)
-    assert (m.model.states()[1][0], held.servable.closed) == (State.UNLOADING, 0)
+    m.events.wait_for_state(2, ServableState.END)
+    assert (m.model.states()[1][0], held.servable.closed) == (ServableState.UNLOADING, 0)
     assert m.model.acquire(1) is None
     m.model.release(held)
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
 
 
 def test_a_broken_version_is_tried_again_and_leaves_the_old_one_serving(m: Harness) -> None:
     m.serve(1)
     push(m.base_path, 2, BROKEN)
     m.aspire(2)
-    m.events.wait_for_state(2, State.END)
+    m.events.wait_for_state(2, ServableState.END)
     assert m.load.attempts == [1, 2, 2, 2]
     assert m.model.available() == [1]
     state, error = m.model.states()[2]
-    assert (state, error.message) == (State.END, "nothing to load in version 2")
+    assert (state, error.message) == (ServableState.END, "nothing to load in version 2")
     failures = [event for event in m.events.all if event.error]
     assert [event.state.name for event in failures] == ["LOADING", "LOADING", "END"]
     assert {event.error.code.name for event in failures} == {"NOT_FOUND"}
@@ -118,9 +118,9 @@ def test_an_error_shows_when_the_version_has_ended_and_not_before(m: Harness) ->
     push(m.base_path, 1, BROKEN)
     m.aspire(1)
     m.events.wait_for(lambda: len(m.events.all) == 3)
-    assert m.model.states() == {1: (State.LOADING, None)}
+    assert m.model.states() == {1: (ServableState.LOADING, None)}
     m.aspire()  # and it is not tried again
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     assert (m.load.attempts, m.model.states()[1][1].code) == ([1], grpc.StatusCode.NOT_FOUND)
 
 
@@ -130,27 +130,27 @@ def test_a_version_that_waits_for_its_retry_does_not_hold_up_a_new_one(m: Harnes
     m.aspire(1)
     m.events.wait_for(lambda: len(m.events.all) == 3)
     m.aspire(1, 2)
-    m.events.wait_for_state(2, State.AVAILABLE)
-    assert m.model.states()[1][0] is State.LOADING
+    m.events.wait_for_state(2, ServableState.AVAILABLE)
+    assert m.model.states()[1][0] is ServableState.LOADING
 
 
 def test_a_failed_version_comes_back_when_it_was_gone(m: Harness) -> None:
     push(m.base_path, 1, BROKEN)
     m.aspire(1)
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     (m.base_path / "1" / "text").write_text("fine")
     m.aspire(1, 2)
-    m.events.wait_for_state(2, State.AVAILABLE)
-    assert m.model.states()[1][0] is State.END
+    m.events.wait_for_state(2, ServableState.AVAILABLE)
+    assert m.model.states()[1][0] is ServableState.END
     m.aspire(2)
     m.serve(1, 2)
-    assert m.model.states()[1] == (State.AVAILABLE, None)
+    assert m.model.states()[1] == (ServableState.AVAILABLE, None)
 
 
 def test_a_version_comes_back(m: Harness) -> None:
     m.serve(1)
     m.aspire()
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     m.serve(1)
     assert (m.load.attempts, len(m.load.loaded)) == ([1, 1], 2)
 
@@ -159,9 +159,9 @@ def test_a_version_comes_back_while_it_goes(m: Harness) -> None:
     m.serve(1)
     held = m.model.acquire(1)
     m.aspire()
-    m.events.wait_for_state(1, State.UNLOADING)
+    m.events.wait_for_state(1, ServableState.UNLOADING)
     m.aspire(1)
-    assert m.model.states() == {1: (State.UNLOADING, None)}
+    assert m.model.states() == {1: (ServableState.UNLOADING, None)}
     m.model.release(held)
     m.events.wait_for(lambda: m.model.available() == [1])
     assert held.servable is None
@@ -171,17 +171,17 @@ def test_a_version_comes_back_while_it_goes(m: Harness) -> None:
 def test_a_version_that_should_not_be_served_any_more_when_it_is_loaded_goes_again(m: Harness) -> None:
     gate = m.load.hold_up(1)
     m.aspire(1)
-    m.events.wait_for_state(1, State.LOADING)
+    m.events.wait_for_state(1, ServableState.LOADING)
     m.aspire()
     gate.set()
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     assert m.load.open() == []
 
 
 def test_a_loader_that_fails_in_its_own_way_is_an_internal_error(m: Harness) -> None:
     m.model._load_retries = 0
     m.model.aspire({1: str(m.base_path / "none")})
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
     error = m.model.states()[1][1]
     assert (error.code, error.message.startswith("FileNotFoundError: ")) == (grpc.StatusCode.INTERNAL, True)
 
@@ -195,7 +195,7 @@ def test_neither_a_listener_nor_an_unload_that_fails_ends_it(m: Harness) -> None
     m.load.loaded[0].close, close = fail, m.load.loaded[0].close  # it takes no argument: a TypeError
     m.model.aspire({})
     deadline = time.monotonic() + SECONDS
-    while m.model.states()[1][0] is not State.END:
+    while m.model.states()[1][0] is not ServableState.END:
         assert time.monotonic() < deadline
         time.sleep(0.001)
     close()
@@ -204,7 +204,7 @@ def test_neither_a_listener_nor_an_unload_that_fails_ends_it(m: Harness) -> None
 
 
 def test_waiting_for_a_version(m: Harness) -> None:
-    with pytest.raises(StatusError, match="Model m did not become available in time") as raised:
+    with pytest.raises(ServingError, match="Model m did not become available in time") as raised:
         m.model.wait_until_served(time.monotonic() + 0.01)
     assert raised.value.code == grpc.StatusCode.DEADLINE_EXCEEDED
     gate = m.load.hold_up(2)
@@ -229,16 +229,16 @@ def test_waiting_ends_when_the_model_is_not_wanted_any_more(m: Harness) -> None:
     m.model.withdraw()
     assert m.model.wait_until_served() == {}
     m.model.reinstate()
-    with pytest.raises(StatusError):
+    with pytest.raises(ServingError):
         m.model.wait_until_served(time.monotonic())
     m.serve(1)
     m.model.withdraw()
-    m.events.wait_for_state(1, State.END)
+    m.events.wait_for_state(1, ServableState.END)
 
 
 def test_waiting_ends_when_it_is_closed(m: Harness) -> None:
     threading.Timer(0.05, m.model.close).start()
-    with pytest.raises(StatusError, match="The server is stopping") as raised:
+    with pytest.raises(ServingError, match="The server is stopping") as raised:
         m.model.wait_until_served()
     assert raised.value.code == grpc.StatusCode.UNAVAILABLE
 
@@ -248,16 +248,19 @@ def test_closing_waits_for_requests_and_loads_but_not_for_ever(m: Harness) -> No
     held = m.model.acquire(1)
     gate = m.load.hold_up(2)
     m.aspire(1, 2)
-    m.events.wait_for_state(2, State.LOADING)
+    m.events.wait_for_state(2, ServableState.LOADING)
     m.model.close()
     assert not m.model.wait_until_closed(time.monotonic() + 0.02)
     gate.set()
-    m.events.wait_for_state(2, State.END)
+    m.events.wait_for_state(2, ServableState.END)
     assert not m.model.wait_until_closed(time.monotonic() + 0.02)
     m.aspire(3)
     m.model.release(held)
     assert m.model.wait_until_closed(time.monotonic() + SECONDS)
-    assert {number: state for number, (state, _) in m.model.states().items()} == {1: State.END, 2: State.END}
+    assert {number: state for number, (state, _) in m.model.states().items()} == {
+        1: ServableState.END,
+        2: ServableState.END,
+    }
 
 
 def test_a_model_without_versions_costs_no_thread(m: Harness) -> None:

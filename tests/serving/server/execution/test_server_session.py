@@ -1,9 +1,10 @@
-"""What the C++ loader can load and what it cannot, told apart by the embedded server alike."""
+"""The embedded server loads the models that the C++ loader loads, and refuses the models that it refuses."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -14,13 +15,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from imdb_core.errors import RunError
 from serving.runtime.cpp_loader import CppSavedModel
-from serving.server.errors import StatusError
+from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
-from serving.server.execution.session import open_session
+from serving.server.execution.session import POOLS, least_busy, open_session, session_config
 
 
 class Vocabulary(tf.Module):
-    """Has a table that is filled from an asset, by an op that must run after loading."""
+    """A table that an op fills from an asset after loading."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -45,19 +46,23 @@ def rewrite(model: Path, change: Callable[[saved_model_pb2.SavedModel], object])
     (model / "saved_model.pb").write_bytes(saved.SerializeToString())
 
 
-def refused(path: Path) -> StatusError:
-    """The error, of a model that the C++ loader refuses too."""
-    with pytest.raises(RunError):
-        CppSavedModel(str(path))
-    with pytest.raises(StatusError) as failure:
+def load_error(path: Path) -> ServingError:
+    with pytest.raises(ServingError) as failure:
         open_session(str(path))
     return failure.value
+
+
+def refused(path: Path) -> ServingError:
+    """Returns the error for a model that the C++ loader refuses too."""
+    with pytest.raises(RunError):
+        CppSavedModel(str(path))
+    return load_error(path)
 
 
 def test_assets_are_read(tmp_path: Path) -> None:
     module = Vocabulary(tmp_path / "words.txt")
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.__call__)
-    (tmp_path / "words.txt").unlink()  # the model has its own
+    (tmp_path / "words.txt").unlink()  # the model keeps a copy
     servable = Servable.load("words", 1, str(tmp_path / "model"))
     words = np.array([b"gamma", b"delta", b"alpha"], object)
     assert servable.run("serving_default", {"word": words})["id"].tolist() == [2, -1, 0]
@@ -84,12 +89,12 @@ def test_models_of_tensorflow_1_are_restored_and_initialised(tmp_path: Path, col
     servable.close()
 
 
-def test_a_naive_export_of_keras_3_is_refused(broken: Path) -> None:
-    with pytest.raises(StatusError) as failure:
+def test_a_plain_export_of_keras_3_is_refused(broken: Path) -> None:
+    with pytest.raises(ServingError) as failure:
         open_session(str(broken))
     assert failure.value.code == grpc.StatusCode.FAILED_PRECONDITION
     assert failure.value.message.startswith("Could not find variable sequential")
-    # The C++ runtime says the same, but only when the signature runs.
+    # The C++ runtime gives the same message, but only when the signature runs.
     with CppSavedModel(str(broken)) as model, pytest.raises(RunError, match="Could not find variable sequential"):
         model.run("serving_default", {"x": np.float32([1])})
 
@@ -108,20 +113,33 @@ def test_a_variable_that_no_signature_reads_may_stay_unset(tmp_path: Path) -> No
     servable.close()
 
 
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_not_found(tmp_path: Path) -> None:
     error = refused(tmp_path)
     assert error.code == grpc.StatusCode.NOT_FOUND
     assert error.message == f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {tmp_path}"
 
 
-def test_a_file_that_is_no_model(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_version_folder_is_not_found(tmp_path: Path) -> None:
+    file = tmp_path / "12"
+    file.write_text("not a folder")
+    error = load_error(file)
+    assert error.code == grpc.StatusCode.NOT_FOUND
+    assert error.message == f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {file}"
+
+
+def test_an_unreadable_model_file_keeps_tensorflows_status(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").mkdir()
+    assert load_error(tmp_path).code == grpc.StatusCode.FAILED_PRECONDITION
+
+
+def test_a_file_that_is_not_a_saved_model_is_refused(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
     (path / "saved_model.pb").write_bytes(b"\xff no proto")
-    with pytest.raises(StatusError, match=r"DATA_LOSS: Can't parse .*/copy/saved_model\.pb as binary proto"):
+    with pytest.raises(ServingError, match=r"DATA_LOSS: Can't parse .*/copy/saved_model\.pb as binary proto"):
         open_session(str(path))
 
 
-def test_a_model_that_is_not_for_serving(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_model_without_the_serve_tag_is_refused(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
     rewrite(path, lambda saved: saved.meta_graphs[0].meta_info_def.tags.append("gpu"))
     error = refused(path)
@@ -129,33 +147,33 @@ def test_a_model_that_is_not_for_serving(half_plus_two: Path, tmp_path: Path) ->
     assert error.message.startswith("Could not find meta graph def matching supplied tags: { serve }")
 
 
-def test_variables_that_are_not_there_yet(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_without_data_is_refused(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
     next((path / "variables").glob("*.data-*")).unlink()
     assert refused(path).code in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DATA_LOSS}
 
 
-def test_no_variables_at_all(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_model_without_its_variables_is_refused(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
     shutil.rmtree(path / "variables")
-    with pytest.raises(StatusError, match="FAILED_PRECONDITION: Could not find variable Variable,"):
+    with pytest.raises(ServingError, match="FAILED_PRECONDITION: Could not find variable Variable,"):
         open_session(str(path))
 
 
-def test_half_a_checkpoint(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_refused(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
     (path / "variables" / "variables.index").write_bytes(b"torn")
     assert refused(path).code == grpc.StatusCode.DATA_LOSS
 
 
-def test_an_op_that_this_tensorflow_lacks(half_plus_two: Path, tmp_path: Path) -> None:
+def test_an_unknown_op_is_refused(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
     rewrite(path, lambda saved: saved.meta_graphs[0].graph_def.node.add(name="future", op="FromTensorFlow3"))
     error = refused(path)
     assert "FromTensorFlow3" in error.message
 
 
-def test_a_signature_whose_tensors_are_gone_is_listed_and_fails(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_signature_with_missing_tensors_is_listed_and_fails(half_plus_two: Path, tmp_path: Path) -> None:
     path = copy(half_plus_two, tmp_path)
 
     def change(saved: saved_model_pb2.SavedModel) -> None:
@@ -164,7 +182,39 @@ def test_a_signature_whose_tensors_are_gone_is_listed_and_fails(half_plus_two: P
     rewrite(path, change)
     servable = Servable.load("half", 1, str(path))
     for _ in range(2):
-        with pytest.raises(StatusError, match=r"INVALID_ARGUMENT: .*gone"):
+        with pytest.raises(ServingError, match=r"INVALID_ARGUMENT: .*gone"):
             servable.run("regress", {"inputs": np.array([b""], object)})
     assert servable.run("serving_default", {"x": np.float32([2])})["y"].tolist() == [3]
     servable.close()
+
+
+def test_concurrent_runs_are_spread_evenly_over_the_pools() -> None:
+    with ExitStack() as runs:
+        first = [runs.enter_context(least_busy()) for _ in range(POOLS)]
+        assert sorted(first) == list(range(POOLS))
+        second = [runs.enter_context(least_busy()) for _ in range(POOLS)]
+        assert sorted(second) == list(range(POOLS))
+    with least_busy() as pool:
+        assert pool == 0
+
+
+def test_a_failing_run_gives_its_pool_back() -> None:
+    for _ in range(2 * POOLS):
+        with pytest.raises(ZeroDivisionError), least_busy() as pool:
+            1 / pool
+
+
+def test_each_pool_has_one_thread_and_a_name_of_its_own() -> None:
+    pools = session_config().session_inter_op_thread_pool
+    assert [pool.num_threads for pool in pools] == [1] * POOLS
+    assert len({pool.global_name for pool in pools}) == POOLS
+
+
+def test_sessions_accept_every_pool_and_no_other() -> None:
+    with tf.Graph().as_default() as graph:
+        one = tf.constant(1)
+    with tf.compat.v1.Session(graph=graph, config=session_config()) as session:
+        for pool in range(POOLS):
+            assert session.run(one, options=tf.compat.v1.RunOptions(inter_op_thread_pool=pool)) == 1
+        with pytest.raises(tf.errors.InvalidArgumentError, match="inter_op_thread_pool"):
+            session.run(one, options=tf.compat.v1.RunOptions(inter_op_thread_pool=POOLS))
