@@ -1,14 +1,15 @@
-"""Hyperparameters: settings named `section.key`, and the values of them that a search may try."""
+"""Hyperparameters: settings named `section.key`, and the values that a search may try."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from imdb_core.settings import ModelSettings, Section, TrainingSettings
+from imdb_core.validation import expectation
 
 _SECTIONS: Final[Mapping[str, type[Section]]] = {"model": ModelSettings, "training": TrainingSettings}
-# What a model is, where it is trained, and luck: no search may choose these.
+# A search must not choose the kind of model, the place of training or the seed.
 _FIXED: Final = frozenset(
     {
         *(f"model.{name}" for name in ("softmax", "pooling", "mask")),
@@ -16,9 +17,11 @@ _FIXED: Final = frozenset(
     }
 )
 
+Holder = TypeVar("Holder", bound=Section)
+
 
 def searchable() -> list[str]:
-    """Names the settings whose values a search may choose."""
+    """Lists the settings whose values a search may choose, as `section.key`."""
     keys = [f"{section}.{name}" for section, settings in _SECTIONS.items() for name in settings.model_fields]
     return [key for key in keys if key not in _FIXED]
 
@@ -26,18 +29,18 @@ def searchable() -> list[str]:
 def candidates(
     space: Mapping[str, Iterable[Any]], model: ModelSettings, training: TrainingSettings
 ) -> dict[str, list[Any]]:
-    """Lists what a search tries for each setting.
+    """Lists the values that a search tries for each setting.
 
     Args:
         space: `section.key` → values.
-        model: current settings.
-        training: current settings.
+        model: Current settings of the network.
+        training: Current settings of the training.
 
     Returns:
-        `section.key` → different values in rising order, of the setting's own type; the current one is among them.
+        `section.key` → distinct values in ascending order, converted to the setting's type, the current value included.
 
     Raises:
-        ValueError: a key names nothing that can be searched, or a value is none that its setting takes.
+        ValueError: A key names no searchable setting, or a setting does not allow a value.
     """
     current = {"model": model, "training": training}
     found: dict[str, list[Any]] = {}
@@ -50,36 +53,48 @@ def candidates(
     return found
 
 
-def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Puts values into dumped settings.
+def with_values(settings: Holder, values: Mapping[str, Any]) -> Holder:
+    """Replaces hyperparameters in settings and validates the result.
 
     Args:
-        config: holds the dumped sections `model` and `training`, and whatever else.
+        settings: Settings that hold the sections `model` and `training`.
         values: `section.key` → value.
 
     Returns:
-        A copy of `config` with these values; the same for no values.
+        New settings with these values; `settings` itself if there are none.
+
+    Raises:
+        ValidationError: A value is not allowed, or contradicts another setting.
     """
-    changed = dict(config)
+    if not values:
+        return settings
+    dumped = settings.model_dump(mode="json")
     for key, value in values.items():
         section, _, name = key.partition(".")
-        changed[section] = {**changed[section], name: value}
-    return changed
+        dumped[section][name] = value
+    return type(settings).model_validate(dumped)
+
+
+def value_of(settings: Section, key: str) -> Any:
+    """Returns the value of a hyperparameter.
+
+    Args:
+        settings: Settings that hold the sections `model` and `training`.
+        key: `section.key`.
+    """
+    section, _, name = key.partition(".")
+    return getattr(getattr(settings, section), name)
 
 
 def in_short(value: Any) -> str:
-    """Writes a value for people; what they type instead sets the same one.
-
-    Args:
-        value: of a setting.
-    """
+    """Formats a setting's value briefly; typed back as a setting, the text gives the same value."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _checked(settings: Section, key: str, value: Any) -> Any:
-    """The value as the setting holds it: a whole number for a fraction becomes a fraction."""
+    """Converts a value to the setting's type: an int given for a float becomes a float."""
     _, _, name = key.partition(".")
     try:
         return getattr(type(settings).model_validate({**settings.model_dump(mode="json"), name: value}), name)
     except ValidationError as error:
-        raise ValueError(f"tuning.space gives {key} the value {value!r}: {error.errors()[0]['msg']}") from None
+        raise ValueError(f"tuning.space gives {key} the value {value!r}: {expectation(error.errors()[0])}") from None

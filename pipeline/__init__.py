@@ -1,1 +1,1 @@
-"""Settings, graph, runners and commands; imports `components`, never the reverse."""
+"""Settings, graph, runner, reports and commands; imports `components`, never the reverse."""

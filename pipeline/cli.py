@@ -1,4 +1,4 @@
-"""`imdb-attention`: the project's own command. Nothing heavy is imported before a command needs it."""
+"""`imdb-attention`: the project's own command. Each command imports what it needs when it runs."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from imdb_core.errors import ReviewPipelineError, RunError
-from pipeline.settings.toml import toml_value
 from pipeline.study.command import compare
 from pipeline.tfx_cli.command import pipeline_options, run_pipeline, settings_environment
 from serving.predict.cli import explain, predict
@@ -24,7 +23,7 @@ _WIDE: Final = 200
 
 
 class ActionableErrors(click.Group):
-    """A group whose commands end with one message, not a traceback, when the error is the user's to mend."""
+    """A group whose commands print one message, not a traceback, for an error that the user can fix."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """See click."""
@@ -40,8 +39,8 @@ def main() -> None:
     """Movie reviews in, a served and explainable sentiment model out."""
 
 
-def _settings_options() -> list[click.Parameter]:
-    return [option for option in pipeline_options() if option.name in ("config", "overrides")]
+def _settings_options(*names: str) -> list[click.Parameter]:
+    return [option for option in pipeline_options() if option.name in names]
 
 
 def _run(config: Path | None, overrides: tuple[str, ...], verbose: bool) -> None:
@@ -54,22 +53,21 @@ main.add_command(
         "run",
         callback=_run,
         help=_run.__doc__,
-        params=[option for option in pipeline_options() if option.name != "pipeline"],
+        params=_settings_options("config", "overrides", "verbose"),
     )
 )
 
 
 @main.group("config")
 def config_group() -> None:
-    """Look at the settings."""
+    """Inspect the settings."""
 
 
 def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Print the effective settings, as a TOML file, and where each comes from."""
-    from pipeline.settings.config import flatten
-    from pipeline.settings.environment import settings_from_environment
+    """Print the effective settings as TOML, with the origin of each value."""
+    from pipeline.settings import flatten, settings_from_environment, toml_value
 
-    # As `run` would find them: what the environment says counts where no option says otherwise.
+    # As for `run`, an option replaces the environment variable of the same purpose.
     settings = settings_from_environment({**os.environ, **settings_environment(config, overrides)})
     values = flatten(settings.config)
     if as_json:
@@ -89,15 +87,18 @@ config_group.add_command(
         "show",
         callback=_show,
         help=_show.__doc__,
-        params=[*_settings_options(), click.Option(["--json", "as_json"], is_flag=True, help="For programs.")],
+        params=[
+            *_settings_options("config", "overrides"),
+            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
+        ],
     )
 )
 
 
 def _metadata() -> tuple[Any, Path]:
-    """How to reach ML Metadata, and the workspace: as a run with the same environment would."""
+    """Returns the connection to ML Metadata and the workspace that a run with the same environment would use."""
     from imdb_core.workspace import workspace_path
-    from pipeline.settings.environment import settings_from_environment
+    from pipeline.settings import settings_from_environment
     from pipeline.workspace.metadata_connection import metadata_connection
 
     workspace = workspace_path()
@@ -109,13 +110,13 @@ def _metadata() -> tuple[Any, Path]:
 
 @main.command()
 @click.argument("run", required=False)
-@click.option("--no-open", is_flag=True, help="Write the page and print where it is, but open no browser.")
+@click.option("--no-open", is_flag=True, help="Write the page and print its path, but do not open it.")
 def report(run: str | None, no_open: bool) -> None:
-    """Build the page of RUN again from its artifacts, and open it.
+    """Rebuild the page of RUN from its artifacts, and open it.
 
     RUN is an id that `imdb-attention runs` shows, or the name of a folder in reports/; the newest by default.
     """
-    # TensorFlow's native start-up lines, where TFDV is needed.
+    # Silences the start-up lines of TensorFlow's native code, which TFDV loads.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from pipeline.report.build import write_page
 
@@ -126,9 +127,9 @@ def report(run: str | None, no_open: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def runs(as_json: bool) -> None:
-    """List past runs, the newest first: outcome, accuracy of both modes, cached nodes, configuration."""
+    """List past runs, newest first: outcome, accuracy of both modes, cached nodes, settings."""
     from pipeline.history import tables
     from pipeline.history.runs import past_runs
 
@@ -142,9 +143,9 @@ def runs(as_json: bool) -> None:
 
 @main.command()
 @click.argument("version")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def lineage(version: str, as_json: bool) -> None:
-    """Walk from a pushed VERSION back to its data, as ML Metadata recorded it."""
+    """Trace a pushed VERSION back to its data in ML Metadata."""
     from pipeline.history import tables
     from pipeline.history.lineage import trace
 
@@ -156,7 +157,7 @@ def lineage(version: str, as_json: bool) -> None:
 
 
 def _console() -> "Console":
-    """A console as wide as the terminal; what goes into a file or a pipe is not cut."""
+    """Returns a console as wide as the terminal; output to a file or a pipe is not cut to 80 columns."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _WIDE)

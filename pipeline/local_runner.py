@@ -1,24 +1,29 @@
-"""The pipeline on this machine; `tfx` executes this file. It takes its settings from the environment."""
+"""The pipeline on this machine. `tfx` executes this file, which takes its settings from the environment."""
 
 import os
 import sys
 
-# Before TensorFlow is imported: its native start-up lines say nothing of ours.
+# Python and TFX put the folder of an executed file on the path, where the rooms of this package would be importable as
+# top-level `settings`, `graph` and so on. The folder above it, which holds the package, takes its place.
+_FOLDER = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [os.path.dirname(_FOLDER) if os.path.realpath(entry) == _FOLDER else entry for entry in sys.path]
+
+# Silences the start-up lines of TensorFlow's native code; it has to be set before TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:
-    """Runs the pipeline and prints the outcome; exits with 1 or 2 and one message if it did not succeed."""
+    """Runs the pipeline and prints the outcome; if the run fails, prints one message and exits with 1 or 2."""
     from imdb_core import workspace
     from imdb_core.errors import ReviewPipelineError
-    from pipeline.settings import environment
+    from pipeline import settings
 
     try:
-        settings = environment.settings_from_environment()
+        given = settings.settings_from_environment()
         from pipeline.running import outcome, runner
 
-        verbose = os.environ.get(environment.VERBOSE_VARIABLE, "") not in ("", "0")
-        run = runner.run_pipeline(settings, workspace.workspace_path(), verbose=verbose)
+        verbose = os.environ.get(settings.VERBOSE_VARIABLE, "") not in ("", "0")
+        run = runner.run_pipeline(given, workspace.workspace_path(), verbose=verbose)
         if run is not None:
             outcome.report(run)
     except KeyboardInterrupt:

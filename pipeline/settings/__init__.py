@@ -1,1 +1,41 @@
-"""The tree of settings: presets, files, assignments, and where each value came from."""
+"""The settings of a run: the validated tree, its presets, and the files and variables that it is read from.
+
+A public package: import its names from here. It imports neither TensorFlow nor TFX, so that a wrong setting is reported
+before anything heavy is loaded.
+
+- `load_settings` merges a preset, a TOML file and `section.key=value` assignments into `Settings`: a `PipelineConfig`
+  and the origin of each value. `settings_from_environment` reads them where a command left them, in `IMDB_CONFIG` and
+  `IMDB_SET`.
+- `flatten` lists a `PipelineConfig` as `section.key` → value. `changed_settings` keeps what differs from the preset.
+- `toml_file` and `toml_value` write such values in TOML.
+"""
+
+from pipeline.settings.changes import changed_settings, preset_settings
+from pipeline.settings.config import PipelineConfig, Settings, flatten, load_settings
+from pipeline.settings.environment import (
+    CONFIG_VARIABLE,
+    SET_VARIABLE,
+    VERBOSE_VARIABLE,
+    assignments_from_environment,
+    settings_from_environment,
+)
+from pipeline.settings.presets import PRESETS, PresetName
+from pipeline.settings.toml import toml_file, toml_value
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "PRESETS",
+    "SET_VARIABLE",
+    "VERBOSE_VARIABLE",
+    "PipelineConfig",
+    "PresetName",
+    "Settings",
+    "assignments_from_environment",
+    "changed_settings",
+    "flatten",
+    "load_settings",
+    "preset_settings",
+    "settings_from_environment",
+    "toml_file",
+    "toml_value",
+]

@@ -1,4 +1,4 @@
-"""What the settings of a run have of their own."""
+"""Finds settings that differ from the run's preset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from pipeline.settings.config import flatten, load_settings
 
 
 def preset_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what the preset of a run says today; empty where there is no such preset any more.
+    """Returns the current values of a run's preset, or an empty dict if the preset no longer exists.
 
     Args:
-        settings: `section.key` → value. Without `preset` it is the default one.
+        settings: The run's `section.key` → value. Without `preset`, the default preset applies.
     """
     try:
         return flatten(load_settings(None, [f"preset={settings.get('preset', 'attention')}"]).config)
@@ -20,10 +20,10 @@ def preset_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings whose values are not their preset's.
+    """Returns the settings whose values differ from those of the run's preset.
 
     Args:
-        settings: `section.key` → value.
+        settings: The run's `section.key` → value.
     """
     preset = preset_settings(settings)
     return {key: value for key, value in settings.items() if key in preset and preset[key] != value}

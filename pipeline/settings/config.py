@@ -1,6 +1,6 @@
-"""The one tree of settings: sections, presets, and where each value came from.
+"""The validated tree of all settings, and the origin of each value.
 
-Later sources win: defaults, then the preset, then a TOML file, then `--set`. Nothing here imports TensorFlow.
+Later sources win: defaults, then the preset, then a TOML file, then `--set`.
 """
 
 import difflib
@@ -28,15 +28,13 @@ from imdb_core.settings import (
     TransformSettings,
     TuningSettings,
 )
+from imdb_core.validation import expectation
 from pipeline.settings.presets import PRESETS, PresetName
 
-# Plainer than pydantic's words.
-_EXPECTED: Final = {
-    "bool_type": "expected true or false",
-    "int_type": "expected a whole number",
-    "float_type": "expected a number",
-    "string_type": 'expected text, which "quotes" keep from being read as anything else',
-    "tuple_type": 'expected a list, like ["a", "b"]',
+# How TOML writes what was expected.
+_NOTATION: Final = {
+    "string_type": '; put "quotes" around text that looks like a number, a date, a list or true/false',
+    "tuple_type": ', like ["a", "b"]',
 }
 
 
@@ -78,11 +76,11 @@ class PipelineConfig(Section):
 
 @dataclass(frozen=True)
 class Settings:
-    """A validated tree and its history.
+    """The validated settings of a run, and where they came from.
 
     Attributes:
-        config: the tree.
-        origins: for each key like `training.epochs`, where its value came from.
+        config: The tree of settings.
+        origins: `section.key` → origin of its value: `default`, the preset, the file or `--set`.
     """
 
     config: PipelineConfig
@@ -93,11 +91,11 @@ def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> 
     """Builds the settings from a file and from `section.key=value` assignments.
 
     Args:
-        file: TOML; its tables are the sections, and `preset` may stand at the top.
-        assignments: values in TOML's notation; what is not TOML is taken as text.
+        file: A TOML file with a table for each section, and optionally `preset` at the top.
+        assignments: Assignments whose values are in TOML; a value that is not TOML is taken as text.
 
     Raises:
-        SettingsError: the file cannot be read, a key is unknown, a value has the wrong type or is out of bounds, or
+        SettingsError: The file cannot be read, a key is unknown, a value has the wrong type or is out of bounds, or
             two settings contradict each other.
     """
     layers: list[tuple[str, Mapping[str, Any]]] = []
@@ -106,7 +104,7 @@ def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> 
     for text in assignments:
         layers.append(("--set", _read_assignment(text)))
     preset = next((tree["preset"] for _, tree in reversed(layers) if "preset" in tree), "attention")
-    # Whatever else it is, validation tells of it.
+    # Validation reports every other value.
     if isinstance(preset, str) and preset in PRESETS:
         layers.insert(0, (f"preset {preset}", PRESETS[preset]))
 
@@ -131,7 +129,7 @@ def load_settings(file: Path | None = None, assignments: Sequence[str] = ()) -> 
 
 
 def flatten(config: PipelineConfig) -> dict[str, Any]:
-    """Lists the tree as `section.key` → value, in the order of the sections."""
+    """Returns the tree as `section.key` → value, in the order of the sections."""
     flat: dict[str, Any] = {}
     for name, value in config.model_dump(mode="json").items():
         if isinstance(value, dict):
@@ -160,13 +158,13 @@ def _read_assignment(text: str) -> dict[str, Any]:
         parsed = tomli.loads(f"value = {written}")
     except tomli.TOMLDecodeError:
         parsed = {}
-    # More than one key is a text of several lines that happens to look like TOML.
+    # More than one key comes from a text of several lines that happens to look like TOML.
     value = parsed["value"] if len(parsed) == 1 else written
     return {parts[0]: value} if len(parts) == 1 else {parts[0]: {parts[1]: value}}
 
 
 def _explain(details: ErrorDetails, origins: Mapping[str, str]) -> str:
-    """One line for one pydantic error: the key, what was given and where, what is allowed."""
+    """Describes one error of pydantic on one line: the key, the given value, its origin and what is allowed."""
     path = [str(part) for part in details["loc"]]
     key = ".".join(path)
     origin = next((f" ({origins[name]})" for name in (key, ".".join(path[:2])) if name in origins), "")
@@ -177,11 +175,7 @@ def _explain(details: ErrorDetails, origins: Mapping[str, str]) -> str:
         return f"unknown setting {key!r}{origin}; {hint}allowed here: {', '.join(fields)}"
     if details["type"] == "value_error":
         return f"{key + ': ' if key else ''}{details['ctx']['error']}"
-    expected = _EXPECTED.get(
-        details["type"],
-        details["msg"].replace("Input should be", "expected").replace("String should", "the text should"),
-    )
-    return f"{key} = {details['input']!r}{origin}: {expected}"
+    return f"{key} = {details['input']!r}{origin}: {expectation(details)}{_NOTATION.get(details['type'], '')}"
 
 
 def _keys_of(path: Sequence[str]) -> list[str]:

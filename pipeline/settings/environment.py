@@ -10,9 +10,7 @@ from imdb_core.errors import SettingsError
 from pipeline.settings.config import Settings, load_settings
 
 CONFIG_VARIABLE: Final = "IMDB_CONFIG"
-
 SET_VARIABLE: Final = "IMDB_SET"
-
 VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
 
 
@@ -20,17 +18,18 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
     """Reads the settings that a command handed to the pipeline file it executes.
 
     Args:
-        environ: `IMDB_CONFIG` names a TOML file, `IMDB_SET` is a JSON list of `section.key=value`.
+        environ: Environment variables. `IMDB_CONFIG` names a TOML file, `IMDB_SET` is a JSON list of
+            `section.key=value`.
 
     Raises:
-        SettingsError: as `load_settings`, or `IMDB_SET` is not such a list.
+        SettingsError: `IMDB_SET` is not a JSON list of texts, or `load_settings` refuses the settings.
     """
     file = environ.get(CONFIG_VARIABLE)
     return load_settings(Path(file) if file else None, assignments_from_environment(environ))
 
 
 def assignments_from_environment(environ: Mapping[str, str]) -> list[str]:
-    """Reads `IMDB_SET`; see `settings_from_environment`."""
+    """Reads the list of assignments in `IMDB_SET`; see `settings_from_environment`."""
     text = environ.get(SET_VARIABLE) or "[]"
     try:
         assignments = json.loads(text)

@@ -1,4 +1,4 @@
-"""The presets: named sets of values."""
+"""The presets: named sets of settings that replace the defaults."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 PresetName = Literal["attention", "blog"]
 
 PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
-    # What the blog post's prose describes, with the regularisation that its network needs.
+    # The network that the blog post describes in prose, with the regularisation that it needs.
     "attention": {},
-    # The post's code, reproduced exactly: no validation split, so no early stopping, and no dropout.
+    # The post's code, reproduced exactly: without a validation split, early stopping or dropout.
     "blog": {
         "data": {"eval_fraction": 0.0},
         "model": {

@@ -1,19 +1,20 @@
-"""Settings written as TOML: what `load_settings` reads."""
+"""Writes settings in TOML, in the form that `load_settings` reads."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+import tomli_w
+
 
 def toml_value(value: Any) -> str:
-    """Writes a value of a flattened tree in TOML's notation, on one line."""
+    """Writes one value of a flattened tree in TOML, on one line.
+
+    Args:
+        value: A text, number, boolean, a list of these, or a mapping of such lists.
+    """
     if isinstance(value, Mapping):
-        pairs = (f"{toml_value(key)} = {toml_value(item)}" for key, item in value.items())
-        return f"{{{', '.join(pairs)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(toml_value, value))}]"
-    # JSON's notation of all others is TOML's too, if no character beyond the BMP is escaped and DEL is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return f"{{{', '.join(_pair(key, item) for key, item in value.items())}}}"
+    return _pair("value", value).removeprefix("value = ")
 
 
 def toml_file(values: Mapping[str, Any], comment: str) -> str:
@@ -21,16 +22,16 @@ def toml_file(values: Mapping[str, Any], comment: str) -> str:
 
     Args:
         values: `section.key`, or `preset`, → value.
-        comment: its first line.
+        comment: Text of the first line.
     """
-    lines = [f"# {comment}"]
-    # What stands in no table has to come first.
-    lines += [f"{key} = {toml_value(value)}" for key, value in values.items() if "." not in key]
-    for section in dict.fromkeys(key.partition(".")[0] for key in values if "." in key):
-        lines += ["", f"[{section}]"]
-        lines += [
-            f"{key.partition('.')[2]} = {toml_value(value)}"
-            for key, value in values.items()
-            if key.startswith(f"{section}.")
-        ]
-    return "\n".join(lines) + "\n"
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[name] = value
+    return f"# {comment}\n{tomli_w.dumps(tree)}"
+
+
+def _pair(key: str, value: Any) -> str:
+    # The library puts every item of a list on a line of its own, and escapes line breaks in texts.
+    lines = tomli_w.dumps({key: value}, indent=0).rstrip("\n")
+    return lines.replace(",\n]", "]").replace("[\n", "[").replace(",\n", ", ")

@@ -1,1 +1,1 @@
-"""How `tfx run create` learns `--pipeline`."""
+"""Adds `--pipeline` to `tfx run create`."""

@@ -1,7 +1,8 @@
 """`tfx run create --pipeline`: registers a local pipeline with TFX and runs it, in one step.
 
-TFX takes two commands for that and executes the pipeline file in each, at ten seconds of imports a time; here it is
-executed once. Loaded inside TFX's command line by `hook.py`, under a private name: it imports nothing of ours.
+TFX needs two commands for this and executes the pipeline file in each, which takes ten seconds of imports every time;
+here it is executed once. `hook.py` loads this file into TFX's command line under a private name, so it imports nothing
+of this project.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-# As in pipeline.settings.config, which cannot be imported here.
+# As in pipeline.settings, which cannot be imported here.
 CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
 VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
@@ -26,10 +27,13 @@ RUNNER_FILE: Final = "local_runner.py"
 
 
 def extend(commands: ModuleType) -> None:
-    """Adds `--pipeline`, `--config`, `--set` and `--verbose` to TFX's `run create`; more calls change nothing.
+    """Adds `--pipeline`, `--config`, `--set` and `--verbose` to TFX's `run create`; a second call changes nothing.
 
     Args:
-        commands: the module `tfx.tools.cli.commands.run`.
+        commands: The module `tfx.tools.cli.commands.run`.
+
+    Raises:
+        TypeError: TFX's command has a form that this function does not support.
     """
     command: click.Command = commands.create_run
     options = {option.name: option for option in command.params}
@@ -38,7 +42,7 @@ def extend(commands: ModuleType) -> None:
     name = options["pipeline_name"]
     create_run = command.callback
     if not isinstance(name, click.Option) or create_run is None:
-        raise TypeError("TFX's `run create` is not the command that this was written for")
+        raise TypeError("TFX's `run create` has changed: expected an option pipeline_name and a callback")
 
     def create_run_or_pipeline(
         pipeline: str | None, config: Path | None, overrides: Sequence[str], verbose: bool, **tfx_options: Any
@@ -66,7 +70,7 @@ def extend(commands: ModuleType) -> None:
 
 
 def pipeline_options() -> list[click.Option]:
-    """Returns new options `pipeline`, `config`, `overrides` and `verbose`, the arguments of `run_pipeline`."""
+    """Creates the options `pipeline`, `config`, `overrides` and `verbose`, the arguments of `run_pipeline`."""
     return [
         click.Option(
             ["--pipeline"],
@@ -76,14 +80,14 @@ def pipeline_options() -> list[click.Option]:
         click.Option(
             ["--config"],
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Settings of the pipeline, in TOML.",
+            help="TOML file with settings of the pipeline.",
         ),
         click.Option(
             ["--set", "overrides"],
             metavar="SECTION.KEY=VALUE",
             multiple=True,
             callback=_check_assignments,
-            help="One setting, over --config; may be repeated.",
+            help="A setting that replaces the one in --config; may be repeated.",
         ),
         click.Option(["--verbose"], is_flag=True, help="Show the logs of TFX, Beam and TensorFlow."),
     ]
@@ -92,18 +96,18 @@ def pipeline_options() -> list[click.Option]:
 def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[str], *, verbose: bool = False) -> None:
     """Creates or updates a local pipeline in TFX's registry, then runs it.
 
-    The file is executed once, in this process, as `python FILE` would. Its own exit status, if not 0, is raised as
-    SystemExit; so is 1 after an exception, whose traceback is printed from that file on.
+    The file is executed once, in this process, like `python FILE`.
 
     Args:
-        pipeline: a Python file that calls `LocalDagRunner().run()`, or a folder that holds `local_runner.py`.
-        config: a settings file, which the pipeline finds in the environment as IMDB_CONFIG.
-        overrides: `section.key=value` each, which the pipeline finds in the environment as IMDB_SET, a JSON list.
-        verbose: show the logs of all libraries; the pipeline finds IMDB_VERBOSE=1.
+        pipeline: A Python file that calls `LocalDagRunner().run()`, or a folder that holds `local_runner.py`.
+        config: A settings file, which the pipeline receives in the environment variable IMDB_CONFIG.
+        overrides: Assignments `section.key=value`, which the pipeline receives in IMDB_SET as a JSON list.
+        verbose: Whether to show the logs of all libraries; the pipeline receives IMDB_VERBOSE=1.
 
     Raises:
-        click.ClickException: there is no such file, or it ran no pipeline.
-        SystemExit: the run failed.
+        click.ClickException: The file does not exist, or it ran no pipeline.
+        SystemExit: The file exited with a status other than 0, or raised an exception. The traceback of the exception
+            is printed first, from the frame of the file on.
     """
     file = pipeline_file(pipeline)
     os.environ.update(settings_environment(config, overrides, verbose=verbose))
@@ -111,10 +115,10 @@ def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[
 
 
 def pipeline_file(pipeline: str | Path) -> Path:
-    """Returns the absolute path of the file that `--pipeline` means.
+    """Returns the absolute path of the file that `--pipeline` names.
 
     Raises:
-        click.ClickException: there is no such file.
+        click.ClickException: The file does not exist.
     """
     path = Path(pipeline).absolute()
     file = path / RUNNER_FILE if path.is_dir() else path
@@ -132,7 +136,7 @@ def pipeline_file(pipeline: str | Path) -> Path:
 
 
 def settings_environment(config: Path | None, overrides: Sequence[str], *, verbose: bool = False) -> Mapping[str, str]:
-    """Returns the environment variables that carry settings to a pipeline file, which gets no arguments."""
+    """Returns the environment variables that pass settings to a pipeline file, which receives no arguments."""
     file = {CONFIG_VARIABLE: str(config.absolute())} if config else {}
     assignments = {SET_VARIABLE: json.dumps(list(overrides))} if overrides else {}
     return file | assignments | ({VERBOSE_VARIABLE: "1"} if verbose else {})
@@ -177,8 +181,8 @@ def _register_and_run(file: Path) -> None:
 
 
 def _execute(file: Path) -> None:
-    """Does what `python FILE` does, in this process."""
-    # Not TFX's `execute_dsl`: it leaves `sys.modules["__main__"]` to the `tfx` script, and only the real run needs it.
+    """Executes a file like `python FILE`, in this process."""
+    # TFX's `execute_dsl` would leave the `tfx` script in `sys.modules["__main__"]`, which a real run needs.
     arguments = sys.argv
     sys.argv = [str(file)]
     sys.path.insert(0, os.path.dirname(os.path.realpath(file)))
@@ -188,7 +192,7 @@ def _execute(file: Path) -> None:
         if status.code not in (None, 0):
             raise
     except Exception as error:
-        # Shown in full, but for the frames that are not the user's.
+        # Leaves out the frames above the user's file.
         trace = error.__traceback__
         while trace and trace.tb_frame.f_code.co_filename != str(file):
             trace = trace.tb_next

@@ -1,8 +1,8 @@
-"""Lets `command.py` extend TFX's command line the moment TFX loads it, whoever wrote the `tfx` script.
+"""Extends TFX's command line with `command.py` when TFX loads it, whatever script was started.
 
-The wheel puts this file into site-packages as `_imdb_attention_tfx.py`, and beside it a `.pth` file that calls
-`install()` whenever Python starts. So it runs in every interpreter of the environment: it imports nothing that Python
-has not loaded by then, and does no more than one comparison an import until TFX's command is asked for.
+The wheel installs this file into site-packages as `_imdb_attention_tfx.py`, beside a `.pth` file that calls `install()`
+whenever Python starts. It therefore runs in every interpreter of the environment: it imports only modules that Python
+has already loaded, and costs two comparisons per import until TFX's command is imported.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ COMMANDS = f"{COMMAND_LINE}.commands.run"
 
 
 class CommandFinder:
-    """Finds TFX's run commands where every other finder finds them, and extends them once they are loaded."""
+    """Lets the other finders find TFX's run commands, and extends the commands once they are loaded."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """See `importlib.abc.MetaPathFinder`; None for every module but one."""
+        """See `importlib.abc.MetaPathFinder`; returns None for every module except TFX's run commands."""
         if name == COMMAND_LINE:
-            # Before TFX imports TensorFlow, whose native start-up lines say nothing to whoever types `tfx`.
+            # Silences the start-up lines of TensorFlow's native code, which TFX imports next.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if name != COMMANDS:
             return None
@@ -40,7 +40,7 @@ class CommandFinder:
             load(module)
             _extend(module)
 
-        # The loader itself stays, so that inspection, reload and resources work as ever.
+        # The loader is patched, not replaced, so that inspection, reload and resources still work.
         spec.loader.exec_module = load_and_extend  # type: ignore[method-assign]
         return spec
 
@@ -49,17 +49,17 @@ _FINDER = CommandFinder()
 
 
 def install() -> None:
-    """Makes the next import of TFX's run commands bring `--pipeline`; more calls change nothing."""
+    """Makes the next import of TFX's run commands add `--pipeline`; a second call changes nothing."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
 
 
 def _extend(commands: ModuleType) -> None:
-    """Applies `pipeline/tfx_cli/command.py`, and leaves TFX as it is where that cannot be done."""
+    """Applies `pipeline/tfx_cli/command.py`; if that fails, leaves TFX's commands unchanged."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    # By file, not as `pipeline.tfx_cli.command`: a pipeline file that TFX executes in this process may import a package
-    # `pipeline` of its own (TFX's templates have one), and must not find ours loaded in its place.
+    # Not imported as `pipeline.tfx_cli.command`: a pipeline file that TFX executes in this process may have a package
+    # `pipeline` of its own, as in TFX's templates, and must not find this project's package loaded in its place.
     files = (os.path.join(folder, "pipeline", "tfx_cli", "command.py") for folder in sys.path)
     file = next(filter(os.path.isfile, files), None)
     spec = file and spec_from_file_location("_imdb_attention_tfx_command", file)
@@ -69,5 +69,5 @@ def _extend(commands: ModuleType) -> None:
         extension = module_from_spec(spec)
         spec.loader.exec_module(extension)
         extension.extend(commands)
-    except Exception as error:  # whatever is wrong with the extension, TFX's own commands must work
-        print(f"imdb-attention: `tfx run create` stays without --pipeline: {error!r}", file=sys.stderr)
+    except Exception as error:  # TFX's own commands must work whatever the error is
+        print(f"imdb-attention: cannot add --pipeline to `tfx run create`: {error!r}", file=sys.stderr)

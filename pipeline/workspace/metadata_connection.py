@@ -1,4 +1,4 @@
-"""How to reach ML Metadata. TFX is not imported: commands that only read answer at once."""
+"""The connection to ML Metadata. TFX is not imported, so that commands that only read answer quickly."""
 
 import os
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ _SQLITE: Final = metadata_store_pb2.SqliteMetadataSourceConfig
 def metadata_connection(
     settings: MetadataSettings, workspace: Path, environ: Mapping[str, str] = os.environ
 ) -> metadata_store_pb2.ConnectionConfig:
-    """Says how to connect to ML Metadata.
+    """Returns how to connect to ML Metadata.
 
     Args:
-        settings: the backend.
-        workspace: holds the database of backend `sqlite`.
-        environ: holds the password of the others.
+        settings: The backend, and the address of its server.
+        workspace: The folder that holds the database of the backend `sqlite`.
+        environ: Environment variables, one of which holds the password of the other backends.
 
     Raises:
-        SettingsError: there is no password.
+        SettingsError: The password is not set.
     """
     if settings.backend == "sqlite":
         database = workspace / "metadata" / "metadata.db"

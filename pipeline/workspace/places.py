@@ -1,14 +1,13 @@
-"""The workspace: one folder under which everything that a run writes goes."""
+"""The folders of a workspace, and the files that a run needs there before it starts."""
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from imdb_core.errors import SettingsError
+from imdb_core.files import write_atomically
 from imdb_core.workspace import WORKSPACE_VARIABLE
-from pipeline.settings.config import PipelineConfig
+from pipeline.settings import PipelineConfig
 from serving.releases import model_config
 
 REVIEW_SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "review.pbtxt"
@@ -16,14 +15,14 @@ REVIEW_SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "review.pbtxt"
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run finds and leaves things.
+    """Paths that a run reads and writes.
 
     Attributes:
-        artifacts: the pipeline root.
-        checkpoints: of interrupted training.
-        cache: downloads.
-        versions: the pushed versions of the model.
-        schema: the schema file; another content must have another path, for TFX looks at the path alone.
+        artifacts: TFX's pipeline root.
+        checkpoints: Folder of the checkpoints of interrupted trainings.
+        cache: Folder of downloads.
+        versions: Folder of the pushed versions of the model.
+        schema: Copy of the schema file, at a path that depends on its content.
     """
 
     artifacts: Path
@@ -34,27 +33,24 @@ class Places:
 
 
 def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIEW_SCHEMA) -> Places:
-    """Lays the workspace out.
+    """Creates what a run needs in the workspace and is not there yet.
 
-    The schema is copied to a path that depends on its content, because TFX's cache looks at the path alone.
-    `models/models.config`, which servers read, and the folder of ML Metadata are made if missing.
+    These are a copy of the schema, the folder of ML Metadata, and `models/models.config`, which servers read. The
+    schema's path depends on its content, because TFX's cache compares paths, not contents.
 
     Args:
-        config: names the model.
-        workspace: absolute; made if missing.
-        schema: a Schema proto as text.
+        config: The settings, which name the model.
+        workspace: Absolute path of the workspace; created if missing.
+        schema: A text file with a Schema proto.
 
     Raises:
-        SettingsError: the workspace cannot be written to.
+        SettingsError: The workspace is not writable.
     """
-    digest = hashlib.sha256(schema.read_bytes()).hexdigest()[:16]
-    copy = workspace / "schemas" / digest / "schema.pbtxt"
+    content = schema.read_bytes()
+    copy = workspace / "schemas" / hashlib.sha256(content).hexdigest()[:16] / "schema.pbtxt"
     try:
         if not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            partial = copy.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(schema, partial)
-            partial.rename(copy)
+            write_atomically(copy, content)
         (workspace / "metadata").mkdir(parents=True, exist_ok=True)
         model_config.ensure(workspace / "models", config.serving.model_name)
     except OSError as error:

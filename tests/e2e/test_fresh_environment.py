@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TINY_RUNNER = ROOT / "tests" / "pipeline" / "tiny_runner.py"
+TINY_RUNNER = ROOT / "tests" / "pipeline" / "tfx_cli" / "tiny_runner.py"
 
 pytestmark = pytest.mark.e2e
 

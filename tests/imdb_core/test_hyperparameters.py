@@ -42,7 +42,7 @@ def test_another_key_is_refused_with_those_that_are_allowed(key: str) -> None:
 
 @pytest.mark.parametrize("value", [1.0, "0.5", True, None, [0.1]])
 def test_a_value_that_the_setting_would_not_take_is_refused_with_its_key(value: object) -> None:
-    with pytest.raises(ValueError, match=r"^tuning.space gives model.dropout the value .*: Input should be "):
+    with pytest.raises(ValueError, match=r"^tuning.space gives model.dropout the value .*: expected "):
         candidates({"model.dropout": (0.1, value)}, MODEL, TRAINING)
 
 

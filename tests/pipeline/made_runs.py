@@ -14,7 +14,7 @@ from written_splits import write_split
 
 from imdb_core.modes import ROLES
 from imdb_core.settings import DataSettings, MetadataSettings
-from pipeline.settings.config import flatten, load_settings
+from pipeline.settings import flatten, load_settings
 from pipeline.workspace.metadata_connection import metadata_connection
 
 PUSHED = "2026-11-20T10:00:00.000001"

@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from imdb_core.errors import SettingsError
-from pipeline.settings.config import PipelineConfig, load_settings
+from pipeline.settings import PipelineConfig, load_settings
 from pipeline.workspace.places import REVIEW_SCHEMA, prepare_places
 
 

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.settings import environment
+from pipeline import settings
 from pipeline.tfx_cli import command
 
 TINY_RUNNER = Path(__file__).with_name("tiny_runner.py")
@@ -186,5 +186,6 @@ def test_tfxs_own_two_commands_still_work(tfx, tiny, tmp_path):
 
 
 def test_the_settings_travel_in_the_variables_that_the_pipeline_reads():
-    assert command.CONFIG_VARIABLE == environment.CONFIG_VARIABLE
-    assert command.SET_VARIABLE == environment.SET_VARIABLE
+    assert command.CONFIG_VARIABLE == settings.CONFIG_VARIABLE
+    assert command.SET_VARIABLE == settings.SET_VARIABLE
+    assert command.VERBOSE_VARIABLE == settings.VERBOSE_VARIABLE

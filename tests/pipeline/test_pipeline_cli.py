@@ -10,8 +10,7 @@ from made_runs import FAILED, PUSHED, VERSION
 
 from imdb_core.workspace import WORKSPACE_VARIABLE
 from pipeline.cli import main
-from pipeline.settings.config import flatten, load_settings
-from pipeline.settings.environment import CONFIG_VARIABLE, SET_VARIABLE
+from pipeline.settings import CONFIG_VARIABLE, SET_VARIABLE, flatten, load_settings
 
 COMMAND = Path(sys.executable).with_name("imdb-attention")
 

@@ -67,7 +67,7 @@ def test_an_extension_that_fails_says_so_and_leaves_tfx_working(site):
     (site / "pipeline" / "tfx_cli" / "command.py").write_text("raise TypeError('TFX changed')\n")
     result = start(site, "from tfx.tools.cli.commands import run; print(run.loaded)")
     assert result.stdout == "[]\n"
-    assert result.stderr == "imdb-attention: `tfx run create` stays without --pipeline: TypeError('TFX changed')\n"
+    assert result.stderr == "imdb-attention: cannot add --pipeline to `tfx run create`: TypeError('TFX changed')\n"
 
 
 def test_without_tfx_the_import_fails_as_ever(site):

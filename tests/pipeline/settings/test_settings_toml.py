@@ -2,7 +2,7 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.settings.toml import toml_file, toml_value
+from pipeline.settings import toml_file, toml_value
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

@@ -1,0 +1,42 @@
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline
+
+FILE = Path(pipeline.__file__).with_name("local_runner.py")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_rooms_of_the_package_are_no_top_level_modules(monkeypatch, place):
+    others = ["/first", "/second"]
+    monkeypatch.setattr(sys, "path", [*others[:place], str(FILE.parent), *others[place:]])
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    runpy.run_path(str(FILE))
+    assert sys.path == [*others[:place], str(FILE.parents[1]), *others[place:]]
+
+
+def test_a_path_without_the_folder_stays_as_it_is(monkeypatch):
+    before = ["/first", str(FILE.parents[1]), ""]
+    monkeypatch.setattr(sys, "path", list(before))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    runpy.run_path(str(FILE))
+    assert sys.path == before
+
+
+def test_executed_as_a_file_it_refuses_a_wrong_setting_with_one_line():
+    result = subprocess.run(
+        [sys.executable, str(FILE)],
+        env={**os.environ, "IMDB_CONFIG": "", "IMDB_SET": '["training.epoch=3"]'},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: unknown setting 'training.epoch'")
