@@ -5,16 +5,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from imdb_core.signatures import START_TOKEN
+from imdb_core.tokens import PIECE, folded
 from serving.client.results import Explanation
 
-START: Final = "[START]"
-
-# What separates words for the network (see components/transform/preprocessing.py): line breaks, white space and all
-# punctuation but the apostrophe.
-_PIECE: Final = re.compile(
-    r"""(?P<line_break><\s*/?\s*br(?:[\s/][^<>]*)?>)|(?P<word>[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+)""",
-    re.IGNORECASE,
-)
 # A terminal would obey them.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -45,15 +39,6 @@ def printable(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def words(text: str) -> list[str]:
-    """Cuts a review into words where the network does, each spelt as its writer did.
-
-    Args:
-        text: the review.
-    """
-    return [match["word"] for match in _PIECE.finditer(text) if match["word"]]
-
-
 def shaded(explanation: Explanation) -> list[Piece]:
     """Cuts a review into pieces: a mark for its start, if the network read that, and then the whole review.
 
@@ -63,17 +48,17 @@ def shaded(explanation: Explanation) -> list[Piece]:
     Args:
         explanation: of the review.
     """
-    from_start = list(explanation.tokens[:1]) == [START]
+    from_start = list(explanation.tokens[:1]) == [START_TOKEN]
     greatest = max(explanation.attention, default=0.0)
     read = [
         Piece(printable(token), weight, min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0)
         for token, weight in zip(explanation.tokens, explanation.attention, strict=True)
     ]
     mark, read = read[:from_start], read[from_start:]
-    matches = list(_PIECE.finditer(explanation.text))
+    matches = list(PIECE.finditer(explanation.text))
     found = [match["word"] for match in matches if match["word"]]
     unread = 0 if from_start else max(len(found) - len(read), 0)
-    if _folded(found[unread:]) == _folded(explanation.tokens[from_start:]):
+    if [*map(folded, found[unread:])] == [*map(folded, explanation.tokens[from_start:])]:
         review = _laid_out(explanation.text, matches, unread, iter(read))
     else:
         review = (piece for word in read for piece in (word, Piece(" ")))
@@ -110,8 +95,3 @@ def _laid_out(text: str, matches: Sequence[re.Match[str]], unread: int, read: It
             yield dataclasses.replace(next(read), text=printable(match[0]))
     if end < len(text):
         yield Piece(printable(text[end:]))
-
-
-def _folded(words: Sequence[str]) -> list[str]:
-    # Lower case alone is not enough: Python's knows the final sigma, the network's does not.
-    return [word.replace("\0", "\ufffd").casefold() for word in words]

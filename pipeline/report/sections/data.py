@@ -13,9 +13,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from imdb_core import file_names
 from imdb_core.examples import read_examples
 from imdb_core.features import SPLITS, TEST, TEXT, TRAIN
+from imdb_core.tokens import words
 from pipeline.history.runs import PastArtifact, PastRun
 from pipeline.report.figures.plots import lengths_plot
-from serving.client.shading import words
 
 STATISTICS_FILE: Final = "FeatureStats.pb"
 
@@ -105,7 +105,7 @@ def coverage(split: str, cut: list[list[str]], vocabulary: set[str], most_tokens
         most_tokens: that the network reads, the start mark included; None where it is unknown.
     """
     total = sum(map(len, cut))
-    unknown = sum(word.lower() not in vocabulary for found in cut for word in found)
+    unknown = sum(word not in vocabulary for found in cut for word in found)
     return Coverage(
         split=split,
         reviews=len(cut),

@@ -5,7 +5,7 @@ const PAUSE_MS = 150;
 const START = "[START]";
 const STRONGEST = 5;
 
-// The same pieces as serving/client/shading.py, whose `\s` knows other characters than JavaScript's.
+// The same pieces as imdb_core/tokens.py; the `\s` of Python covers other characters than that of JavaScript.
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const PUNCTUATION = "!\"#$%&()*+,\\-.\\/:;<=>?@\\[\\]\\\\^_`{|}~";
 const PIECE = new RegExp(

