@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all.
+"""Files that are written completely or not at all.
 
-A file is first written beside its place under another name. Whoever reads meanwhile finds the old file; whoever is
-killed meanwhile leaves the old file.
+A file is first written under another name in the same folder and then renamed. A reader sees the old file until then,
+and a process that is killed before then leaves the old file.
 """
 
 import contextlib
@@ -11,25 +11,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-# Everybody may read them: a server may run under another user than the pipeline.
+# All users may read the files: a server may run as another user than the pipeline.
 _MODE: Final = 0o644
 
 
 class FileSystem(Protocol):
-    """What replacing a file needs of a file system; `tf.io.gfile` and `tfx.dsl.io.fileio` have it too."""
+    """The operations of a file system that replacing a file needs; `tf.io.gfile` and `tfx.dsl.io.fileio` have them."""
 
     def makedirs(self, path: str, /) -> None:
-        """Makes a folder and its parents, if they are missing."""
+        """Makes a folder and its parents if they are missing."""
 
     def remove(self, path: str, /) -> None:
         """Removes a file."""
 
     def rename(self, src: str, dst: str, /, overwrite: bool = False) -> None:
-        """Moves a file, onto another one if `overwrite`."""
+        """Renames a file; `overwrite` allows it to replace another one."""
 
 
 class _LocalFiles:
-    """This machine's disks. When `rename` returns, the file and its name are on disk."""
+    """The file systems of this machine. When `rename` returns, the file and its name are on disk."""
 
     def makedirs(self, path: str, /) -> None:
         os.makedirs(path, exist_ok=True)
@@ -50,14 +50,14 @@ LOCAL: Final[FileSystem] = _LocalFiles()
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str], files: FileSystem = LOCAL) -> Iterator[str]:
-    """Lets a block write a file that takes its place when the block ends.
+    """Replaces a file by one that the block writes, when the block ends without an exception.
 
     Args:
-        path: of the file; its folder is made if it is missing.
-        files: where it lies. Local disks are flushed; for object stores and other remote paths give `tf.io.gfile`.
+        path: The file to replace. Its folder is made if it is missing.
+        files: The file system. The default flushes local files to disk; give `tf.io.gfile` for remote paths.
 
     Yields:
-        The path to write to, in the same folder. If the block raises, what was written there is removed.
+        The path to write to, in the same folder. If the block raises, the file there is removed.
     """
     folder, name = os.path.split(os.fspath(path))
     partial = os.path.join(folder, f".{name}.{os.getpid()}.partial")
@@ -72,23 +72,23 @@ def replacing(path: str | os.PathLike[str], files: FileSystem = LOCAL) -> Iterat
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Writes a local file; it is on disk when this returns.
+    """Replaces a local file; the content is on disk when this returns.
 
     Args:
-        path: of the file; its folder is made if it is missing.
-        content: text is written as UTF-8.
+        path: The file to replace. Its folder is made if it is missing.
+        content: The new content; text is encoded as UTF-8.
     """
     with replacing(path) as partial:
         Path(partial).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_json(path: str | os.PathLike[str], record: Any) -> None:
-    """Writes a record as indented JSON; see `write_atomically`."""
+    """Replaces a local file by a record, as indented JSON; see `write_atomically`."""
     write_atomically(path, json.dumps(record, indent=2) + "\n")
 
 
 def flush(path: Path) -> None:
-    """Forces a file or folder to disk, so that a power cut leaves no renamed file without its content."""
+    """Forces a file or folder to disk, so that a power failure cannot leave a renamed file without its content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
