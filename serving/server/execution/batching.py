@@ -1,14 +1,14 @@
-"""Micro-batching: calls that wait at the same time go through the network as one.
+"""Micro-batching: calls that wait at the same time go through the network as one batch.
 
-Nothing waits for company (unless `batch_timeout_micros` says so): a thread that is free takes what has come in the
-meantime. One client alone gets the latency of the network, and under load batches form by themselves.
+A free thread takes all calls that have arrived in the meantime; it waits for more only if `batch_timeout_micros` is
+set. A single client thus gets the latency of the network, and batches form under load.
 """
 
 import itertools
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,23 +18,22 @@ import numpy as np
 
 from serving.server.config.batching_parameters import BatchingParameters
 from serving.server.errors import ServingError
-from serving.server.execution.servable import Array, Servable
+from serving.server.execution.servable import Servable
+from serving.server.execution.tensors import Arrays
 
 _TOO_LATE: Final = "Deadline exceeded before the request could be run"
-
-Outputs = dict[str, Array]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What an observer is told about a run of a session.
+    """A run of a session, as reported to the observer.
 
     Attributes:
-        servable: that ran.
-        signature: that was called.
-        calls: how many of them were merged.
-        rows: of all calls together; 1 for a call without a batch dimension.
-        seconds: that the session took.
+        servable: The version that ran.
+        signature: Key of the signature.
+        calls: Number of merged calls.
+        rows: Number of rows of all calls; a call without a batch dimension counts as one.
+        seconds: Duration of the run.
     """
 
     servable: Servable
@@ -48,12 +47,12 @@ class Batch:
 class _Call:
     servable: Servable
     signature: str
-    inputs: Mapping[str, Array]
+    inputs: Arrays
     outputs: tuple[str, ...] | None
     deadline: float | None
-    rows: int | None  # None: runs alone
+    rows: int | None  # None for a call that runs alone
     enqueued: float = field(default_factory=time.monotonic)
-    future: Future[Outputs] = field(default_factory=Future)
+    future: Future[Arrays] = field(default_factory=Future)
 
     @property
     def late(self) -> bool:
@@ -62,23 +61,23 @@ class _Call:
 
 @dataclass(eq=False)
 class _Lane:
-    """Calls that can be merged with each other, oldest first."""
+    """Calls that can be merged with each other, the oldest first."""
 
     calls: deque[_Call] = field(default_factory=deque)
     rows: int = 0
 
 
 class Batcher:
-    """Runs calls in threads of its own, as many of them at once as fit into a batch.
+    """Runs calls in its own threads, merged into batches.
 
-    Calls are merged if they ask the same outputs of the same signature of the same servable, the signature leaves the
-    first dimension of all its inputs and outputs free, and their inputs differ in that dimension alone. All other calls
-    run alone, as do those with more rows than `max_batch_size`. What fails as a batch is run again in halves, so that
-    one bad request fails alone. Lanes of different calls take turns.
+    Calls are merged if they want the same outputs of the same signature of the same servable, the signature accepts
+    any number of rows, and their inputs differ in the first dimension only. All other calls run alone, as do calls
+    with more rows than `max_batch_size`. Calls that can be merged form a lane, and lanes take turns. A batch that fails
+    is run again in halves, so that one bad request fails alone.
 
     Args:
-        parameters: sizes, times and numbers.
-        observe: is told about each run of a session that succeeded, in the thread of the run.
+        parameters: Sizes, times and limits.
+        observe: Receives each successful run of a session, in the thread of the run.
     """
 
     def __init__(
@@ -101,42 +100,41 @@ class Batcher:
         self,
         servable: Servable,
         signature: str,
-        inputs: Mapping[str, Array],
+        inputs: Arrays,
         outputs: Sequence[str] | None = None,
         deadline: float | None = None,
-    ) -> Future[Outputs]:
-        """Queues a call; any thread may.
+    ) -> Future[Arrays]:
+        """Queues a call. This method is thread-safe.
 
         Args:
-            servable: to run. The caller sees to it that it is not closed before the future is done.
-            signature: a key of its signatures.
-            inputs: an array for each input.
-            outputs: which outputs to compute; None for all.
-            deadline: of `time.monotonic()`, after which nobody wants the result.
+            servable: The version to run; the caller keeps it open until the future is done.
+            signature: Key of the signature.
+            inputs: An array for each input.
+            outputs: The outputs to compute; None for all.
+            deadline: Time by `time.monotonic()` after which the result is not needed; None for no limit.
 
         Returns:
-            The future outputs, or ServingError. Cancelling it while it is queued takes the call out.
+            The future outputs, or ServingError. Cancelling the future removes a queued call.
 
         Raises:
-            ServingError: RESOURCE_EXHAUSTED if too much waits for this servable, UNAVAILABLE after `close`.
+            ServingError: RESOURCE_EXHAUSTED if too many rows wait for this servable, UNAVAILABLE after `close`.
         """
         wanted = None if outputs is None else tuple(sorted(outputs))
-        shapes = inner_shapes(servable, signature, inputs, wanted)
-        rows = None if shapes is None else len(next(iter(inputs.values())))
-        if rows == 0 or (rows is not None and rows > self._parameters.max_batch_size):
+        lane = _lane_key(servable, signature, inputs, wanted)
+        rows = None if lane is None else len(next(iter(inputs.values())))
+        if rows is not None and not 0 < rows <= self._parameters.max_batch_size:
             rows = None
         call = _Call(servable, signature, inputs, wanted, deadline, rows)
-        lane = call if rows is None else (servable, signature, wanted, shapes)
         with self._changed:
             self._admit(call)
-            queue = self._lanes.setdefault(lane, _Lane())
+            queue = self._lanes.setdefault(call if rows is None else lane, _Lane())
             queue.calls.append(call)
             queue.rows += rows or 1
             self._changed.notify()
         return call.future
 
     def close(self) -> None:
-        """Takes no more calls, runs those that wait, and ends the threads."""
+        """Refuses new calls, runs the queued ones and ends the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -161,7 +159,7 @@ class Batcher:
             self._run([call for call in calls if call.future.set_running_or_notify_cancel()])
 
     def _next_batch(self) -> list[_Call]:
-        """Waits for calls; none means the end."""
+        """Waits for the next batch; returns an empty list when the batcher is closed."""
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -173,7 +171,7 @@ class Batcher:
                 self._changed.wait(wait)
 
     def _ripe_lane(self, now: float) -> tuple[Hashable | None, float | None]:
-        """The lane to run next, or in how many seconds there will be one."""
+        """Returns the key of the lane to run next, or the seconds until one is due."""
         patience = 0.0 if self._closed else self._parameters.batch_timeout_micros / 1e6
         wait: float | None = None
         for key, lane in self._lanes.items():
@@ -192,7 +190,7 @@ class Batcher:
             taken.append(lane.calls.popleft())
             rows += taken[-1].rows or 1
         lane.rows -= rows
-        if lane.calls:  # at the end: other lanes are next
+        if lane.calls:  # back to the end of the queue, so that other lanes are next
             self._lanes[key] = lane
             self._changed.notify()
         servable = taken[0].servable
@@ -210,7 +208,7 @@ class Batcher:
             return
         try:
             results = self._run_merged(calls)
-        except Exception as error:  # the caller gets it, whatever it is
+        except Exception as error:  # passed on to the caller
             if len(calls) == 1:
                 calls[0].future.set_exception(error)
             else:
@@ -221,55 +219,35 @@ class Batcher:
         for call, outputs in zip(calls, results, strict=True):
             call.future.set_result(outputs)
 
-    def _run_merged(self, calls: Sequence[_Call]) -> list[Outputs]:
+    def _run_merged(self, calls: Sequence[_Call]) -> list[Arrays]:
         first = calls[0]
         deadlines = [call.deadline for call in calls if call.deadline is not None]
         timeout = max(deadlines) - time.monotonic() if len(deadlines) == len(calls) else None
         rows = sum(call.rows or 1 for call in calls)
-        inputs = (
-            first.inputs
-            if first.rows is None
-            else merge([call.inputs for call in calls], self._parameters.padded(rows))
-        )
+        padded = self._parameters.padded(rows)
+        inputs = first.inputs if first.rows is None else _merged([call.inputs for call in calls], padded)
         start = time.monotonic()
         outputs = first.servable.run(first.signature, inputs, first.outputs, timeout)
         if self._observe:
             self._observe(Batch(first.servable, first.signature, len(calls), rows, time.monotonic() - start))
         if first.rows is None:
             return [outputs]
-        return split(outputs, [call.rows or 0 for call in calls], self._parameters.padded(rows))
+        return _split(outputs, [call.rows or 0 for call in calls], padded)
 
 
-def inner_shapes(
-    servable: Servable, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] | None
-) -> Hashable | None:
-    """Says what must be alike in calls that are merged.
-
-    Args:
-        servable: to run.
-        signature: a key of its signatures.
-        inputs: of the call.
-        outputs: that are asked for; None for all.
-
-    Returns:
-        Dtypes and inner shapes of the inputs; None if the call cannot be merged with any.
-    """
+def _lane_key(servable: Servable, signature: str, inputs: Arrays, outputs: tuple[str, ...] | None) -> Hashable | None:
+    """Returns what calls must have in common to be merged; None if this call must run alone."""
     if not servable.takes_any_rows(signature, outputs):
         return None
     rows = {array.shape[:1] for array in inputs.values()}
     if len(rows) != 1 or () in rows:
         return None
-    return tuple(sorted((alias, array.dtype, array.shape[1:]) for alias, array in inputs.items()))
+    kinds = tuple(sorted((alias, array.dtype, array.shape[1:]) for alias, array in inputs.items()))
+    return servable, signature, outputs, kinds
 
 
-def merge(calls: Sequence[Mapping[str, Array]], rows: int) -> dict[str, Array]:
-    """Puts rows after rows.
-
-    Args:
-        calls: the inputs of each, of the same inner shapes.
-        rows: of the result, at least those of all calls. Where there are not enough the first one is repeated, as
-            TensorFlow Serving pads.
-    """
+def _merged(calls: Sequence[Arrays], rows: int) -> Arrays:
+    """Concatenates the inputs of calls, and repeats the first row up to `rows` rows, as TensorFlow Serving pads."""
     merged = {}
     for alias in calls[0]:
         parts = [call[alias] for call in calls]
@@ -278,16 +256,16 @@ def merge(calls: Sequence[Mapping[str, Array]], rows: int) -> dict[str, Array]:
     return merged
 
 
-def split(outputs: Outputs, sizes: Sequence[int], rows: int) -> list[Outputs]:
-    """Gives every call its rows.
+def _split(outputs: Arrays, sizes: Sequence[int], rows: int) -> list[Arrays]:
+    """Cuts the outputs of a batch into those of its calls.
 
     Args:
-        outputs: of all calls together.
-        sizes: rows of each call.
-        rows: that the signature ran with, padding included.
+        outputs: Outputs of all calls together.
+        sizes: Number of rows of each call.
+        rows: Number of rows of the batch, including the padding.
 
     Raises:
-        ServingError: FAILED_PRECONDITION; the signature does not keep what it says about its outputs.
+        ServingError: FAILED_PRECONDITION if an output does not have as many rows as its signature declares.
     """
     if len(sizes) == 1 and sizes[0] == rows:
         return [outputs]

@@ -1,10 +1,14 @@
-"""The calls of PredictionService on protos: what TensorFlow Serving checks, says and answers, without a transport."""
+"""The calls of PredictionService on request messages, without a transport: TensorFlow Serving's checks and answers.
+
+In all calls, `lookup` finds the model's version, `submit` queues the run of a signature, and `deadline` is a time of
+`time.monotonic()`, None for no limit. All calls raise the errors of `lookup`, `submit` and the model besides their own.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -17,7 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server.errors import invalid_argument
-from serving.server.execution.servable import Array, Servable
+from serving.server.execution.servable import Servable
 from serving.server.execution.signatures import (
     CLASSIFY_METHOD,
     INPUTS,
@@ -30,155 +34,115 @@ from serving.server.execution.signatures import (
     regression,
     signature_key,
 )
-from serving.server.execution.tensors import to_proto
+from serving.server.execution.tensors import Arrays, to_proto
 from serving.server.execution.tf_examples import classification_result, examples_of, regression_result
 
 SIGNATURE_DEF: Final = "signature_def"
 
+# Finds a version and keeps it loaded until the context ends; raises ServingError.
+Lookup: TypeAlias = Callable[[model_pb2.ModelSpec], AbstractContextManager[Servable]]
 
-class Servables(Protocol):
-    """Where loaded versions are found."""
-
-    def lookup(self, spec: model_pb2.ModelSpec) -> AbstractContextManager[Servable]:
-        """The servable that a spec asks for, kept loaded in the context; ServingError if there is none."""
-
-
-class Runner(Protocol):
-    """What runs calls, such as a Batcher."""
-
-    def submit(
-        self,
-        servable: Servable,
-        signature: str,
-        inputs: Mapping[str, Array],
-        outputs: Sequence[str] | None,
-        deadline: float | None,
-    ) -> Future[dict[str, Array]]:
-        """Queues a call; ServingError if it cannot."""
+# Runs a signature (servable, key, inputs, names of the wanted outputs or None for all, deadline), as Batcher.submit.
+Submit: TypeAlias = Callable[[Servable, str, Arrays, Sequence[str] | None, float | None], Future[Arrays]]
 
 
 async def predict(
-    request: predict_pb2.PredictRequest, servables: Servables, runner: Runner, deadline: float | None
+    request: predict_pb2.PredictRequest, lookup: Lookup, submit: Submit, deadline: float | None
 ) -> predict_pb2.PredictResponse:
     """Runs a signature on tensors.
 
-    Args:
-        request: as it came.
-        servables: to look the model up in.
-        runner: to run it.
-        deadline: of `time.monotonic()`; None for no limit.
-
     Returns:
-        The outputs that the request's filter names, or all.
+        The outputs that the request's filter names; without a filter, all outputs.
 
     Raises:
-        ServingError: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or a filter that are not
-            the signature's, and for malformed tensors; whatever the lookup or the model raises.
+        ServingError: FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for malformed tensors and for
+            inputs or filtered outputs that the signature does not have.
     """
-    with servables.lookup(_spec_of(request)) as servable:
+    with lookup(_spec_of(request)) as servable:
         signature = predict_signature(servable, request.model_spec)
         inputs = predict_inputs(request, signature)
         outputs = predict_outputs(request.output_filter, signature)
         key = signature_key(request.model_spec)
-        results = await asyncio.wrap_future(runner.submit(servable, key, inputs, outputs, deadline))
-        response = predict_pb2.PredictResponse(model_spec=_echo(request.model_spec, servable))
+        results = await asyncio.wrap_future(submit(servable, key, inputs, outputs, deadline))
+        response = predict_pb2.PredictResponse(model_spec=_resolved(request.model_spec, servable))
         for alias, array in results.items():
             response.outputs[alias].CopyFrom(to_proto(array))
         return response
 
 
 async def classify(
-    request: classification_pb2.ClassificationRequest, servables: Servables, runner: Runner, deadline: float | None
+    request: classification_pb2.ClassificationRequest, lookup: Lookup, submit: Submit, deadline: float | None
 ) -> classification_pb2.ClassificationResponse:
-    """Runs a signature that classifies tf.Examples: `inputs` to `classes`, `scores` or both.
-
-    Args:
-        request: as it came.
-        servables: to look the model up in.
-        runner: to run it.
-        deadline: of `time.monotonic()`; None for no limit.
+    """Runs a signature that classifies tf.Examples: `inputs` → `classes`, `scores` or both.
 
     Returns:
         Labels and scores of each example.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for an unknown signature, one that is no classification or does not answer like
-            one, and no examples; FAILED_PRECONDITION if the keys are wrong; whatever the lookup or the model raises.
+        ServingError: INVALID_ARGUMENT for an unknown signature, for one that is not a classification or gives other
+            outputs, and for a request without examples; FAILED_PRECONDITION for other names of inputs or outputs.
     """
-    with servables.lookup(_spec_of(request)) as servable:
-        result = await _classified(servable, request.model_spec, request.input, runner, deadline)
-        return classification_pb2.ClassificationResponse(model_spec=_echo(request.model_spec, servable), result=result)
+    with lookup(_spec_of(request)) as servable:
+        result = await _classified(servable, request.model_spec, request.input, submit, deadline)
+        spec = _resolved(request.model_spec, servable)
+        return classification_pb2.ClassificationResponse(model_spec=spec, result=result)
 
 
 async def regress(
-    request: regression_pb2.RegressionRequest, servables: Servables, runner: Runner, deadline: float | None
+    request: regression_pb2.RegressionRequest, lookup: Lookup, submit: Submit, deadline: float | None
 ) -> regression_pb2.RegressionResponse:
-    """Runs a signature that maps tf.Examples to numbers: `inputs` to `outputs`.
-
-    Args:
-        request: as it came.
-        servables: to look the model up in.
-        runner: to run it.
-        deadline: of `time.monotonic()`; None for no limit.
+    """Runs a signature that maps tf.Examples to numbers: `inputs` → `outputs`.
 
     Returns:
         A number for each example.
 
     Raises:
-        ServingError: as `classify`.
+        ServingError: As for `classify`.
     """
-    with servables.lookup(_spec_of(request)) as servable:
-        result = await _regressed(servable, request.model_spec, request.input, runner, deadline)
-        return regression_pb2.RegressionResponse(model_spec=_echo(request.model_spec, servable), result=result)
+    with lookup(_spec_of(request)) as servable:
+        result = await _regressed(servable, request.model_spec, request.input, submit, deadline)
+        return regression_pb2.RegressionResponse(model_spec=_resolved(request.model_spec, servable), result=result)
 
 
 async def multi_inference(
-    request: inference_pb2.MultiInferenceRequest, servables: Servables, runner: Runner, deadline: float | None
+    request: inference_pb2.MultiInferenceRequest, lookup: Lookup, submit: Submit, deadline: float | None
 ) -> inference_pb2.MultiInferenceResponse:
-    """Classifies and regresses the same tf.Examples with several signatures of one model.
+    """Runs several classifying and regressing signatures of one model on the same tf.Examples.
 
-    Args:
-        request: as it came; the version is the first task's.
-        servables: to look the model up in.
-        runner: to run it.
-        deadline: of `time.monotonic()`; None for no limit.
+    The version is that of the first task.
 
     Returns:
         A result for each task.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for tasks of different models, for signatures that are unknown, asked twice or
-            read different tensors; UNIMPLEMENTED for another method; else as `classify`.
+        ServingError: INVALID_ARGUMENT for tasks of different models, and for signatures that are unknown, repeated or
+            read different tensors; UNIMPLEMENTED for another method; otherwise as for `classify`.
     """
     spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
-    with servables.lookup(spec) as servable:
+    with lookup(spec) as servable:
         check_tasks(servable, request.tasks)
         response = inference_pb2.MultiInferenceResponse()
         for task in request.tasks:
-            result = response.results.add(model_spec=_echo(task.model_spec, servable))
+            result = response.results.add(model_spec=_resolved(task.model_spec, servable))
             if task.method_name == CLASSIFY_METHOD:
-                classified = await _classified(servable, task.model_spec, request.input, runner, deadline)
+                classified = await _classified(servable, task.model_spec, request.input, submit, deadline)
                 result.classification_result.CopyFrom(classified)
             else:
-                regressed = await _regressed(servable, task.model_spec, request.input, runner, deadline)
+                regressed = await _regressed(servable, task.model_spec, request.input, submit, deadline)
                 result.regression_result.CopyFrom(regressed)
         return response
 
 
 def get_model_metadata(
-    request: get_model_metadata_pb2.GetModelMetadataRequest, servables: Servables
+    request: get_model_metadata_pb2.GetModelMetadataRequest, lookup: Lookup
 ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """Tells the signatures of a model.
-
-    Args:
-        request: as it came.
-        servables: to look the model up in.
+    """Describes the signatures of a model.
 
     Returns:
         A SignatureDefMap of all signatures, under `signature_def`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for no metadata field or another one; whatever the lookup raises.
+        ServingError: INVALID_ARGUMENT for no metadata field or for one other than `signature_def`.
     """
     spec = _spec_of(request)
     if not request.metadata_field:
@@ -186,7 +150,7 @@ def get_model_metadata(
     for field in request.metadata_field:
         if field != SIGNATURE_DEF:
             raise invalid_argument(f"Metadata field {field} is not supported")
-    with servables.lookup(spec) as servable:
+    with lookup(spec) as servable:
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = servable.name
         response.model_spec.version.value = servable.version
@@ -206,26 +170,26 @@ def _spec_of(
     return request.model_spec
 
 
-def _echo(asked: model_pb2.ModelSpec, servable: Servable) -> model_pb2.ModelSpec:
-    """What was asked for, and what that came down to."""
-    spec = model_pb2.ModelSpec(name=asked.name, signature_name=signature_key(asked))
-    spec.version.value = servable.version
-    return spec
+def _resolved(spec: model_pb2.ModelSpec, servable: Servable) -> model_pb2.ModelSpec:
+    """Returns the spec of a response: the request's, with the version and the signature that were used."""
+    resolved = model_pb2.ModelSpec(name=spec.name, signature_name=signature_key(spec))
+    resolved.version.value = servable.version
+    return resolved
 
 
 async def _classified(
-    servable: Servable, spec: model_pb2.ModelSpec, given: input_pb2.Input, runner: Runner, deadline: float | None
+    servable: Servable, spec: model_pb2.ModelSpec, given: input_pb2.Input, submit: Submit, deadline: float | None
 ) -> classification_pb2.ClassificationResult:
     key, wanted = classification(servable, spec)
     examples = examples_of(given)
-    outputs = await asyncio.wrap_future(runner.submit(servable, key, {INPUTS: examples}, wanted, deadline))
+    outputs = await asyncio.wrap_future(submit(servable, key, {INPUTS: examples}, wanted, deadline))
     return classification_result(outputs, len(examples))
 
 
 async def _regressed(
-    servable: Servable, spec: model_pb2.ModelSpec, given: input_pb2.Input, runner: Runner, deadline: float | None
+    servable: Servable, spec: model_pb2.ModelSpec, given: input_pb2.Input, submit: Submit, deadline: float | None
 ) -> regression_pb2.RegressionResult:
     key = regression(servable, spec)
     examples = examples_of(given)
-    outputs = await asyncio.wrap_future(runner.submit(servable, key, {INPUTS: examples}, [REGRESSIONS], deadline))
+    outputs = await asyncio.wrap_future(submit(servable, key, {INPUTS: examples}, [REGRESSIONS], deadline))
     return regression_result(outputs, len(examples))

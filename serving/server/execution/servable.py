@@ -1,4 +1,4 @@
-"""One loaded version of a model, whose signatures can be called."""
+"""A loaded version of a model."""
 
 import math
 import os
@@ -11,27 +11,29 @@ from typing import Any, Final
 import grpc
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 from serving.server.execution.session import least_busy, open_session
-
-Array = np.ndarray[Any, Any]
+from serving.server.execution.tensors import Arrays
 
 _ANY_SIZE: Final = -1
 
-# As the runtime spells them, where that is not tf.DType.name.
+# The runtime's names of dtypes, where they differ from tf.DType.name.
 _DTYPE_NAMES: Final = {tf.float16: "half", tf.float32: "float", tf.float64: "double"}
 
 
 @dataclass(frozen=True)
 class _Signature:
-    """Tensors by alias, or why there are none.
+    """Tensors of a signature.
 
-    Feeds are in the order of the tensors' names, by which the runtime numbers its arguments; fetches in the order of
-    the aliases, so that a session builds one executor a set of outputs and not one a permutation. `free` has the
-    outputs whose first dimension may have any size, if that is so for all inputs.
+    Attributes:
+        feeds: Alias → input, sorted by the tensors' names, as the runtime numbers its arguments.
+        fetches: Alias → output, sorted by alias, so that a session builds one executor per set of outputs.
+        free: Aliases of the outputs whose first dimension may have any size; empty if an input's may not.
+        problem: Why the signature cannot be called; empty if it can.
     """
 
     feeds: Mapping[str, tf.Tensor]
@@ -41,14 +43,14 @@ class _Signature:
 
 
 class Servable:
-    """A version of a model in memory; threads may share it.
+    """A version of a model in memory. All methods are thread-safe.
 
     Attributes:
-        name: of the model.
-        version: its number.
-        path: folder of `saved_model.pb`.
-        signatures: all that the SavedModel has, by key.
-        size_bytes: of its files, by which TensorFlow Serving too estimates the memory it takes.
+        name: Name of the model.
+        version: Number of the version.
+        path: Folder of `saved_model.pb`.
+        signatures: All signatures of the SavedModel, by key.
+        size_bytes: Size of its files, from which TensorFlow Serving too estimates the memory that a version takes.
     """
 
     def __init__(
@@ -72,42 +74,39 @@ class Servable:
 
     @classmethod
     def load(cls, name: str, version: int, path: str) -> "Servable":
-        """Loads a SavedModel, or finds out that it cannot be served.
+        """Loads a SavedModel.
 
         Args:
-            name: of the model.
-            version: its number.
-            path: folder of `saved_model.pb`.
-
-        Returns:
-            The servable; all its signatures find their variables.
+            name: Name of the model.
+            version: Number of the version.
+            path: Folder of `saved_model.pb`.
 
         Raises:
-            ServingError: it cannot; see `open_session`.
+            ServingError: The SavedModel cannot be served; see `open_session`.
         """
         return cls(name, version, path, *open_session(path))
 
     def run(
         self,
         signature: str,
-        inputs: Mapping[str, Array],
+        inputs: Arrays,
         outputs: Sequence[str] | None = None,
         timeout: float | None = None,
-    ) -> dict[str, Array]:
+    ) -> Arrays:
         """Calls a signature and waits for the result.
 
         Args:
-            signature: a key of `signatures`.
-            inputs: an array for each input; strings as objects of type bytes. Shapes are left to the kernels.
-            outputs: which outputs to compute; None for all.
-            timeout: seconds; None for no limit.
+            signature: A key of `signatures`.
+            inputs: An array for each input; strings are objects of type bytes. The kernels check the shapes.
+            outputs: The outputs to compute; None for all.
+            timeout: Seconds; None for no limit.
 
         Returns:
-            The outputs by alias; strings as objects of type bytes.
+            The outputs by alias; strings are objects of type bytes.
 
         Raises:
-            ServingError: with the code of the op that failed; INVALID_ARGUMENT for a wrong dtype; DEADLINE_EXCEEDED
-                after the timeout; UNAVAILABLE if the servable was closed.
+            ServingError: The code of the op that failed; INVALID_ARGUMENT for a wrong dtype; DEADLINE_EXCEEDED after
+                the timeout; UNAVAILABLE if the servable is closed.
         """
         endpoints = self._endpoints[signature]
         if endpoints.problem:
@@ -125,8 +124,7 @@ class Servable:
             except tf.errors.OpError as error:
                 raise from_tensorflow(error) from None
             except UnicodeDecodeError as error:
-                # An op's message that quotes such bytes is lost on its way into an exception of Python, and with it
-                # the code; ops quote what they were given.
+                # Python cannot decode the message of an op that quotes its input, and loses the error's code with it.
                 raise invalid_argument(error.object.decode(errors="replace")) from None
         return {
             alias: _as_array(value, tensor.dtype)
@@ -134,12 +132,12 @@ class Servable:
         }
 
     def takes_any_rows(self, signature: str, outputs: Sequence[str] | None = None) -> bool:
-        """Whether the first dimension of all inputs and of these outputs is free, so that calls can be merged."""
+        """Returns whether calls can be merged: the first dimension of all inputs and of these outputs is free."""
         endpoints = self._endpoints.get(signature)
         return endpoints is not None and endpoints.free.issuperset(endpoints.fetches if outputs is None else outputs)
 
     def close(self) -> None:
-        """Waits for running calls and frees the model."""
+        """Frees the model after the running calls have ended."""
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: not self._running)
@@ -175,12 +173,12 @@ def _endpoints_of(graph: tf.Graph, definition: meta_graph_pb2.SignatureDef) -> _
 
 
 def _is_free(shape: tensor_shape_pb2.TensorShapeProto) -> bool:
-    """Whether the first dimension may have any size."""
+    """Returns whether the first dimension may have any size."""
     return not shape.unknown_rank and len(shape.dim) > 0 and shape.dim[0].size == _ANY_SIZE
 
 
-def _check_dtypes(feeds: Mapping[tf.Tensor, Array]) -> None:
-    """Python's sessions cast what they can; the runtime takes no other dtype."""
+def _check_dtypes(feeds: Mapping[tf.Tensor, NDArray[Any]]) -> None:
+    """Refuses other dtypes, as the runtime does; Python's sessions would cast them."""
     for number, (tensor, value) in enumerate(feeds.items()):
         given = tf.dtypes.as_dtype(value.dtype)
         if given != tensor.dtype:
@@ -193,13 +191,13 @@ def _dtype_name(dtype: tf.DType) -> str:
     return _DTYPE_NAMES.get(dtype, str(dtype.name))
 
 
-def _as_array(value: Any, dtype: tf.DType) -> Array:
-    if isinstance(value, bytes):  # a scalar string; np.asarray would drop NULs at its end
+def _as_array(value: Any, dtype: tf.DType) -> NDArray[Any]:
+    if isinstance(value, bytes):  # a scalar string, whose trailing NULs np.asarray would drop
         scalar = np.empty((), object)
         scalar[()] = value
         return scalar
     array = np.asarray(value)
-    # Python's sessions take the name of quantized numbers away.
+    # Python's sessions return quantized numbers as plain integers.
     return array.view(dtype.as_numpy_dtype) if dtype.is_quantized else array
 
 

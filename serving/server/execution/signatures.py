@@ -1,29 +1,30 @@
-"""What a request may ask of a signature, and TensorFlow Serving's words for what it may not."""
+"""Checks of a request against the signature that it names, with TensorFlow Serving's error messages."""
 
 from collections.abc import Iterable
 from typing import Final
 
 import grpc
+import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import inference_pb2, model_pb2, predict_pb2
 
 from serving.server.errors import ServingError, invalid_argument
-from serving.server.execution.servable import Array, Servable
-from serving.server.execution.tensors import to_array
+from serving.server.execution.servable import Servable
+from serving.server.execution.tensors import Arrays, to_array
 
-DEFAULT_SIGNATURE: Final = "serving_default"
-CLASSIFY_METHOD: Final = "tensorflow/serving/classify"
-REGRESS_METHOD: Final = "tensorflow/serving/regress"
+DEFAULT_SIGNATURE: Final[str] = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+CLASSIFY_METHOD: Final[str] = tf.saved_model.CLASSIFY_METHOD_NAME
+REGRESS_METHOD: Final[str] = tf.saved_model.REGRESS_METHOD_NAME
 
-# The keys that signatures for tf.Examples must have.
-INPUTS: Final = "inputs"
-CLASSES: Final = "classes"
-SCORES: Final = "scores"
-REGRESSIONS: Final = "outputs"
+# The input and the outputs of signatures for tf.Examples.
+INPUTS: Final[str] = tf.saved_model.CLASSIFY_INPUTS
+CLASSES: Final[str] = tf.saved_model.CLASSIFY_OUTPUT_CLASSES
+SCORES: Final[str] = tf.saved_model.CLASSIFY_OUTPUT_SCORES
+REGRESSIONS: Final[str] = tf.saved_model.REGRESS_OUTPUTS
 
 
 def signature_key(spec: model_pb2.ModelSpec) -> str:
-    """The signature that a spec asks for."""
+    """Returns the key of the signature that a spec names."""
     return spec.signature_name or DEFAULT_SIGNATURE
 
 
@@ -31,7 +32,7 @@ def predict_signature(servable: Servable, spec: model_pb2.ModelSpec) -> meta_gra
     """Finds the signature for Predict.
 
     Raises:
-        ServingError: FAILED_PRECONDITION if there is none.
+        ServingError: FAILED_PRECONDITION for an unknown signature.
     """
     key = signature_key(spec)
     if key not in servable.signatures:
@@ -39,11 +40,11 @@ def predict_signature(servable: Servable, spec: model_pb2.ModelSpec) -> meta_gra
     return servable.signatures[key]
 
 
-def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, Array]:
-    """Reads the request's tensors, and the signature's defaults for those that are not there.
+def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> Arrays:
+    """Reads the request's tensors, and uses the signature's defaults for missing ones.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for too many, too few, other or malformed tensors.
+        ServingError: INVALID_ARGUMENT for missing, unknown and malformed tensors.
     """
     given, wanted = request.inputs, signature.inputs
     if len(given) > len(wanted) or (len(given) < len(wanted) and not signature.defaults):
@@ -74,10 +75,10 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
 
 
 def predict_outputs(output_filter: Iterable[str], signature: meta_graph_pb2.SignatureDef) -> list[str] | None:
-    """Tells which outputs to compute; None for all.
+    """Returns the names of the outputs to compute; None for all.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for outputs that the signature lacks, or asked twice.
+        ServingError: INVALID_ARGUMENT for unknown and repeated outputs.
     """
     wanted: list[str] = []
     for alias in output_filter:
@@ -96,11 +97,11 @@ def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, 
     """Finds a signature for Classify.
 
     Returns:
-        Its key, and which of `classes` and `scores` it has.
+        The key of the signature, and the names of those of its outputs that are `classes` or `scores`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT if there is no such signature or it has too many inputs or outputs;
-            FAILED_PRECONDITION if they have other names.
+        ServingError: INVALID_ARGUMENT for an unknown signature and for one with too many inputs or outputs;
+            FAILED_PRECONDITION for other names of inputs or outputs.
     """
     key, signature = _signature_of(servable, spec)
     if len(signature.inputs) != 1:
@@ -122,10 +123,10 @@ def regression(servable: Servable, spec: model_pb2.ModelSpec) -> str:
     """Finds a signature for Regress.
 
     Returns:
-        Its key.
+        The key of the signature.
 
     Raises:
-        ServingError: as `classification`.
+        ServingError: As for `classification`.
     """
     key, signature = _signature_of(servable, spec)
     if len(signature.inputs) != 1:
@@ -140,11 +141,11 @@ def regression(servable: Servable, spec: model_pb2.ModelSpec) -> str:
 
 
 def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]) -> None:
-    """Checks what the tasks of a MultiInferenceRequest must have in common.
+    """Checks that the tasks of a MultiInferenceRequest can be answered together.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for different models, a signature that is unknown or asked twice, or
-            signatures that read different tensors; UNIMPLEMENTED for another method; else as `classification`.
+        ServingError: INVALID_ARGUMENT for different models, for unknown and repeated signatures, and for signatures
+            that read different tensors; UNIMPLEMENTED for another method; otherwise as for `classification`.
     """
     names, keys, tensors = set[str](), set[str](), set[str]()
     for task in tasks:
@@ -171,7 +172,7 @@ def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]
 
 
 def _signature_of(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, meta_graph_pb2.SignatureDef]:
-    key = spec.signature_name or DEFAULT_SIGNATURE
+    key = signature_key(spec)
     signature = servable.signatures.get(key)
     if signature is None:
         raise invalid_argument(f"No signature was found with the name: {key}")

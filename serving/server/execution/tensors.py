@@ -1,23 +1,25 @@
-"""Tensors on the wire and as arrays, by the rules of the C++ runtime's `Tensor::FromProto` and `AsProtoField`."""
+"""Converts tensors between protos and arrays, as `Tensor::FromProto` and `AsProtoField` of the C++ runtime do."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
 from serving.server.errors import ServingError, invalid_argument
 
-Array = np.ndarray[Any, Any]
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
-# A request of some bytes may claim any shape, and its last value counts for all that are missing. More than this many
-# missing values are refused, or a few such requests would take all memory.
+# A request of a few bytes may claim any shape, and its last value fills the missing ones. Requests with more missing
+# values than this are refused, or a few of them would take all memory.
 MAX_REPEATED_VALUES: Final = 2**22
 
-_MAX_RANK: Final = 32  # of numpy
+_MAX_RANK: Final = 32  # numpy's limit
 _VARINT_CONTINUES: Final = 0x80
 _MAX_VARINT32_BITS: Final = 32
 _UINT32: Final = 2**32 - 1
@@ -25,14 +27,13 @@ _UINT32: Final = 2**32 - 1
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a dtype travels.
+    """Representation of a dtype in protos and arrays.
 
-    Args:
-        number: its DataType.
-        dtype: of the arrays.
-        field: the repeated field of its values.
-        stored: what each value of the field is, where that is not the dtype: bits of small floats, parts of complex
-            numbers.
+    Attributes:
+        number: DataType of the proto.
+        dtype: Dtype of the array.
+        field: Field of TensorProto that holds the values.
+        stored: Dtype of the values in that field: bits of small floats, parts of complex numbers, otherwise `dtype`.
     """
 
     number: int
@@ -74,21 +75,21 @@ _BY_NUMBER: Final = {kind.number: kind for kind in _kinds()}
 _BY_DTYPE: Final = {kind.dtype: kind for kind in _kinds()}
 
 
-def to_array(proto: tensor_pb2.TensorProto, alias: str) -> Array:
+def to_array(proto: tensor_pb2.TensorProto, alias: str) -> NDArray[Any]:
     """Reads a tensor as TensorFlow Serving does.
 
-    Values come from `tensor_content` if there is any, else from the dtype's field. Of too many values in the field the
-    first count; if there are too few, the last one fills the rest; if there is none, zeros or empty strings do.
+    The values are those of `tensor_content`; if it is empty, those of the dtype's field. Surplus values of the field
+    are ignored. Missing values are filled with the last one, or with zeros or empty strings if there is none.
 
     Args:
-        proto: from a request.
-        alias: name of the input, for the message.
+        proto: The tensor of a request.
+        alias: Name of the input, for the error message.
 
     Returns:
-        An array of the proto's shape, perhaps read-only; strings as objects of type bytes.
+        An array of the proto's shape, possibly read-only; strings are objects of type bytes.
 
     Raises:
-        ServingError: INVALID_ARGUMENT if the proto is malformed, or of a dtype that is no data (resource, variant).
+        ServingError: INVALID_ARGUMENT for a malformed proto and for a dtype without values (resource, variant).
     """
     kind = _BY_NUMBER.get(proto.dtype)
     shape = _shape_of(proto.tensor_shape)
@@ -107,17 +108,14 @@ def to_array(proto: tensor_pb2.TensorProto, alias: str) -> Array:
     return values.reshape(shape)
 
 
-def to_proto(array: Array) -> tensor_pb2.TensorProto:
+def to_proto(array: NDArray[Any]) -> tensor_pb2.TensorProto:
     """Writes a tensor as TensorFlow Serving does: values in the dtype's own field, never in `tensor_content`.
 
     Args:
-        array: strings as objects of type bytes.
-
-    Returns:
-        The tensor.
+        array: The values; strings are objects of type bytes.
 
     Raises:
-        ServingError: UNIMPLEMENTED if the dtype has no such field.
+        ServingError: UNIMPLEMENTED for a dtype that has no field in TensorProto.
     """
     kind = _BY_DTYPE.get(array.dtype)
     if kind is None:
@@ -131,9 +129,19 @@ def to_proto(array: Array) -> tensor_pb2.TensorProto:
 
 
 def data_type_name(dtype: np.dtype[Any]) -> str:
-    """The protocol's name of an array's dtype, like `DT_FLOAT`."""
+    """Returns the protocol's name of an array's dtype, such as `DT_FLOAT`."""
     kind = _BY_DTYPE.get(dtype)
     return str(types_pb2.DataType.Name(kind.number if kind else types_pb2.DT_INVALID))
+
+
+def value_field(data_type: int) -> str:
+    """Returns the field of TensorProto that holds the values of a `types_pb2.DataType`."""
+    return _BY_NUMBER[data_type].field
+
+
+def shown_shape(shape: Iterable[int]) -> str:
+    """Writes a shape as TensorFlow Serving does, such as `[2,3]`."""
+    return f"[{','.join(map(str, shape))}]"
 
 
 def _malformed(alias: str) -> ServingError:
@@ -142,25 +150,25 @@ def _malformed(alias: str) -> ServingError:
 
 def _shape_of(proto: tensor_shape_pb2.TensorShapeProto) -> tuple[int, ...] | None:
     shape = tuple(dim.size for dim in proto.dim)
-    # The runtime too reads an unknown rank as that of the dimensions that are there.
+    # Like the runtime, this reads a proto of unknown rank by the dimensions that it lists.
     if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
         return None
     return shape
 
 
-def _from_content(content: bytes, kind: _Kind, count: int) -> Array:
-    """Raises ValueError if the content is not that many values."""
+def _from_content(content: bytes, kind: _Kind, count: int) -> NDArray[Any]:
+    """Raises ValueError if the content does not hold `count` values."""
     if kind.number == tf.string.as_datatype_enum:
         return _strings_of(content, count)
     if len(content) != count * kind.dtype.itemsize:
         raise ValueError
     if kind.dtype == np.bool_ and content.strip(b"\x00\x01"):
-        raise ValueError  # other bytes are no bools
+        raise ValueError  # other bytes are not bools
     return np.frombuffer(content, kind.dtype)
 
 
-def _strings_of(content: bytes, count: int) -> Array:
-    """Decodes all lengths as varints of 32 bits, then all strings."""
+def _strings_of(content: bytes, count: int) -> NDArray[Any]:
+    """Decodes the lengths of all strings, varints of 32 bits, and then the strings."""
     lengths = []
     place = 0
     for _ in range(count):
@@ -184,14 +192,14 @@ def _strings_of(content: bytes, count: int) -> Array:
     return strings
 
 
-def _from_field(field: Any, kind: _Kind, count: int) -> Array:
-    """Raises ValueError if the missing values are too many."""
+def _from_field(field: Any, kind: _Kind, count: int) -> NDArray[Any]:
+    """Raises ValueError if too many values are missing."""
     width = 2 if kind.dtype.kind == "c" else 1
     given = min(len(field) // width, count)
     if count - given > MAX_REPEATED_VALUES:
         raise ValueError
-    values: Array
-    if kind.field in ("half_val", "int_val"):  # 32 bits on the wire, of which the low ones count
+    values: NDArray[Any]
+    if kind.field in ("half_val", "int_val"):  # only the low bits of each 32-bit value count
         values = np.fromiter(field, np.int32, given).astype(kind.stored).view(kind.dtype)
     else:
         values = np.fromiter(field, kind.stored, given * width).view(kind.dtype)

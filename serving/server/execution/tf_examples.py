@@ -1,24 +1,23 @@
-"""tf.Examples as tensors, and tensors as classifications and regressions, by TensorFlow Serving's rules."""
+"""Converts tf.Examples to tensors, and tensors to classifications and regressions, by TensorFlow Serving's rules."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
 from serving.server.errors import invalid_argument
-from serving.server.execution.servable import Array
 from serving.server.execution.signatures import CLASSES, REGRESSIONS, SCORES
-from serving.server.execution.tensors import data_type_name
+from serving.server.execution.tensors import Arrays, data_type_name, shown_shape
 
 _MATRIX: Final = 2
 
 
-def examples_of(given: input_pb2.Input) -> Array:
-    """Serializes a request's tf.Examples; those with a context begin with it, which is how protobuf merges messages.
+def examples_of(given: input_pb2.Input) -> NDArray[Any]:
+    """Serializes a request's tf.Examples; a shared context comes first in each, because protobuf merges messages so.
 
     Returns:
-        Objects of type bytes `[n]`.
+        Serialized tf.Examples, object `[n]`.
 
     Raises:
         ServingError: INVALID_ARGUMENT if there are none.
@@ -33,18 +32,18 @@ def examples_of(given: input_pb2.Input) -> Array:
     return examples
 
 
-def classification_result(outputs: Mapping[str, Array], count: int) -> classification_pb2.ClassificationResult:
-    """Makes the result of Classify.
+def classification_result(outputs: Arrays, count: int) -> classification_pb2.ClassificationResult:
+    """Builds the result of Classify.
 
     Args:
         outputs: `classes` string `[count, k]`, `scores` float32 `[count, k]`, or both.
-        count: number of tf.Examples.
+        count: Number of tf.Examples.
 
     Returns:
-        For each tf.Example, k labels and scores; empty or 0 if the model gives only the other.
+        k labels and scores for each tf.Example; labels are empty, or scores 0, if the model does not give them.
 
     Raises:
-        ServingError: INVALID_ARGUMENT if the outputs are something else.
+        ServingError: INVALID_ARGUMENT for outputs of other shapes or dtypes.
     """
     for alias, dtype, name in ((CLASSES, np.object_, "DT_STRING"), (SCORES, np.float32, "DT_FLOAT")):
         if alias in outputs:
@@ -65,23 +64,24 @@ def classification_result(outputs: Mapping[str, Array], count: int) -> classific
     return result
 
 
-def regression_result(outputs: Mapping[str, Array], count: int) -> regression_pb2.RegressionResult:
-    """Makes the result of Regress.
+def regression_result(outputs: Arrays, count: int) -> regression_pb2.RegressionResult:
+    """Builds the result of Regress.
 
     Args:
         outputs: `outputs` float32 `[count]` or `[count, 1]`.
-        count: number of tf.Examples.
+        count: Number of tf.Examples.
 
     Returns:
         A value for each tf.Example.
 
     Raises:
-        ServingError: INVALID_ARGUMENT if the outputs are something else.
+        ServingError: INVALID_ARGUMENT for outputs of other shapes or dtypes.
     """
     values = outputs[REGRESSIONS]
     if values.ndim != 1 and values.shape[1:] != (1,):
         raise invalid_argument(
-            f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shown(values)}"
+            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
+            f"{shown_shape(values.shape)}"
         )
     if len(values) != count:
         raise invalid_argument(f"Input batch size did not match output batch size: {count} vs. {len(values)}")
@@ -91,14 +91,10 @@ def regression_result(outputs: Mapping[str, Array], count: int) -> regression_pb
     return regression_pb2.RegressionResult(regressions=regressions)
 
 
-def _check_matrix(array: Array, alias: str, dtype: Any, dtype_name: str, count: int) -> None:
+def _check_matrix(array: NDArray[Any], alias: str, dtype: Any, dtype_name: str, count: int) -> None:
     if array.ndim != _MATRIX:
-        raise invalid_argument(f"Expected Tensor shape: [batch_size num_classes] but got {_shown(array)}")
+        raise invalid_argument(f"Expected Tensor shape: [batch_size num_classes] but got {shown_shape(array.shape)}")
     if array.dtype != dtype:
         raise invalid_argument(f"Expected {alias} Tensor of {dtype_name}. Got: {data_type_name(array.dtype)}")
     if len(array) != count:
         raise invalid_argument(f"Expected {alias} output batch size of {count}. Got: {len(array)}")
-
-
-def _shown(array: Array) -> str:
-    return f"[{','.join(map(str, array.shape))}]"

@@ -1,22 +1,23 @@
-"""Warm-up: a new version answers the requests that its model brings along before it answers clients."""
+"""Warm-up: a new version answers the requests recorded with its model before it answers clients."""
 
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Final
 
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow_serving.apis import model_pb2, prediction_log_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 from serving.server.execution import calls
-from serving.server.execution.servable import Array, Servable
+from serving.server.execution.servable import Servable
 from serving.server.execution.session import session_config
+from serving.server.execution.tensors import Arrays
 
 WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS: Final = 1000
@@ -26,48 +27,19 @@ def warm_up(servable: Servable) -> int:
     """Replays the requests in the model's warm-up file, if it has one.
 
     Args:
-        servable: just loaded.
+        servable: The loaded version.
 
     Returns:
-        How many requests there were.
+        Number of requests.
 
     Raises:
-        ServingError: the file cannot be read, has more than 1,000 records, a record that is no
-            classify, regress or multi-inference, or a request that fails.
+        ServingError: The file cannot be read, has more than 1,000 records or a record that is not the PredictionLog of
+            a predict, classify, regress or multi-inference request, or a request fails.
     """
     path = os.path.join(servable.path, WARMUP_FILE)
     if not tf.io.gfile.exists(path):
         return 0
     return asyncio.run(_replay(servable, path))
-
-
-class _Only:
-    """Looks one servable up, whatever is asked for; recorded requests may name an older version."""
-
-    def __init__(self, servable: Servable) -> None:
-        self._servable = servable
-
-    @contextmanager
-    def lookup(self, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
-        del spec
-        yield self._servable
-
-
-class _AtOnce:
-    """Runs a call in the thread that submits it."""
-
-    def submit(
-        self,
-        servable: Servable,
-        signature: str,
-        inputs: Mapping[str, Array],
-        outputs: Sequence[str] | None,
-        deadline: float | None,
-    ) -> Future[dict[str, Array]]:
-        future: Future[dict[str, Array]] = Future()
-        timeout = None if deadline is None else deadline - time.monotonic()
-        future.set_result(servable.run(signature, inputs, outputs, timeout))
-        return future
 
 
 async def _replay(servable: Servable, path: str) -> int:
@@ -85,7 +57,7 @@ async def _replay(servable: Servable, path: str) -> int:
 
 
 def _records(path: str) -> Iterator[bytes]:
-    # In a session: eager TensorFlow would take all GPUs.
+    # In a session, because eager TensorFlow would take all GPUs.
     with tf.Graph().as_default() as graph:
         records = tf.compat.v1.data.make_initializable_iterator(tf.data.TFRecordDataset(path))
         record = records.get_next()
@@ -107,18 +79,28 @@ def _records(path: str) -> Iterator[bytes]:
 
 
 async def _run(log: prediction_log_pb2.PredictionLog, servable: Servable) -> None:
-    models, runner = _Only(servable), _AtOnce()
     kind = log.WhichOneof("log_type")
-    if kind == "predict_log":
-        log.predict_log.request.model_spec.SetInParent()  # it need not be recorded
-        await calls.predict(log.predict_log.request, models, runner, None)
-    elif kind == "classify_log":
-        log.classify_log.request.model_spec.SetInParent()  # it need not be recorded
-        await calls.classify(log.classify_log.request, models, runner, None)
-    elif kind == "regress_log":
-        log.regress_log.request.model_spec.SetInParent()  # it need not be recorded
-        await calls.regress(log.regress_log.request, models, runner, None)
-    elif kind == "multi_inference_log":
-        await calls.multi_inference(log.multi_inference_log.request, models, runner, None)
-    elif kind is not None:
+    if kind is None:
+        return
+    all_calls: dict[str, Callable[..., Awaitable[object]]] = {
+        "predict_log": calls.predict,
+        "classify_log": calls.classify,
+        "regress_log": calls.regress,
+        "multi_inference_log": calls.multi_inference,
+    }
+    if kind not in all_calls:
         raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
+    request = getattr(log, kind).request
+    if kind != "multi_inference_log":
+        request.model_spec.SetInParent()  # a recorded request need not have one
+    # A recorded request may name an older version; it runs on the new one.
+    await all_calls[kind](request, lambda _: nullcontext(servable), _run_now, None)
+
+
+def _run_now(
+    servable: Servable, signature: str, inputs: Arrays, outputs: Sequence[str] | None, deadline: float | None
+) -> Future[Arrays]:
+    future: Future[Arrays] = Future()
+    timeout = None if deadline is None else deadline - time.monotonic()
+    future.set_result(servable.run(signature, inputs, outputs, timeout))
+    return future

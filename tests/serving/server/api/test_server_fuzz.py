@@ -14,7 +14,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, inference_pb2, predict_pb2
 from tiny_models import write_half_plus_two
 
-from serving.launch import Server, launched_server
+from serving.launch import LaunchedServer, launched_server
 
 NAME = "half_plus_two"
 DEADLINE = 20.0
@@ -41,7 +41,7 @@ FUZZ = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedServer]:
     base = tmp_path_factory.mktemp("fuzz") / NAME
     write_half_plus_two(base / "1")
     with launched_server(f"--model_name={NAME}", f"--model_base_path={base}", "--rest_api_port=0") as running:
@@ -51,12 +51,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def channel(server: Server) -> Iterator[grpc.Channel]:
+def channel(server: LaunchedServer) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(server.target) as opened:
         yield opened
 
 
-def assert_still_serves(server: Server) -> None:
+def assert_still_serves(server: LaunchedServer) -> None:
     assert server.process.poll() is None
     request = predict_pb2.PredictRequest()
     request.model_spec.name = NAME
@@ -193,7 +193,7 @@ paths = st.sampled_from([f"/v1/models/{NAME}", f"/v1/models/{NAME}/versions/1", 
     verb=st.sampled_from(["", ":predict", ":classify", ":regress", "/metadata"]),
     body=bodies,
 )
-def test_any_http_request_gets_a_status(server: Server, method: str, path: str, verb: str, body: bytes) -> None:
+def test_any_http_request_gets_a_status(server: LaunchedServer, method: str, path: str, verb: str, body: bytes) -> None:
     response = httpx.request(method, f"http://{server.rest}{path}{verb}", content=body, timeout=DEADLINE)
     assert response.status_code in {200, 400, 404, 405, 501}, response.text
     if (method, path + verb) == ("GET", "/"):  # the live page

@@ -61,22 +61,22 @@ class Server:
 
     def predict(self, deadline: float | None = None, **request: object) -> predict_pb2.PredictResponse:
         message = predict_pb2.PredictRequest(**request)
-        return done(calls.predict(message, self.models, self.batcher, deadline))
+        return done(calls.predict(message, self.models.lookup, self.batcher.submit, deadline))
 
     def classify(self, **request: object) -> classification_pb2.ClassificationResponse:
         message = classification_pb2.ClassificationRequest(**request)
-        return done(calls.classify(message, self.models, self.batcher, None))
+        return done(calls.classify(message, self.models.lookup, self.batcher.submit, None))
 
     def regress(self, **request: object) -> regression_pb2.RegressionResponse:
         message = regression_pb2.RegressionRequest(**request)
-        return done(calls.regress(message, self.models, self.batcher, None))
+        return done(calls.regress(message, self.models.lookup, self.batcher.submit, None))
 
     def multi_inference(self, *tasks: inference_pb2.InferenceTask, **request: object) -> list:
         message = inference_pb2.MultiInferenceRequest(tasks=tasks, **request)
-        return list(done(calls.multi_inference(message, self.models, self.batcher, None)).results)
+        return list(done(calls.multi_inference(message, self.models.lookup, self.batcher.submit, None)).results)
 
     def metadata(self, **request: object) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        return calls.get_model_metadata(get_model_metadata_pb2.GetModelMetadataRequest(**request), self.models)
+        return calls.get_model_metadata(get_model_metadata_pb2.GetModelMetadataRequest(**request), self.models.lookup)
 
 
 def done(call: Coroutine[None, None, T]) -> T:
@@ -266,7 +266,7 @@ def test_a_handler_that_is_cancelled_takes_its_call_along(batcher: Batcher, tmp_
 
     async def impatient() -> None:
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(calls.predict(request, models, batcher, None), 0.02)
+            await asyncio.wait_for(calls.predict(request, models.lookup, batcher.submit, None), 0.02)
 
     asyncio.run(impatient())
     servable.close()  # waits for what has begun
