@@ -1,8 +1,6 @@
-"""Reviews in, tf.Examples out: `ImdbExampleGen` and what it is made of.
+"""ImdbExampleGen: reads labelled reviews and writes them as splits of tf.Examples.
 
-    settings ─> sources.py ─> archives.py, tables.py, sample.py ─> rows.py ─> writing.py ─> report.py
-                files.py      download.py                         splits.py
+    settings -> sources/locate.py -> sources/read.py -> writing.py -> report.py
 
-`component.py`, `driver.py` and `executor.py` are the TFX shell around these. Import from the modules: this one imports
-nothing, so that the pure parts stay free of TensorFlow and TFX.
+`component.py`, `driver.py` and `executor.py` are the TFX shell; `beam_pipeline.py` connects the steps.
 """

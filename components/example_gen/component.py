@@ -1,4 +1,4 @@
-"""`ImdbExampleGen`: the first node of the graph."""
+"""`ImdbExampleGen`, the first node of the graph."""
 
 import json
 from typing import ClassVar
@@ -29,19 +29,19 @@ class ImdbExampleGenSpec(types.ComponentSpec):  # type: ignore[misc]  # TFX ship
 
 
 class ImdbExampleGen(BaseBeamComponent):  # type: ignore[misc]  # TFX ships no types
-    """Reads labelled movie reviews from wherever they are into splits of tf.Examples.
+    """Reads labelled movie reviews and writes them as splits of tf.Examples.
 
     Sources: the built-in sample, the official IMDB archive (downloaded), an aclImdb folder or its .tar.gz, CSV, TSV,
-    JSON lines or Parquet, on any filesystem that Beam knows. It runs again when a file of the source, the settings or
-    the code changed, and is cached otherwise.
+    JSON lines or Parquet, on any file system that Beam supports. The node runs again when a file of the source, the
+    settings or the code changes; otherwise its result is cached.
 
-    Output `examples`: splits `train`, `eval` (unless `data.eval_fraction` is 0) and `test`, each of `data.shards` gzip
-    TFRecord files; beside them `ingest_report.json` and `dead_letter/rows.jsonl`.
+    Output `examples`: splits `train`, `eval` (unless `data.eval_fraction` is 0) and `test`, each of `data.shards`
+    gzipped TFRecord files, together with `ingest_report.json` and `dead_letter/rows.jsonl`.
 
     Args:
-        data: the settings.
-        code_digest: of the code that reads and writes; TFX does not look at it by itself.
-        cache_dir: local folder for downloads, and for the dead-letter file of a run that fails.
+        data: Settings of the source, the splits and the files.
+        code_digest: Digest of the code that reads and writes; TFX does not compute one itself.
+        cache_dir: Local folder for downloads, and for the dead-letter file of a failed run.
     """
 
     SPEC_CLASS = ImdbExampleGenSpec

@@ -1,4 +1,4 @@
-"""The driver of `ImdbExampleGen`: fingerprints the source, so that MLMD can tell whether it changed."""
+"""The driver of `ImdbExampleGen`: fingerprints the source, so that TFX's cache notices a change of it."""
 
 from tfx.dsl.components.base import base_driver
 from tfx.orchestration import data_types_utils, metadata
@@ -7,7 +7,7 @@ from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
 from components.example_gen.keys import CACHE_DIR, DATA_CONFIG, FINGERPRINT, SOURCE_ERROR
-from components.example_gen.sources import locate
+from components.example_gen.sources.locate import locate
 from imdb_core.errors import SourceError
 from imdb_core.settings import DataSettings
 
@@ -20,18 +20,17 @@ class ImdbExampleGenDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):  
         ir_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Looks at the source's files: paths, sizes and times, not contents.
+        """Lists the source's files with their sizes and times; reads no content.
 
-        A source that is not there is left to the executor to report: an exception here would leave the execution
-        RUNNING in MLMD for ever, one there makes it FAILED.
+        The executor reports a missing source: an exception in the driver would leave the execution RUNNING in ML
+        Metadata for ever, an exception in the executor makes it FAILED.
         """
         properties = execution_info.exec_properties
         data = DataSettings.model_validate_json(properties[DATA_CONFIG])
-        result = driver_output_pb2.DriverOutput()
         try:
-            found = {FINGERPRINT: locate.locate(data, properties[CACHE_DIR]).fingerprint}
+            name, value = FINGERPRINT, locate(data, properties[CACHE_DIR]).fingerprint
         except SourceError as error:
-            found = {SOURCE_ERROR: str(error)}
-        for name, value in found.items():
-            data_types_utils.set_metadata_value(result.exec_properties[name], value)
+            name, value = SOURCE_ERROR, str(error)
+        result = driver_output_pb2.DriverOutput()
+        data_types_utils.set_metadata_value(result.exec_properties[name], value)
         return result

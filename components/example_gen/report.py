@@ -1,52 +1,61 @@
-"""What an ingest did: the report beside the examples, the properties of their artifact, and whether it may stand."""
+"""The report of an ingest: its content, the main counts as artifact properties, and the checks that it must pass."""
 
+import json
 from collections import Counter
 from typing import Any
 
-from components.example_gen.writing import Count
-from imdb_core import features
-from imdb_core.errors import BadDataError
+from components.example_gen.splits import split_names
+from components.example_gen.writing import CountKey, write_text
+from imdb_core import features, file_names
+from imdb_core.errors import BadDataError, SourceError
 from imdb_core.settings import DataSettings
 
 Report = dict[str, Any]
 
 
-def split_names(data: DataSettings) -> list[str]:
-    """The splits of the artifact: `eval` only where something is held out."""
-    return [split for split in features.SPLITS if split != features.EVAL or data.eval_fraction > 0]
+def check_readable(counts: Counter[CountKey]) -> None:
+    """Makes sure that every file of the source was read.
+
+    Raises:
+        SourceError: Some file cannot be read.
+    """
+    unreadable = sorted(key[1] for key in counts if key[0] == "unreadable")
+    if unreadable:
+        others = len(unreadable) - 1
+        raise SourceError(unreadable[0] + (f" (and {others} more files cannot be read)" if others else ""))
 
 
-def summarize(counts: Counter[Count], data: DataSettings, fingerprint: str) -> Report:
+def summarize(counts: Counter[CountKey], data: DataSettings, fingerprint: str) -> Report:
     """Builds the report.
 
     Args:
-        counts: summed over all shards, see `writing.settle` and `writing.write_dead_letter`.
-        data: the settings.
-        fingerprint: of the source.
+        counts: Counts of `writing.settle` and `writing.write_dead_letter`, summed over all shards.
+        data: Settings of the source and the splits.
+        fingerprint: Fingerprint of the source.
 
     Returns:
         A JSON object: `source`, `fingerprint`, `rows_read`, `examples` by split and sentiment (as written),
-        `rejected` by reason, `duplicates` by split and over all training data, `leaks` (texts that stand both in the
+        `rejected` by reason, `duplicates` by split and over all training data, `leaks` (texts that occur both in the
         training data and in `test`), `dropped` by split.
     """
-    rejected = {key[1]: count for key, count in sorted(counts.items()) if key[0] == "rejected"}
+    splits = split_names(data.eval_fraction)
     return {
         "source": data.source,
         "fingerprint": fingerprint,
         "rows_read": counts["read",],
         "examples": {
             split: {sentiment: counts["examples", split, sentiment] for sentiment in features.SENTIMENTS}
-            for split in split_names(data)
+            for split in splits
         },
-        "rejected": rejected,
-        "duplicates": {split: counts["duplicates", split] for split in (*split_names(data), "training")},
+        "rejected": {key[1]: count for key, count in sorted(counts.items()) if key[0] == "rejected"},
+        "duplicates": {split: counts["duplicates", split] for split in (*splits, "training")},
         "leaks": counts["leaks",],
-        "dropped": {split: counts["dropped", split] for split in split_names(data)},
+        "dropped": {split: counts["dropped", split] for split in splits},
     }
 
 
 def properties(report: Report) -> dict[str, int]:
-    """The main counts, as custom properties of the Examples artifact."""
+    """Returns the main counts, which become custom properties of the Examples artifact."""
     return {
         "rows_read": report["rows_read"],
         "rows_rejected": sum(report["rejected"].values()),
@@ -58,18 +67,18 @@ def properties(report: Report) -> dict[str, int]:
 
 
 def too_many_rejected(report: Report, data: DataSettings) -> bool:
-    """Whether the share of unusable rows is above `data.max_bad_fraction`."""
+    """Checks whether the share of unusable rows exceeds `data.max_bad_fraction`."""
     return bool(sum(report["rejected"].values()) > data.max_bad_fraction * report["rows_read"])
 
 
 def rejection_error(report: Report, data: DataSettings, dead_letter: str) -> BadDataError:
-    """Says how many rows are unusable, why, and where they are listed."""
+    """Builds the error that states how many rows are unusable, why, and which file lists them."""
     rejected = sum(report["rejected"].values())
     reasons = ", ".join(f"{reason} {count}" for reason, count in report["rejected"].items())
     return BadDataError(
         f"data.source = {data.source!r}: {rejected} of {report['rows_read']} rows cannot be used ({reasons}), more "
-        f"than data.max_bad_fraction = {data.max_bad_fraction} allows; they are listed in {dead_letter}; mend them or "
-        "raise the limit"
+        f"than data.max_bad_fraction = {data.max_bad_fraction} allows; {dead_letter} lists them; correct them or raise "
+        "the limit"
     )
 
 
@@ -77,17 +86,21 @@ def check_splits(report: Report, data: DataSettings) -> None:
     """Makes sure that every split has rows.
 
     Raises:
-        BadDataError: one has not.
+        BadDataError: A split has no rows.
     """
     remedies = {
-        features.TRAIN: "give training reviews",
-        features.EVAL: "raise data.eval_fraction, give more reviews, or set data.eval_fraction = 0 to hold none out",
-        features.TEST: "give reviews of split 'test', or a source without a split column, to divide by "
-        "data.test_fraction",
+        features.TRAIN: "add training reviews",
+        features.EVAL: "raise data.eval_fraction, add reviews, or set data.eval_fraction = 0 for no eval split",
+        features.TEST: "add reviews of split 'test', or remove the split column, so that data.test_fraction applies",
     }
     empty = [split for split, by_label in report["examples"].items() if not sum(by_label.values())]
     if empty:
         raise BadDataError(
-            f"data.source = {data.source!r}: {report['rows_read']} rows were read and none is left for "
+            f"data.source = {data.source!r}: {report['rows_read']} rows were read, but no rows are left for "
             f"{' and '.join(empty)}; " + "; ".join(remedies[split] for split in empty)
         )
+
+
+def write_report(report: Report, uri: str) -> None:
+    """Writes the report into the artifact at `uri`."""
+    write_text(f"{uri}/{file_names.REPORT}", json.dumps(report, indent=2, ensure_ascii=False) + "\n")

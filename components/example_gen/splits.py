@@ -1,11 +1,11 @@
-"""Which split and which shard a review belongs to: functions of its text alone, never of order or chance."""
+"""Assigns a review to a split and a shard by its text alone, never by order or chance."""
 
 import hashlib
 from typing import Final
 
-from imdb_core.features import EVAL, TEST, TRAIN
+from imdb_core.features import EVAL, SPLITS, TEST, TRAIN
 
-# How sources spell their splits, in lower case.
+# Spellings of splits in sources, in lower case.
 DECLARED: Final = {
     "train": TRAIN,
     "test": TEST,
@@ -16,11 +16,16 @@ DECLARED: Final = {
     "val": EVAL,
 }
 
-# Three independent draws from one digest: where it is drawn for `test` says nothing about `eval` or the shard.
+# Three independent draws from one digest: the draw for `test` does not influence `eval` or the shard.
 _TEST_BITS: Final = slice(0, 8)
 _EVAL_BITS: Final = slice(8, 16)
 _SHARD_BITS: Final = slice(16, 24)
 _DRAWS: Final = 2**64
+
+
+def split_names(eval_fraction: float) -> list[str]:
+    """Returns the splits of the artifact; `eval` is one of them only if something is held out."""
+    return [split for split in SPLITS if split != EVAL or eval_fraction > 0]
 
 
 def content_hash(utf8: bytes) -> bytes:
@@ -29,17 +34,17 @@ def content_hash(utf8: bytes) -> bytes:
 
 
 def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test_fraction: float) -> str:
-    """Puts a review into a split.
+    """Assigns a review to a split.
 
-    A source's own `test` and `eval` stand as declared, but an `eval_fraction` of 0 holds nothing out, so that declared
-    `eval` is trained on too; its `train` is divided into `train` and `eval`. Without a
-    split of its own, `test_fraction` of all goes to `test` and `eval_fraction` of the rest to `eval`.
+    A review that the source declares as `test` or `eval` keeps that split, except that with an `eval_fraction` of 0 a
+    declared `eval` becomes `train`. Reviews declared as `train` are divided into `train` and `eval`. In a source
+    without splits, `test_fraction` of all reviews go to `test` and `eval_fraction` of the rest to `eval`.
 
     Args:
-        digest: of the review, see `content_hash`.
-        declared: the source's own split of the review, None where it has none.
-        eval_fraction: share of the training reviews held out, in [0, 1).
-        test_fraction: share of undeclared reviews held out, in (0, 1).
+        digest: Hash of the review, see `content_hash`.
+        declared: Split that the source declares for the review; None if the source has no splits.
+        eval_fraction: Share of the training reviews to hold out, in [0, 1).
+        test_fraction: Share of undeclared reviews to hold out, in (0, 1).
 
     Returns:
         `train`, `eval` or `test`; the same for the same text, fractions and declared split.
@@ -52,10 +57,10 @@ def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test
 
 
 def assign_shard(digest: bytes, shards: int) -> int:
-    """Puts a review into one of `shards` shards; equal texts always share one."""
+    """Assigns a review to one of `shards` shards; equal texts always share a shard."""
     return int.from_bytes(digest[_SHARD_BITS], "big") % shards
 
 
 def _draw(bits: bytes) -> float:
-    """A number in [0, 1), uniform over digests."""
+    """Returns a number in [0, 1), uniform over digests."""
     return int.from_bytes(bits, "big") / _DRAWS

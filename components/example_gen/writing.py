@@ -1,7 +1,7 @@
-"""From checked rows to the files of an Examples artifact.
+"""Writes the files of an Examples artifact.
 
-All rows of a shard are sorted before they are written, so files depend on the rows alone, not on the workers or on the
-order in which they read. Equal texts share a shard, so duplicates and leaks are found shard by shard.
+All rows of a shard are sorted before they are written, so files depend on the rows alone, not on the workers or their
+reading order. Equal texts share a shard, so duplicates and leaks are found shard by shard.
 """
 
 import json
@@ -13,32 +13,31 @@ import tensorflow as tf
 from tfx.dsl.io import fileio
 
 from components.example_gen.encoding import encode
-from components.example_gen.sources.rows import Rejected, Row
+from components.example_gen.sources.rows import RejectedRow, ValidRow
 from components.example_gen.splits import assign_shard, assign_split, content_hash
 from imdb_core import features
+from imdb_core.file_names import DEAD_LETTER
+from imdb_core.files import replacing
 from imdb_core.settings import DataSettings
 
-# Instead of a shard's number: the group of rejected rows.
-REJECTED: Final = -1
+# Counts are keyed by what they count: ("examples", split, sentiment), ("rejected", reason), ...
+CountKey = tuple[str, ...]
 
-# Counts are keyed by what is counted: ("examples", split, sentiment), ("rejected", reason), ...
-Count = tuple[str, ...]
-
-# A copy in an earlier one is kept when duplicates are dropped: what is tested must not have been trained on.
+# Deduplication keeps the copy of the earliest split here: no tested text may have been trained on.
 _PRECEDENCE: Final = {features.TEST: 0, features.EVAL: 1, features.TRAIN: 2}
 
 _GZIP_LEVEL: Final = 1
 
 
-class Keyed(NamedTuple):
-    """An example with what it is sorted by; its own order is the order in files.
+class KeyedExample(NamedTuple):
+    """An example with its sort key; the order of these tuples is the order in files.
 
     Attributes:
-        split: where it goes.
-        digest: content hash of its text.
-        id: of the review.
+        split: Name of its split.
+        digest: Content hash of its text.
+        id: Id of the review.
         label: 0 or 1.
-        example: serialized tf.Example.
+        example: The serialized tf.Example.
     """
 
     split: str
@@ -48,58 +47,58 @@ class Keyed(NamedTuple):
     example: bytes
 
 
-def keyed(row: Row, data: DataSettings) -> tuple[int, Keyed]:
-    """Encodes a row and assigns its split.
+def keyed(row: ValidRow, data: DataSettings) -> tuple[int, KeyedExample]:
+    """Encodes a row and assigns its split and shard.
 
     Returns:
-        The number of its shard, and the example.
+        The number of the shard, and the example.
     """
     digest = content_hash(row.utf8)
     split = assign_split(digest, row.split, data.eval_fraction, data.test_fraction)
-    return assign_shard(digest, data.shards), Keyed(split, digest, row.id, row.label, encode(row))
+    return assign_shard(digest, data.shards), KeyedExample(split, digest, row.id, row.label, encode(row))
 
 
-def settle(rows: Iterable[Keyed], dedupe: bool) -> tuple[list[Keyed], Counter[Count]]:
-    """Puts the rows of one shard into their final order, and counts.
+def settle(rows: Iterable[KeyedExample], dedupe: bool) -> tuple[list[KeyedExample], Counter[CountKey]]:
+    """Sorts the rows of one shard and counts them.
 
-    A duplicate is a copy of a text beyond the first; those of `training` are counted over `train` and `eval` together.
-    A leak is a distinct text that stands both in `train` or `eval` and in `test`.
+    A duplicate is a copy of a text beyond the first; `training` counts duplicates over `train` and `eval` together.
+    A leak is a distinct text that occurs both in `train` or `eval` and in `test`.
 
     Args:
-        rows: all rows of the shard.
-        dedupe: drop every copy of a text but one, kept from `test` before `eval` before `train`, then by id.
+        rows: All rows of the shard.
+        dedupe: Whether to keep only one copy of each text, from `test` before `eval` before `train`, then by id.
 
     Returns:
         The rows to write, sorted, and the counts `("read",)`, `("examples", split, sentiment)`,
         `("duplicates", split or "training")`, `("leaks",)` and `("dropped", split)`.
     """
     ordered = sorted(rows)
-    counts: Counter[Count] = Counter({("read",): len(ordered)})
+    counts: Counter[CountKey] = Counter({("read",): len(ordered)})
     digests = {split: [row.digest for row in ordered if row.split == split] for split in features.SPLITS}
-    for split, found in digests.items():
-        counts["duplicates", split] = len(found) - len(set(found))
     training = digests[features.TRAIN] + digests[features.EVAL]
-    counts["duplicates", "training"] = len(training) - len(set(training))
     counts["leaks",] = len(set(training) & set(digests[features.TEST]))
+    for name, found in {**digests, "training": training}.items():
+        counts["duplicates", name] = len(found) - len(set(found))
     if dedupe:
-        kept: dict[bytes, Keyed] = {}
+        kept: dict[bytes, KeyedExample] = {}
         for row in sorted(ordered, key=lambda row: (_PRECEDENCE[row.split], row)):
             if row is not kept.setdefault(row.digest, row):
                 counts["dropped", row.split] += 1
         ordered = sorted(kept.values())
-    for row in ordered:
-        counts["examples", row.split, features.SENTIMENTS[row.label]] += 1
+    counts.update(("examples", row.split, features.SENTIMENTS[row.label]) for row in ordered)
     return ordered, counts
 
 
-def write_shard(rows: Iterable[Keyed], shard: int, folders: Mapping[str, str], data: DataSettings) -> Counter[Count]:
-    """Writes one shard of every split; a split without a row in it gets an empty file.
+def write_shard(
+    rows: Iterable[KeyedExample], shard: int, folders: Mapping[str, str], data: DataSettings
+) -> Counter[CountKey]:
+    """Writes one shard of every split; a split without rows in this shard gets an empty file.
 
     Args:
-        rows: all rows of the shard, in any order.
-        shard: its number, from 0.
-        folders: of each split.
-        data: the settings.
+        rows: All rows of the shard, in any order.
+        shard: 0-based number of the shard.
+        folders: Folder of each split.
+        data: Settings: the number of shards, and whether to drop duplicates.
 
     Returns:
         The counts of `settle`.
@@ -108,37 +107,33 @@ def write_shard(rows: Iterable[Keyed], shard: int, folders: Mapping[str, str], d
     # The gzip header that TensorFlow writes holds no time, so equal rows give equal bytes.
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=_GZIP_LEVEL)
     for split, folder in folders.items():
-        fileio.makedirs(folder)
         path = f"{folder}/data_tfrecord-{shard:05d}-of-{data.shards:05d}.gz"
-        with tf.io.TFRecordWriter(_temporary(path), options) as writer:
+        with replacing(path, fileio) as partial, tf.io.TFRecordWriter(partial, options) as writer:
             for row in ordered:
                 if row.split == split:
                     writer.write(row.example)
-        fileio.rename(_temporary(path), path, overwrite=True)
     return counts
 
 
-def write_dead_letter(rows: Iterable[Rejected], path: str) -> Counter[Count]:
-    """Writes rejected rows, one JSON object a line, sorted by source and position.
+def write_dead_letter(rows: Iterable[RejectedRow], path: str) -> Counter[CountKey]:
+    """Writes rejected rows, one JSON object per line, sorted by source and position.
 
     Returns:
         The counts `("read",)` and `("rejected", reason)`.
     """
     ordered = sorted(rows, key=lambda row: (row.source, isinstance(row.position, str), row.position, row))
     write_text(path, "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in ordered))
-    counts: Counter[Count] = Counter(("rejected", row.reason) for row in ordered)
-    counts["read",] = len(ordered)
-    return counts
+    return Counter({("read",): len(ordered)}) + Counter(("rejected", row.reason) for row in ordered)
+
+
+def copy_dead_letter(uri: str, target: str) -> str:
+    """Copies the dead-letter file of the artifact at `uri` to the path `target`, and returns `target`."""
+    with fileio.open(f"{uri}/{DEAD_LETTER}", "rb") as file:
+        write_text(target, file.read().decode())
+    return target
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes a text file whole or not at all; makes its folder."""
-    fileio.makedirs(path.rsplit("/", 1)[0])
-    with fileio.open(_temporary(path), "wb") as file:
+    """Writes a text file completely or not at all, on any file system that TFX supports."""
+    with replacing(path, fileio) as partial, fileio.open(partial, "wb") as file:
         file.write(text.encode(errors="backslashreplace"))
-    fileio.rename(_temporary(path), path, overwrite=True)
-
-
-def _temporary(path: str) -> str:
-    folder, name = path.rsplit("/", 1)
-    return f"{folder}/.{name}.partial"

@@ -30,7 +30,7 @@ RUN_BY = {
     "make test": ".ci/run",
     "tfx run create --pipeline pipeline/ --set data.source=imdb": BLOG,
     "tfx run create --pipeline pipeline/ --set data.source=aclImdb_v1.tar.gz": (
-        "tests/components/example_gen/test_ingest_executor.py"
+        "tests/components/example_gen/test_example_gen_executor.py"
     ),
     "tfx run create --pipeline pipeline/ --set data.source=reviews.csv": (
         f"{OTHERS}::test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed"
@@ -68,7 +68,7 @@ RUN_BY = {
         f"{RUNS}::test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it"
     ),
     # Needs Docker: all that can be checked without it is.
-    "docker compose up": "tests/schemas/test_serving_schemas.py",
+    "docker compose up": "tests/schemas/test_schemas_serving.py",
     **{f"imdb-attention models {rest}": f"{SERVING}::{RELEASES}" for rest in RELEASE_COMMANDS},
 }
 

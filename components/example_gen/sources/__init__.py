@@ -1,1 +1,1 @@
-"""Sources of reviews: finding, downloading and reading them row by row."""
+"""Sources of reviews: finds, downloads and reads them row by row."""

@@ -1,19 +1,20 @@
-"""Downloading one large file: resumable, verified, and never half there under its own name."""
+"""Downloads the official IMDB archive: resumable, and checked before it takes its final name."""
 
 import hashlib
-import http.client
 import logging
-import os
+import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+import httpx
+
+from imdb_core import files
 from imdb_core.errors import SourceError
 from imdb_core.progress import PROGRESS_LOGGER
+from imdb_core.settings import DataSettings
 
 _LOG: Final = logging.getLogger(PROGRESS_LOGGER)
 _BLOCK_BYTES: Final = 1 << 18
@@ -21,121 +22,142 @@ _TIMEOUT_SECONDS: Final = 60.0
 _PROGRESS_SHARE: Final = 0.1
 _RETRIED: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _MEGABYTE: Final = 1e6
+_REMEDY: Final = "check data.download_url, or download the file by other means and set data.source to its path"
 
-Progress = Callable[[int, int | None], None]
+# Receives the number of bytes so far, and the total number or None if the server does not send it.
+DownloadProgress = Callable[[int, int | None], None]
+
+
+def archive_path(data: DataSettings, cache_dir: str) -> str:
+    """Returns the path in the cache of the archive for the source `imdb`."""
+    return f"{cache_dir}/{data.download_url.rstrip('/').rsplit('/', 1)[-1]}"
+
+
+def download_archive(data: DataSettings, cache_dir: str) -> None:
+    """Downloads the archive for the source `imdb` unless the cache holds it.
+
+    Raises:
+        SourceError: The cache is not a local folder, or the download fails.
+    """
+    if "://" in cache_dir:
+        raise SourceError(
+            f"data.source = 'imdb' downloads to a local folder, not to {cache_dir}; download {data.download_url} "
+            "yourself and set data.source to the archive's path"
+        )
+    fetch(data.download_url, data.download_sha256, Path(archive_path(data, cache_dir)))
 
 
 def fetch(
     url: str,
     sha256: str,
     path: Path,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
     *,
     attempts: int = 5,
     backoff_seconds: float = 1.0,
 ) -> None:
-    """Makes sure that `path` holds the file of that checksum, downloading what is missing of it.
+    """Makes sure that `path` holds the file with this checksum, and downloads what is missing.
 
-    What has come in so far is kept beside it as `NAME.part` and is continued, now or by a later call, where the server
-    knows HTTP ranges. An existing `path` of another checksum is replaced.
+    An incomplete download stays next to it as `NAME.part`; this call or a later one resumes it if the server supports
+    HTTP ranges. A file at `path` with another checksum is replaced.
 
     Args:
-        url: http or https.
-        sha256: of the whole file, in hex.
-        path: where the file shall be; its folder is made.
-        progress: called with the bytes there are and the bytes there will be (None where the server does not say).
-        attempts: connections in a row that may bring nothing new before it gives up.
-        backoff_seconds: pause after the first of these; doubled after each.
+        url: Address of the file, http or https.
+        sha256: Checksum of the whole file, in hexadecimal.
+        path: Target of the download; its folder is created if missing.
+        progress: Callback for every block received; None logs every tenth of the file.
+        attempts: Number of consecutive connections without new bytes after which the download fails.
+        backoff_seconds: Pause after the first such connection; doubled after each further one.
 
     Raises:
-        SourceError: the server refuses, cannot be reached, or sends something else.
+        SourceError: The server refuses, cannot be reached, or sends a file with another checksum.
     """
     if not url.startswith(("http://", "https://")):
         raise SourceError(f"data.download_url = {url!r} must start with http:// or https://")
-    if path.is_file() and _digest(path) == sha256.lower():
+    sha256 = sha256.lower()
+    if path.is_file() and _digest(path) == sha256:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    resumed = part.exists() and part.stat().st_size > 0
-    _complete(url, part, progress or _logged(url), attempts, backoff_seconds)
-    if resumed and _digest(part) != sha256.lower():
-        _LOG.info("what was left of an earlier download does not fit; downloading %s from the start", url)
+    resumed = _size(part) > 0
+    found = _complete(url, part, progress or _logged(url), attempts, backoff_seconds)
+    if resumed and found != sha256:
+        _LOG.info("an earlier partial download does not match; downloading %s from the start", url)
         part.unlink()
-        _complete(url, part, progress or _logged(url), attempts, backoff_seconds)
-    found = _digest(part)
-    if found != sha256.lower():
+        found = _complete(url, part, progress or _logged(url), attempts, backoff_seconds)
+    if found != sha256:
         part.unlink()
         raise SourceError(
-            f"{url} sent a file of SHA-256 {found}, expected {sha256} (data.download_sha256); it was removed; try "
-            "again, or correct the setting if the publisher changed the file"
+            f"{url} sent a file with SHA-256 {found}, expected {sha256} (data.download_sha256); the file was removed; "
+            "try again, or correct the setting if the publisher changed the file"
         )
-    os.replace(part, path)
+    files.LOCAL.rename(str(part), str(path))
 
 
-def _complete(url: str, part: Path, progress: Progress, attempts: int, backoff_seconds: float) -> None:
-    """Connects until the file is whole."""
+def _complete(url: str, part: Path, progress: DownloadProgress, attempts: int, backoff_seconds: float) -> str:
+    """Connects until the file is complete, and returns its checksum."""
     failures = 0
     while True:
-        before = part.stat().st_size if part.exists() else 0
+        before = _size(part)
         try:
             if _transfer(url, part, progress):
-                return
+                return _digest(part)
             problem = "the connection was closed early"
-        except urllib.error.HTTPError as error:
-            if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code not in _RETRIED:
-                raise SourceError(
-                    f"{url} answered {error.code} {error.reason}; check data.download_url, or download the file by "
-                    "other means and set data.source to its path"
-                ) from error
-            problem = f"{error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            problem = f"{status} {error.response.reason_phrase}"
+            if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _RETRIED:
+                raise SourceError(f"{url} answered {problem}; {_REMEDY}") from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise SourceError(f"{url} could not be downloaded: {error}; {_REMEDY}") from error
+        except (OSError, httpx.HTTPError) as error:
             problem = str(error) or type(error).__name__
-        failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
+        failures = 0 if _size(part) > before else failures + 1
         if failures >= attempts:
             raise SourceError(
-                f"{url} could not be downloaded: {problem} ({attempts} attempts in a row); what there is stays in "
+                f"{url} could not be downloaded: {problem} ({attempts} attempts in a row); the bytes so far stay in "
                 f"{part} and the next run continues it; or set data.source to a copy of the file"
             )
         _LOG.info("download interrupted (%s), continuing", problem)
         time.sleep(backoff_seconds * 2 ** max(failures - 1, 0))
 
 
-def _transfer(url: str, part: Path, progress: Progress) -> bool:
-    """Makes one connection and appends what it brings.
-
-    Returns:
-        Whether the file is whole.
-    """
-    start = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url)  # noqa: S310  - fetch has checked the scheme
-    if start:
-        request.add_header("Range", f"bytes={start}-")
-    try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310  - as above
-    except urllib.error.HTTPError as error:
-        # Nothing lies beyond what there is: it is whole, or not of this file; the checksum tells.
-        if start and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+def _transfer(url: str, part: Path, progress: DownloadProgress) -> bool:
+    """Makes one connection and appends the received bytes; returns whether the file is complete."""
+    start = _size(part)
+    request = httpx.stream(
+        "GET",
+        url,
+        # A compressed transfer could not be resumed at a byte of the file.
+        headers={"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {}),
+        timeout=_TIMEOUT_SECONDS,
+        follow_redirects=True,
+        verify=ssl.create_default_context(),  # the certificates of the system, not httpx's own
+    )
+    with request as response:
+        # No bytes follow those in `part`: the file is complete or another file, which the checksum decides.
+        if start and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return True
-        raise
-    with response:
-        continued = (
-            response.status == HTTPStatus.PARTIAL_CONTENT
-            and (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-")
-        )  # fmt: skip
+        response.raise_for_status()
+        resumes = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        continued = response.status_code == HTTPStatus.PARTIAL_CONTENT and resumes
         length = response.headers.get("Content-Length")
         done = start if continued else 0
         total = done + int(length) if length else None
         with part.open("ab" if continued else "wb") as file:
-            while block := response.read(_BLOCK_BYTES):
-                file.write(block)
-                done += len(block)
-                progress(done, total)
-    # Without a length, a connection that closes cannot be told from the end; the checksum can.
+            try:
+                for block in response.iter_raw():
+                    file.write(block)
+                    done += len(block)
+                    progress(done, total)
+            except httpx.RemoteProtocolError:
+                return False  # the body ended before its announced end
+    # Without a length, the end of the file cannot be told from a lost connection; the checksum decides.
     return total is None or done >= total
 
 
-def _logged(url: str) -> Progress:
-    """A progress callback that logs every tenth of the way."""
+def _logged(url: str) -> DownloadProgress:
+    """Returns a callback that logs every tenth of the file."""
     next_share = 0.0
 
     def log(done: int, total: int | None) -> None:
@@ -145,6 +167,10 @@ def _logged(url: str) -> Progress:
             next_share = done / total + _PROGRESS_SHARE
 
     return log
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _digest(path: Path) -> str:

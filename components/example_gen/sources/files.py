@@ -1,4 +1,4 @@
-"""Finding and opening files on any filesystem that Beam knows."""
+"""Finds and opens files on any file system that Beam supports."""
 
 import gzip
 import io
@@ -18,13 +18,13 @@ _BUFFER_BYTES: Final = 1 << 16
 _GZIP_SUFFIXES: Final = (".gz", ".tgz")
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     """A file that exists.
 
     Attributes:
-        path: as a Beam filesystem names it.
-        size: bytes.
-        changed: seconds since 1970.
+        path: Path as a Beam file system names it.
+        size: Size in bytes.
+        changed: Time of the last change, in seconds since 1970.
     """
 
     path: str
@@ -32,21 +32,21 @@ class Found(NamedTuple):
     changed: float
 
 
-def find(*patterns: str) -> list[Found]:
-    """Lists the files that match any of the paths or globs, sorted by path; reads nothing.
+def find_files(*patterns: str) -> list[FoundFile]:
+    """Lists the files that match any of the paths or globs, sorted by path, without reading them.
 
     Raises:
-        SourceError: the filesystem is unknown or does not answer.
+        SourceError: The file system is unknown or does not answer.
     """
     try:
         results = FileSystems.match(list(patterns))
     except (BeamIOError, OSError, ValueError) as error:
         raise SourceError(
-            f"data.source: cannot list {', '.join(patterns)}: {_one_line(error)}; check the path, your access rights, "
-            "and that the extra of Apache Beam for this filesystem is installed (for gs://, apache-beam[gcp])"
+            f"data.source: cannot list {', '.join(patterns)}: {_one_line(error)}; check the path and your access "
+            "rights, and install Apache Beam's extra for this file system (apache-beam[gcp] for gs://)"
         ) from error
     found = {
-        Found(file.path, file.size_in_bytes, file.last_updated_in_seconds)
+        FoundFile(file.path, file.size_in_bytes, file.last_updated_in_seconds)
         for result in results
         for file in result.metadata_list
     }
@@ -55,24 +55,24 @@ def find(*patterns: str) -> list[Found]:
 
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
-    """Opens a file for reading, unpacked on the fly where its name ends in .gz or .tgz.
+    """Opens a file for reading; decompresses it if its name ends in .gz or .tgz.
 
     Raises:
-        SourceError: it cannot be read, at whatever point within the `with` block.
+        SourceError: The file cannot be read, at any point within the `with` block.
     """
     try:
-        # Beam's own unpacking meets a truncated .gz with a TypeError.
+        # Beam's own decompression raises a TypeError for a truncated .gz file.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             if path.lower().endswith(_GZIP_SUFFIXES):
-                # GzipFile's own buffer is behind Python calls, which small reads would feel.
+                # GzipFile's own buffer costs a Python call for each small read.
                 with io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file)), _BUFFER_BYTES) as unpacked:
                     yield unpacked
             else:
                 yield cast(IO[bytes], file)
     except (BeamIOError, OSError, EOFError, zlib.error, tarfile.TarError, ArrowException) as error:
         raise SourceError(
-            f"data.source: cannot read {path}: {_one_line(error)}; the file may be damaged, incomplete, or of another "
-            "format than its name says (see data.format)"
+            f"data.source: cannot read {path}: {_one_line(error)}; the file may be damaged or incomplete, or its "
+            "format may differ from its name (see data.format)"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a row must be to become an example, and why it is rejected where it is not."""
+"""Checks whether a row can become an example, and gives the reason if it cannot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from components.example_gen.splits import DECLARED
 from imdb_core import features
 from imdb_core.settings import DataSettings
 
-Reason = Literal[
+RejectionReason = Literal[
     "bad_utf8", "no_text", "too_long", "unknown_label", "unknown_split", "bad_rating", "malformed"
-]  # fmt: skip
+]
 
 LOWEST_RATING: Final = 1
 HIGHEST_RATING: Final = 10
@@ -18,17 +18,17 @@ _EXCERPT_CHARACTERS: Final = 200
 _BYTES_PER_CHARACTER: Final = 4
 
 
-class Raw(NamedTuple):
-    """A row as its source gives it, nothing checked.
+class RawRow(NamedTuple):
+    """A row as its source contains it, unchecked.
 
     Attributes:
-        source: file that the row stands in.
+        source: File that contains the row.
         position: 1-based row of a table, or name of an archive's member.
-        id: what the example will be called.
-        text: str (a byte that is not UTF-8 shows as a lone surrogate) or bytes; anything else is malformed.
-        label: a spelling, number or bool.
-        split: name of a split; None where the source has none of its own.
-        rating: a number or its spelling; None or blank where unknown.
+        id: Id of the future example.
+        text: str (with a lone surrogate for a byte that is not UTF-8) or bytes; anything else is malformed.
+        label: A spelling, number or bool.
+        split: Name of a split; None if the source has no splits.
+        rating: A number or its spelling; None or blank if unknown.
     """
 
     source: str
@@ -40,16 +40,16 @@ class Raw(NamedTuple):
     rating: object = None
 
 
-class Row(NamedTuple):
+class ValidRow(NamedTuple):
     """A row that can become an example.
 
     Attributes:
-        id: unique within the source.
-        text: the review.
-        utf8: the same in UTF-8.
+        id: Id, unique within the source.
+        text: The review.
+        utf8: The review in UTF-8.
         label: 0 negative, 1 positive.
-        rating: 1 to 10, None where unknown.
-        split: `train`, `eval` or `test`, as the source says; None where it says nothing.
+        rating: 1 to 10; None if unknown.
+        split: `train`, `eval` or `test` as the source declares; None if the source has no splits.
     """
 
     id: str
@@ -60,18 +60,19 @@ class Row(NamedTuple):
     split: str | None
 
 
-class Rejected(NamedTuple):
-    """A row that cannot be used; becomes a line of the dead-letter file.
+class RejectedRow(NamedTuple):
+    """An unusable row, which becomes a line of the dead-letter file.
 
     Attributes:
-        source, position: as in `Raw`.
-        reason: why.
-        excerpt: start of the value at fault, at most 200 characters.
+        source: File that contains the row.
+        position: 1-based row of a table, or name of an archive's member.
+        reason: RejectionReason why the row is unusable.
+        excerpt: Start of the faulty value, at most 200 characters.
     """
 
     source: str
     position: int | str
-    reason: Reason
+    reason: RejectionReason
     excerpt: str
 
 
@@ -80,8 +81,8 @@ class RowRules:
     """Checks rows.
 
     Attributes:
-        labels: label of each spelling, in lower case.
-        max_bytes: longest text accepted, in UTF-8 bytes.
+        labels: Label of each spelling, in lower case.
+        max_bytes: Maximum length of a text, in UTF-8 bytes.
     """
 
     labels: Mapping[str, int]
@@ -89,31 +90,31 @@ class RowRules:
 
     @classmethod
     def of_tables(cls, data: DataSettings) -> "RowRules":
-        """Rules for sources that spell labels as the settings say."""
+        """Returns the rules for tables, whose label spellings are settings."""
         labels = {spelling.lower(): features.NEGATIVE for spelling in data.negative_labels}
         labels |= {spelling.lower(): features.POSITIVE for spelling in data.positive_labels}
         return cls(labels, data.max_bytes)
 
     @classmethod
     def of_archives(cls, data: DataSettings) -> "RowRules":
-        """Rules for aclImdb, whose folders `neg` and `pos` are the labels whatever the settings say."""
+        """Returns the rules for aclImdb, whose folders `neg` and `pos` are the labels, whatever the settings."""
         return cls({"neg": features.NEGATIVE, "pos": features.POSITIVE}, data.max_bytes)
 
-    def check(self, raw: Raw) -> Row | Rejected:
-        """Turns a raw row into one that can be used, or says why it cannot."""
+    def check(self, raw: RawRow) -> ValidRow | RejectedRow:
+        """Turns a raw row into a valid one, or into a rejected one with the reason."""
         try:
             text, utf8 = self._text(raw.text)
             label = self._label(raw.label)
             split = None if raw.split is None else _split(raw.split)
-            return Row(raw.id, text, utf8, label, _rating(raw.rating), split)
+            return ValidRow(raw.id, text, utf8, label, _rating(raw.rating), split)
         except _UnusableError as fault:
-            return Rejected(raw.source, raw.position, fault.reason, excerpt(fault.value))
+            return RejectedRow(raw.source, raw.position, fault.reason, excerpt(fault.value))
 
     def _text(self, value: object) -> tuple[str, bytes]:
         given = "" if value is None else value
         if not isinstance(given, str | bytes):
             raise _UnusableError("malformed", given)
-        # A length in characters already proves a text too long, and spares encoding it.
+        # A text with too many characters has too many bytes; it need not be encoded.
         if len(given) > self.max_bytes:
             raise _UnusableError("too_long", given)
         try:
@@ -134,9 +135,9 @@ class RowRules:
 
 
 class _UnusableError(Exception):
-    """Never leaves this module."""
+    """Carries a reason for rejection; never leaves this module."""
 
-    def __init__(self, reason: Reason, value: object) -> None:
+    def __init__(self, reason: RejectionReason, value: object) -> None:
         super().__init__(reason)
         self.reason = reason
         self.value = value
@@ -151,11 +152,11 @@ def _split(value: object) -> str:
 
 def _rating(value: object) -> int | None:
     spelled = spelling(value)
-    # `nan` is how Parquet files of pandas may mark a missing number.
+    # pandas may write a missing number as `nan` to Parquet files.
     if spelled in {"", "nan"}:
         return None
     try:
-        # `9.0` is a rating: whole columns become floating where one value is missing.
+        # `9.0` is a valid rating: one missing value turns a whole column into floats.
         stars = float(spelled)
     except ValueError as error:
         raise _UnusableError("bad_rating", value) from error
@@ -165,7 +166,7 @@ def _rating(value: object) -> int | None:
 
 
 def spelling(value: object) -> str:
-    """Spells a label, split or rating in one way, whatever type its source gives it: `1.0`, `1` and `" 1"` are one."""
+    """Normalises the spelling of a label, split or rating: `1.0`, `1` and `" 1"` all become `1`."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if isinstance(value, float) and value.is_integer():
@@ -174,7 +175,7 @@ def spelling(value: object) -> str:
 
 
 def excerpt(value: object) -> str:
-    """Shows the start of a value on one line of JSON, bytes that are no UTF-8 as escapes."""
+    """Returns the start of a value as valid text; bytes that are not UTF-8 become escapes."""
     if isinstance(value, bytes):
         shown = value[: _EXCERPT_CHARACTERS * _BYTES_PER_CHARACTER].decode(errors="backslashreplace")
     else:

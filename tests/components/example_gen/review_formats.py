@@ -47,6 +47,12 @@ def hand_written_reviews() -> list[Review]:
     return [*reviews, copied._replace(number=100), leaked._replace(split="test", number=101)]
 
 
+def write_file(path: Path, content: str = "text,label\nfine,1\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
 def _rows(reviews: list[Review]) -> list[dict[str, object]]:
     return [{"text": r.text, "label": r.label, "split": r.split, "rating": r.rating} for r in reviews]
 

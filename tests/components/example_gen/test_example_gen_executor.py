@@ -184,7 +184,7 @@ def test_too_many_rejected_rows_stop_the_run_and_stay_listed(tmp_path):
 def test_an_empty_split_stops_the_run(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("text,label,split\nfine,1,train\n")
-    with pytest.raises(BadDataError, match="none is left for test"):
+    with pytest.raises(BadDataError, match="no rows are left for test"):
         ingest(tmp_path / "out", source=str(path), eval_fraction=0.0)
 
 

@@ -3,11 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.example_gen.encoding import encode
-from components.example_gen.sources.rows import Row
+from components.example_gen.sources.rows import ValidRow
 from imdb_core import features
 
 rows = st.builds(
-    lambda text, repeat, *rest: Row(rest[0], text * repeat, (text * repeat).encode(), *rest[1:], None),
+    lambda text, repeat, *rest: ValidRow(rest[0], text * repeat, (text * repeat).encode(), *rest[1:], None),
     st.text(),
     st.sampled_from([1, 2, 50, 2000]),
     st.text(),
@@ -36,7 +36,7 @@ def test_bytes_are_those_of_the_generated_class(row):
 
 def test_tensorflow_parses_it():
     parsed = tf.io.parse_single_example(
-        encode(Row("train/pos/1_9", "so good", b"so good", 1, 9, "train")),
+        encode(ValidRow("train/pos/1_9", "so good", b"so good", 1, 9, "train")),
         {
             "text": tf.io.FixedLenFeature([], tf.string),
             "label": tf.io.FixedLenFeature([], tf.int64),

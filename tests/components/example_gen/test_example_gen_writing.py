@@ -1,20 +1,16 @@
 import json
-from collections import Counter
 
-import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_gen import report as reporting
-from components.example_gen.sources.rows import Rejected
-from components.example_gen.writing import Keyed, settle, write_dead_letter, write_shard
-from imdb_core.errors import BadDataError
+from components.example_gen.sources.rows import RejectedRow
+from components.example_gen.writing import KeyedExample, settle, write_dead_letter, write_shard
 from imdb_core.settings import DataSettings
 
 rows = st.lists(
     st.builds(
-        lambda split, text, number, label: Keyed(split, text, f"{split}/{number}", label, text),
+        lambda split, text, number, label: KeyedExample(split, text, f"{split}/{number}", label, text),
         st.sampled_from(["train", "eval", "test"]),
         st.sampled_from([b"a", b"b", b"c"]),
         st.integers(0, 99),
@@ -25,7 +21,7 @@ rows = st.lists(
 
 
 def row(split, text, number):
-    return Keyed(split, text, f"{split}/{number}", 1, text)
+    return KeyedExample(split, text, f"{split}/{number}", 1, text)
 
 
 def test_duplicates_and_leaks_by_hand():
@@ -82,9 +78,9 @@ def test_files_and_their_bytes(tmp_path):
 
 def test_the_dead_letter_file_is_sorted_json(tmp_path):
     rejected = [
-        Rejected("b.csv", 2, "no_text", ""),
-        Rejected("a.tgz", "x/2_1.txt", "bad_utf8", "caf\\xe9"),
-        Rejected("b.csv", 10, "too_long", "映画"),
+        RejectedRow("b.csv", 2, "no_text", ""),
+        RejectedRow("a.tgz", "x/2_1.txt", "bad_utf8", "caf\\xe9"),
+        RejectedRow("b.csv", 10, "too_long", "映画"),
     ]
     path = tmp_path / "dead/rows.jsonl"
     counts = write_dead_letter(rejected, str(path))
@@ -99,34 +95,3 @@ def test_the_dead_letter_file_is_sorted_json(tmp_path):
         ("rejected", "no_text"): 1,
         ("rejected", "too_long"): 1,
     }
-
-
-def summary(read, rejected, data, **by_split):
-    counts = Counter({("read",): read, ("rejected", "no_text"): rejected})
-    counts += Counter({("examples", split, "positive"): count for split, count in by_split.items()})
-    return reporting.summarize(counts, data, "f")
-
-
-@pytest.mark.parametrize(("rejected", "too_many"), [(0, False), (1, False), (2, True)])
-def test_the_limit_itself_is_allowed(rejected, too_many):
-    data = DataSettings(max_bad_fraction=0.01)
-    assert reporting.too_many_rejected(summary(100, rejected, data), data) == too_many
-
-
-def test_the_rejection_error_is_one_line_with_all_one_needs():
-    data = DataSettings(source="r.csv")
-    message = str(reporting.rejection_error(summary(10, 3, data), data, "kept.jsonl"))
-    assert message.startswith("data.source = 'r.csv': 3 of 10 rows cannot be used (no_text 3)")
-    assert "kept.jsonl" in message
-    assert "\n" not in message
-
-
-def test_empty_splits():
-    data = DataSettings()
-    reporting.check_splits(summary(3, 0, data, train=1, eval=1, test=1), data)
-    with pytest.raises(BadDataError, match="none is left for train and test"):
-        reporting.check_splits(summary(1, 0, data, eval=1), data)
-    with pytest.raises(BadDataError, match=r"none is left for eval; raise data\.eval_fraction"):
-        reporting.check_splits(summary(2, 0, data, train=1, test=1), data)
-    none_held_out = DataSettings(eval_fraction=0.0)
-    reporting.check_splits(summary(2, 0, none_held_out, train=1, test=1), none_held_out)

@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_gen.sources.rows import Raw, Rejected, Row, RowRules, excerpt, spelling
+from components.example_gen.sources.rows import RawRow, RejectedRow, RowRules, ValidRow, excerpt, spelling
 from imdb_core.settings import DataSettings
 
 RULES = RowRules.of_tables(DataSettings(max_bytes=20))
 
 
 def raw(text="fine", label="pos", split=None, rating=None):
-    return Raw("f.csv", 3, "f.csv:3", text, label, split, rating)
+    return RawRow("f.csv", 3, "f.csv:3", text, label, split, rating)
 
 
 def test_a_good_row_keeps_its_text_exactly():
     text = " Ça\tva\0<br /> "
-    assert RULES.check(raw(text, split="Valid", rating="9")) == Row("f.csv:3", text, text.encode(), 1, 9, "eval")
+    assert RULES.check(raw(text, split="Valid", rating="9")) == ValidRow("f.csv:3", text, text.encode(), 1, 9, "eval")
 
 
 def test_bytes_and_text_are_one():
@@ -49,11 +49,11 @@ def test_bytes_and_text_are_one():
     ],
 )
 def test_a_bad_row_says_why(row, reason, shown):
-    assert RULES.check(row) == Rejected("f.csv", 3, reason, shown)
+    assert RULES.check(row) == RejectedRow("f.csv", 3, reason, shown)
 
 
 def test_exactly_max_bytes_is_accepted():
-    assert isinstance(RULES.check(raw("é" * 10)), Row)
+    assert isinstance(RULES.check(raw("é" * 10)), ValidRow)
 
 
 @pytest.mark.parametrize("label", ["1", " POS ", "Positive", "true", 1, 1.0, True, b"pos"])
@@ -98,4 +98,4 @@ def test_anything_can_be_spelled(value):
 @given(st.text(), st.text(), st.text(), st.text())
 def test_every_row_is_either_usable_or_rejected(text, label, split, rating):
     checked = RULES.check(raw(text, label, split, rating))
-    assert isinstance(checked, Rejected) or checked.text == text
+    assert isinstance(checked, RejectedRow) or checked.text == text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from components.example_gen.sources.rows import Raw
+from components.example_gen.sources.rows import RawRow
 from components.example_gen.sources.tables import read_csv, read_jsonl, read_parquet
 from imdb_core.errors import SourceError
 from imdb_core.settings import DataSettings
@@ -27,8 +27,8 @@ def write(tmp_path, content, name="f.csv"):
 
 
 def parsed(rows):
-    """Raw rows as tuples of text, label, split and rating; rejected ones as their reason."""
-    return [(r.text, r.label, r.split, r.rating) if isinstance(r, Raw) else r.reason for r in rows]
+    """RawRow rows as tuples of text, label, split and rating; rejected ones as their reason."""
+    return [(r.text, r.label, r.split, r.rating) if isinstance(r, RawRow) else r.reason for r in rows]
 
 
 def quoted(rows, delimiter):

@@ -6,7 +6,7 @@ import pytest
 from review_formats import write_tar
 
 from components.example_gen.sources.archives import read_archive, read_folder
-from components.example_gen.sources.rows import Raw, Rejected
+from components.example_gen.sources.rows import RawRow, RejectedRow
 from imdb_core.errors import SourceError
 
 
@@ -100,8 +100,8 @@ def test_folder(tmp_path):
     good.write_bytes(b"\xff")
     odd.write_bytes(b"")
     assert list(read_folder((str(good), str(odd)), 10)) == [
-        Raw(str(good), str(good), "train/pos/7_10", b"\xff", "pos", "train", "10"),
-        Rejected(str(odd), str(odd), "malformed", "expected a file name like 123_9.txt (ID_RATING.txt)"),
+        RawRow(str(good), str(good), "train/pos/7_10", b"\xff", "pos", "train", "10"),
+        RejectedRow(str(odd), str(odd), "malformed", "expected a file name like 123_9.txt (ID_RATING.txt)"),
     ]
 
 
