@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.targets import TARGET_REVIEWS, points_from_script
 from imdb_core import features, modes
-from pipeline.history.table import Table
+from pipeline.text_table import TextTable
 
 Record = Mapping[str, Any]
 
@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 _DISTURBED = 0.05
 
 
-def quality(record: Record) -> Table:
+def quality(record: Record) -> TextTable:
     """Accuracy, AUC and log loss on the test split, by run and mode."""
     script = record["script"]
     rows = []
@@ -30,10 +30,10 @@ def quality(record: Record) -> Table:
             difference = f"{points_from_script(run, script, mode):+.2f}" if script else "-"
             rows.append([f"{preset}, {mode}{winner}", *values, difference, "-"])
     title = "Quality on the test split (points: accuracy minus that of the script)"
-    return Table(title, ["", "accuracy", "AUC", "log loss", "points", "by epoch"], rows)
+    return TextTable(title, ["", "accuracy", "AUC", "log loss", "points", "by epoch"], rows)
 
 
-def cost(record: Record) -> Table:
+def cost(record: Record) -> TextTable:
     """Seconds and memory of each process, and its ratio to the script's."""
     script = record["script"]
     runs = ({"script": script} if script else {}) | dict(record["pipelines"])
@@ -59,10 +59,10 @@ def cost(record: Record) -> Table:
         row("CPU time of others meanwhile, s", "cpu_of_others"),
         ["peak memory, GB", *(f"{run['peak_gigabytes']:.2f}" for run in runs.values())],
     ]
-    return Table("Time and memory", ["", *(name if name == "script" else f"preset {name}" for name in runs)], rows)
+    return TextTable("Time and memory", ["", *(name if name == "script" else f"preset {name}" for name in runs)], rows)
 
 
-def nodes(record: Record) -> Table:
+def nodes(record: Record) -> TextTable:
     """Seconds and peak memory of each node, by preset."""
     columns = [""]
     rows: dict[str, list[str]] = {}
@@ -71,10 +71,10 @@ def nodes(record: Record) -> Table:
         for node in run["nodes"]:
             cells = rows.setdefault(node["node"], [node["node"]])
             cells += [_number(node["seconds"], 1), _number(node["peak_gigabytes"] or None, 2)]
-    return Table("Nodes of the pipeline", columns, list(rows.values()))
+    return TextTable("Nodes of the pipeline", columns, list(rows.values()))
 
 
-def targets(record: Record) -> Table:
+def targets(record: Record) -> TextTable:
     """What was asked, what was measured, and whether it was met."""
     rows = [
         [
@@ -85,10 +85,10 @@ def targets(record: Record) -> Table:
         ]
         for target in record["targets"]
     ]
-    return Table("Targets", ["", "asked", "measured", ""], rows)
+    return TextTable("Targets", ["", "asked", "measured", ""], rows)
 
 
-def ingest(record: Record) -> Table:
+def ingest(record: Record) -> TextTable:
     """What ingest counted, by preset."""
     columns = [""]
     rows: dict[str, list[str]] = {}
@@ -105,10 +105,10 @@ def ingest(record: Record) -> Table:
         counts |= {"texts in both (leaks)": report["leaks"], "rows dropped": sum(report["dropped"].values())}
         for name, count in counts.items():
             rows.setdefault(name, [name]).append(f"{count:,}")
-    return Table("Ingest", columns, list(rows.values()))
+    return TextTable("Ingest", columns, list(rows.values()))
 
 
-def vocabulary(record: Record) -> Table:
+def vocabulary(record: Record) -> TextTable:
     """Checks of the vocabulary, by preset."""
     columns = [""]
     rows: dict[str, list[str]] = {}
@@ -124,7 +124,7 @@ def vocabulary(record: Record) -> Table:
             "equal to the script's, order included": same[checks["same_as_script"]],
         }.items():
             rows.setdefault(name, [name]).append(value)
-    return Table("Vocabulary", columns, list(rows.values()))
+    return TextTable("Vocabulary", columns, list(rows.values()))
 
 
 def warnings(record: Record) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks import figures
 from benchmarks.figures import Record
 from imdb_core import modes
-from pipeline.history.table import Table
+from pipeline.text_table import TextTable
 
 
 def markdown(records: Sequence[Record]) -> str:
@@ -66,10 +66,10 @@ def _means(records: Sequence[Record]) -> Iterator[str]:
                 cells = [*(f"{value:.4f}" for value in ours), f"{mean(ours):.4f}", f"{points:+.2f}"]
                 rows.append([f"{preset}, {mode}", *cells])
         columns = ["", *(f"seed {record['seed']}" for record in group), "mean", "points from the script"]
-        yield from table_lines(Table(f"{name}: accuracy over {len(group)} seeds", columns, rows), level=2)
+        yield from table_lines(TextTable(f"{name}: accuracy over {len(group)} seeds", columns, rows), level=2)
 
 
-def table_lines(table: Table, level: int = 3) -> Iterator[str]:
+def table_lines(table: TextTable, level: int = 3) -> Iterator[str]:
     """Yields a table as lines of Markdown, under a heading of the given level."""
     yield f"{'#' * level} {table.title}"
     yield ""

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from benchmarks.results import table_lines
 from components.evaluator import metrics
 from imdb_core import modes
-from pipeline.history.table import Table
+from pipeline.text_table import TextTable
 from pipeline.study import tables
-from pipeline.study.tables import Record
+from pipeline.study.tables import StudyRecord
 
 
-def markdown(record: Record) -> str:
+def markdown(record: StudyRecord) -> str:
     """Renders a study.
 
     Args:
@@ -19,7 +19,7 @@ def markdown(record: Record) -> str:
     return "\n".join(_lines(record)).rstrip("\n") + "\n"
 
 
-def _lines(record: Record) -> Iterator[str]:
+def _lines(record: StudyRecord) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     seeds = record["seeds"]
     yield f"## Study of {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {record['date'][:10]}"
@@ -35,7 +35,7 @@ def _lines(record: Record) -> Iterator[str]:
     yield from table_lines(_trainings(record))
 
 
-def _trainings(record: Record) -> Table:
+def _trainings(record: StudyRecord) -> TextTable:
     """The accuracy of each training, and in how much the modes of a seed differ."""
     rows = []
     for preset, outcome in record["presets"].items():
@@ -54,4 +54,4 @@ def _trainings(record: Record) -> Table:
                 ]
             )
     columns = ["", *modes.MODES, "points, vector minus scalar", "judged differently", "McNemar p"]
-    return Table("Accuracy of each training", columns, rows)
+    return TextTable("Accuracy of each training", columns, rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from benchmarks.results import table_lines
-from pipeline.history.table import Table
+from pipeline.text_table import TextTable
 
 LATENCY_RATIO: Final = 1.5
 RATE_RATIO: Final = 0.9
@@ -18,7 +18,7 @@ _MOST_CLIENTS: Final = 64
 Record = Mapping[str, Any]
 
 
-def all_of(record: Record) -> Iterator[Table]:
+def all_of(record: Record) -> Iterator[TextTable]:
     """Yields the tables of a record."""
     alone = record["in_process"]
     best = alone["best_rate"]
@@ -38,8 +38,8 @@ def all_of(record: Record) -> Iterator[Table]:
     rows.append([name, "-", "-", "-", f"{most:.0f}", f"{most / best:.2f}", "-", "-", "-"])
     cpu = ["server CPU, us/request", "client CPU, us/request"]
     columns = ["serve_text", "p50, ms", "p99, ms", "p50 ratio", "reviews/s", "ratio to best", *cpu, "failed"]
-    yield Table("Latency and throughput", columns, rows)
-    yield Table("Targets", ["", "asked", "measured", ""], [list(row) for row in _targets(record)])
+    yield TextTable("Latency and throughput", columns, rows)
+    yield TextTable("Targets", ["", "asked", "measured", ""], [list(row) for row in _targets(record)])
 
 
 def _through_grpc(server: str, row: Mapping[str, Any], alone: Mapping[str, Any]) -> list[str]:

@@ -1,1 +1,1 @@
-"""What past runs did, read from ML Metadata."""
+"""Reads what past runs did from ML Metadata: runs, lineage and the Tuner's trials."""

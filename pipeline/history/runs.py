@@ -1,4 +1,4 @@
-"""Past runs, as ML Metadata and their folders know them. TFX is not imported: these commands answer at once."""
+"""Reads runs from ML Metadata and their folders. It does not import TFX, so that commands answer at once."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,20 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from imdb_core.errors import RunError
-from imdb_core.file_names import FAILURE_FILE, PIPELINE_NAME, RUN_FILE
+from imdb_core.file_names import FAILURE_FILE, PIPELINE_NAME, RUN_FILE, SELECTION_FILE
 from pipeline.workspace.run_folder import read_record
 
+# States of nodes: ML Metadata's names, and ours for a node without an execution.
 COMPLETE: Final = "COMPLETE"
 CACHED: Final = "CACHED"
+SUCCEEDED: Final = (COMPLETE, CACHED)
+NOT_RUN: Final = "NOT RUN"
+
+# Outcomes of runs.
 PUSHED: Final = "pushed"
 NOT_PUSHED: Final = "not pushed"
 FAILED: Final = "failed"
-# Of a run that still goes on, or was killed: ML Metadata cannot tell.
+# The run is still going on or was killed; ML Metadata cannot distinguish the two.
 UNFINISHED: Final = "unfinished"
 
 _OUTPUTS: Final = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
@@ -31,10 +36,10 @@ class PastArtifact:
     """An artifact in ML Metadata.
 
     Attributes:
-        id: ML Metadata's.
-        type: such as `Model`.
-        uri: where it lies.
-        properties: TFX's and the components' own, by name.
+        id: ML Metadata's id.
+        type: The type, such as `Model`.
+        uri: The folder that holds its content.
+        properties: TFX's properties and the component's own, by name.
     """
 
     id: int
@@ -42,44 +47,48 @@ class PastArtifact:
     uri: str
     properties: Mapping[str, Any] = field(default_factory=dict)
 
+    def split_folder(self, split: str) -> Path:
+        """Returns the folder of a split."""
+        return Path(self.uri, f"Split-{split}")
+
 
 @dataclass(frozen=True)
 class PastNode:
     """One execution of a node.
 
     Attributes:
-        node: its id in the pipeline.
-        state: ML Metadata's name of how it ended.
+        node: Id of the node in the pipeline.
+        state: ML Metadata's name of the execution's last state, or `NOT RUN`.
         started: Unix time in seconds.
-        ended: likewise; of the last news of it where it did not end.
-        properties: what it was executed with.
-        inputs: artifacts by input key.
-        outputs: artifacts by output key; a cached execution has those of the one whose work it took.
+        ended: Unix time in seconds of the last update of the execution.
+        properties: The execution's properties, among them the parameters of the component.
+        inputs: Artifacts by input key.
+        outputs: Artifacts by output key. A cached execution has the outputs of the execution that it reuses.
     """
 
     node: str
     state: str
-    started: float
-    ended: float
+    started: float = 0.0
+    ended: float = 0.0
     properties: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)
     outputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What we handed to a component of TFX's own; empty where there is nothing."""
+        """The custom config that the pipeline passed to one of TFX's own components; empty for other nodes."""
         return json.loads(self.properties.get("custom_config", "null")) or {}
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run that has ended, well or not.
+    """A run of the pipeline as ML Metadata and the run's folder record it.
 
     Attributes:
-        run_id: ML Metadata's name of it.
-        nodes: the executed and cached ones by id, in their order.
-        record: `run.json`; None of a run that did not succeed.
-        failure: `failure.json`; None of a run that succeeded, or was killed.
+        run_id: ML Metadata's id of the run.
+        nodes: The executed and cached nodes by id, in order of execution.
+        record: Content of `run.json`; None if the run did not succeed.
+        failure: Content of `failure.json`; None if the run succeeded or was killed.
     """
 
     run_id: str
@@ -103,7 +112,7 @@ class PastRun:
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:
-        """`section.key` → value: what was recorded, or of an older failure as much as its executions tell."""
+        """`section.key` → value: all settings of a recorded run, otherwise those that its executions recorded."""
         for record in (self.record, self.failure):
             if record is not None and "settings" in record:
                 return dict(record["settings"])
@@ -116,23 +125,23 @@ class PastRun:
 
     @cached_property
     def selection(self) -> Mapping[str, Any] | None:
-        """What the ModeSelector wrote beside its model; None where the run did not get that far."""
+        """The selection that the ModeSelector wrote beside its model; None if the run did not get that far."""
         model = self.artifact("ModeSelector", "model")
-        file = Path(model.uri) / "selection.json" if model else None
+        file = Path(model.uri) / SELECTION_FILE if model else None
         return json.loads(file.read_text()) if file and file.is_file() else None
 
     def artifact(self, node: str, key: str) -> PastArtifact | None:
-        """The one artifact of a node's output; None where there is none."""
+        """Returns the first artifact of a node's output; None if there is none."""
         found = self.nodes[node].outputs.get(key, ()) if node in self.nodes else ()
         return found[0] if found else None
 
 
 def past_runs(connection: mlmd.ConnectionConfig, workspace: Path) -> list[PastRun]:
-    """Reads all runs, the newest first.
+    """Reads all runs, newest first.
 
     Args:
-        connection: to ML Metadata.
-        workspace: holds the folders of the runs.
+        connection: How to connect to ML Metadata.
+        workspace: The folder that holds the runs' folders.
     """
     store = metadata_store.MetadataStore(connection)
     return [_read(store, workspace, run_id) for run_id in _run_ids(store)]
@@ -142,12 +151,12 @@ def find_run(connection: mlmd.ConnectionConfig, workspace: Path, name: str | Non
     """Reads one run.
 
     Args:
-        connection: to ML Metadata.
-        workspace: holds the folders of the runs.
-        name: its id, or the name of its folder; the newest run by default.
+        connection: How to connect to ML Metadata.
+        workspace: The folder that holds the runs' folders.
+        name: The run's id or the name of its folder; None means the newest run.
 
     Raises:
-        RunError: there is no such run.
+        RunError: There is no such run.
     """
     store = metadata_store.MetadataStore(connection)
     known = _run_ids(store)
@@ -159,26 +168,42 @@ def find_run(connection: mlmd.ConnectionConfig, workspace: Path, name: str | Non
     return _read(store, workspace, found)
 
 
-def executions(store: metadata_store.MetadataStore, protos: Iterable[mlmd.Execution]) -> list[PastNode]:
-    """Reads what went into executions and came out of them.
+def run_nodes(connection: mlmd.ConnectionConfig, run_id: str, nodes: Sequence[str]) -> dict[str, PastNode]:
+    """Reads how the nodes of a run ended.
 
     Args:
-        store: ML Metadata.
-        protos: its executions.
+        connection: How to connect to ML Metadata.
+        run_id: Id of a run of any pipeline.
+        nodes: Ids of all nodes of the pipeline.
 
     Returns:
-        A node for each of `protos`, in their order.
+        One entry for each of `nodes`, in their order.
+    """
+    found = _nodes(metadata_store.MetadataStore(connection), run_id)
+    return {node: found.get(node, PastNode(node, NOT_RUN)) for node in nodes}
+
+
+def read_executions(store: metadata_store.MetadataStore, protos: Iterable[mlmd.Execution]) -> list[PastNode]:
+    """Reads executions with their inputs and outputs.
+
+    Args:
+        store: The ML Metadata store.
+        protos: Executions in that store.
+
+    Returns:
+        One node for each of `protos`, in their order.
     """
     protos = list(protos)
     events = store.get_events_by_execution_ids([proto.id for proto in protos]) if protos else []
     artifacts = {item.id: item for item in store.get_artifacts_by_id([event.artifact_id for event in events])}
     nodes = []
     for proto in protos:
-        sides: tuple[dict[str, list[PastArtifact]], ...] = ({}, {})
+        inputs: dict[str, list[PastArtifact]] = {}
+        outputs: dict[str, list[PastArtifact]] = {}
         for event in events:
             if event.execution_id == proto.id:
-                side = sides[event.type in _OUTPUTS]
-                side.setdefault(event.path.steps[0].key, []).append(_artifact(artifacts[event.artifact_id]))
+                side = outputs if event.type in _OUTPUTS else inputs
+                side.setdefault(event.path.steps[0].key, []).append(past_artifact(artifacts[event.artifact_id]))
         nodes.append(
             PastNode(
                 node=_node_id(store, proto),
@@ -186,11 +211,16 @@ def executions(store: metadata_store.MetadataStore, protos: Iterable[mlmd.Execut
                 started=proto.create_time_since_epoch / 1000,
                 ended=proto.last_update_time_since_epoch / 1000,
                 properties=_values(proto.properties) | _values(proto.custom_properties),
-                inputs=sides[0],
-                outputs=sides[1],
+                inputs=inputs,
+                outputs=outputs,
             )
         )
     return nodes
+
+
+def past_artifact(proto: mlmd.Artifact) -> PastArtifact:
+    """Converts an artifact of ML Metadata."""
+    return PastArtifact(proto.id, proto.type, proto.uri, _values(proto.properties) | _values(proto.custom_properties))
 
 
 def _run_ids(store: metadata_store.MetadataStore) -> list[str]:
@@ -202,24 +232,24 @@ def _run_ids(store: metadata_store.MetadataStore) -> list[str]:
 
 
 def _read(store: metadata_store.MetadataStore, workspace: Path, run_id: str) -> PastRun:
-    context = store.get_context_by_type_and_name("pipeline_run", run_id)
-    protos = sorted(store.get_executions_by_context(context.id), key=lambda proto: proto.id)
     return PastRun(
         run_id=run_id,
-        # Of several tries of a node the last counts.
-        nodes={node.node: node for node in executions(store, protos)},
+        nodes=_nodes(store, run_id),
         record=read_record(workspace, run_id, RUN_FILE),
         failure=read_record(workspace, run_id, FAILURE_FILE),
     )
 
 
+def _nodes(store: metadata_store.MetadataStore, run_id: str) -> dict[str, PastNode]:
+    """Reads the last execution of each node of a run."""
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    protos = store.get_executions_by_context(context.id) if context is not None else []
+    return {node.node: node for node in read_executions(store, sorted(protos, key=lambda proto: proto.id))}
+
+
 def _node_id(store: metadata_store.MetadataStore, proto: mlmd.Execution) -> str:
     names = {context.type: context.name for context in store.get_contexts_by_execution(proto.id)}
     return str(names["node"].removeprefix(f"{names['pipeline']}."))
-
-
-def _artifact(proto: mlmd.Artifact) -> PastArtifact:
-    return PastArtifact(proto.id, proto.type, proto.uri, _values(proto.properties) | _values(proto.custom_properties))
 
 
 def _values(properties: Mapping[str, mlmd.Value]) -> dict[str, Any]:

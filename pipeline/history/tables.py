@@ -1,4 +1,4 @@
-"""Past runs and lineage as people and programs read them."""
+"""Renders past runs and lineage for the terminal, and describes runs as JSON for programs."""
 
 import json
 import time
@@ -10,24 +10,25 @@ from rich.table import Table
 from rich.tree import Tree
 
 from imdb_core import modes
-from pipeline.history.lineage import Step, digests
+from pipeline.history.lineage import LineageStep, digests
 from pipeline.history.runs import CACHED, FAILED, PUSHED, UNFINISHED, PastRun
-from pipeline.settings.changes import changed_settings
+from pipeline.settings import changed_settings
 
 _COLORS: Final = {PUSHED: "green", FAILED: "red", UNFINISHED: "yellow"}
 _UNKNOWN: Final = "-"
-_DIGEST: Final = 12
+_DIGEST_LENGTH: Final = 12
 
 
 def describe_run(run: PastRun) -> dict[str, Any]:
     """Describes a run.
 
     Args:
-        run: a past one.
+        run: A past run.
 
     Returns:
-        JSON: id, time, outcome, preset, what differs from it, metrics by mode, winner, number of cached nodes and of
-        all that the run got to, pushed version, error.
+        JSON: `run_id`, `started`, `seconds`, `outcome`, `preset`, the settings `changed` from the preset, `metrics` by
+        mode, `winner`, the number of `cached` nodes and of all `nodes` that the run reached, the pushed `version` and
+        the `error`.
     """
     selection = run.selection
     pushed = run.artifact("Pusher", "pushed_model")
@@ -48,52 +49,49 @@ def describe_run(run: PastRun) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[PastRun]) -> Table:
-    """Lays runs out, one a row.
+    """Draws a table with one run per row.
 
     Args:
-        runs: in the order to show.
+        runs: The runs, in the order of the rows.
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     table.add_column("outcome", no_wrap=True)
-    for mode in modes.MODES:
-        table.add_column(mode, justify="right", no_wrap=True)
-    table.add_column("AUC", justify="right", no_wrap=True)
-    table.add_column("cached", justify="right", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
+    for title in (*modes.MODES, "AUC", "cached", "took"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("configuration", overflow="fold")
     for run in runs:
-        told = describe_run(run)
-        color = _COLORS.get(told["outcome"], "default")
+        described = describe_run(run)
+        color = _COLORS.get(described["outcome"], "default")
         table.add_row(
-            told["run_id"],
-            f"[{color}]{told['outcome']}[/]",
-            *(_metric(told, mode, "accuracy") for mode in modes.MODES),
-            _metric(told, told["winner"], "auc"),
-            f"{told['cached']}/{told['nodes']}",
-            _UNKNOWN if told["seconds"] is None else f"{told['seconds']:.0f} s",
-            escape(_configuration(told)),
+            described["run_id"],
+            f"[{color}]{described['outcome']}[/]",
+            *(_metric(described, mode, "accuracy") for mode in modes.MODES),
+            _metric(described, described["winner"], "auc"),
+            f"{described['cached']}/{described['nodes']}",
+            _UNKNOWN if described["seconds"] is None else f"{described['seconds']:.0f} s",
+            escape(_configuration(described)),
         )
     return table
 
 
-def lineage_tree(step: Step) -> Tree:
-    """Draws where something came from.
+def lineage_tree(step: LineageStep) -> Tree:
+    """Draws an artifact and the artifacts that it was made from.
 
     Args:
-        step: the last one.
+        step: The last step, whose artifact is the root of the tree.
     """
     tree = Tree(_line(step))
     _grow(tree, step)
     return tree
 
 
-def _grow(tree: Tree, step: Step) -> None:
+def _grow(tree: Tree, step: LineageStep) -> None:
     for source in step.sources:
         _grow(tree.add(_line(source)), source)
 
 
-def _line(step: Step) -> str:
+def _line(step: LineageStep) -> str:
     version = step.artifact.properties.get("pushed_version")
     name = f"[bold]{escape(step.artifact.type)}[/]" + (f" {escape(version)}" if version else "")
     if step.node is None:
@@ -102,18 +100,18 @@ def _line(step: Step) -> str:
     made = f"{name} <- {escape(step.node.node)}, {when}"
     if step.repeated:
         return f"{made} [dim](as above)[/]"
-    facts = [f"{label.replace('_', ' ')} {value[:_DIGEST]}" for label, value in digests(step.node).items()]
+    facts = [f"{label.replace('_', ' ')} {value[:_DIGEST_LENGTH]}" for label, value in digests(step.node).items()]
     source = step.node.properties.get("data_config")
     if source is not None:
         facts.append(f"source {json.loads(source)['source']}")
     return f"{made}\n[dim]{escape(', '.join([step.artifact.uri, *facts]))}[/]"
 
 
-def _metric(told: Mapping[str, Any], mode: str | None, name: str) -> str:
-    value = f"{told['metrics'][mode][name]:.4f}" if mode in told["metrics"] else _UNKNOWN
-    return f"[bold]{value}[/]" if mode is not None and mode == told["winner"] else value
+def _metric(described: Mapping[str, Any], mode: str | None, name: str) -> str:
+    value = f"{described['metrics'][mode][name]:.4f}" if mode in described["metrics"] else _UNKNOWN
+    return f"[bold]{value}[/]" if mode is not None and mode == described["winner"] else value
 
 
-def _configuration(told: Mapping[str, Any]) -> str:
-    changes = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in told["changed"].items())
-    return " ".join([told["preset"] or _UNKNOWN, *changes])
+def _configuration(described: Mapping[str, Any]) -> str:
+    changes = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in described["changed"].items())
+    return " ".join([described["preset"] or _UNKNOWN, *changes])

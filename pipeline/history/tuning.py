@@ -1,4 +1,4 @@
-"""What a person keeps of the Tuner's search: the trials, and a settings file with the best values."""
+"""Reads what the Tuner found: its trials, and a settings file with the best values."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from imdb_core.hyperparameters import in_short
-from pipeline.history.table import Table
-from pipeline.settings.config import Settings, flatten
-from pipeline.settings.toml import toml_file
+from pipeline.settings import Settings, flatten, toml_file
+from pipeline.text_table import TextTable
 
 TUNED_FILE: Final = "tuned.toml"
 
@@ -17,14 +16,14 @@ def read_tuning(settings: Settings, best: str, results: str) -> dict[str, Any]:
     """Collects the outcome of a search.
 
     Args:
-        settings: of the run.
-        best: folder of the Tuner's output `best_hyperparameters`.
-        results: folder of its output `tuner_results`.
+        settings: The settings of the run.
+        best: Folder of the Tuner's output `best_hyperparameters`.
+        results: Folder of the Tuner's output `tuner_results`.
 
     Returns:
-        JSON: `trials`, one dict for each that succeeded with its number, `eval_loss` and values; the `best` values by
-        `section.key` and their `eval_loss`; what of them `changed`, as old and new value; and the `current_eval_loss`
-        of the values that the run was started with, None if their training broke down.
+        JSON: `trials`, each successful one with its number, `eval_loss` and values; the `best` values by `section.key`
+        and their `eval_loss`; the values that `changed`, as pairs of old and new value; and `current_eval_loss`, that
+        of the run's own values, None if their training failed.
     """
     trials = [
         {
@@ -46,14 +45,15 @@ def read_tuning(settings: Settings, best: str, results: str) -> dict[str, Any]:
 
 
 def tuned_settings(settings: Settings, tuning: dict[str, Any]) -> str:
-    """Writes a settings file for runs that take over what the Tuner found.
+    """Writes a settings file for runs that use the best values.
 
     Args:
-        settings: of the tuned run.
-        tuning: from `read_tuning`.
+        settings: The settings of the tuned run.
+        tuning: The result of `read_tuning`.
 
     Returns:
-        TOML: all that was set for the run, with the best values in place of its own and without `training.tune`.
+        TOML: all settings that the run did not take from its preset or the defaults, without `training.tune`, and the
+        best values in place of the run's own.
     """
     kept = {
         key: tuning["best"].get(key, value)
@@ -65,10 +65,10 @@ def tuned_settings(settings: Settings, tuning: dict[str, Any]) -> str:
 
 
 def tuning_sentence(tuning: Mapping[str, Any]) -> str:
-    """Says what was found.
+    """Sums up the search in one sentence.
 
     Args:
-        tuning: from `read_tuning`.
+        tuning: The result of `read_tuning`.
     """
     changes = ", ".join(f"{key} {new} (was {old})" for key, (old, new) in tuning["changed"].items())
     if not changes:
@@ -80,12 +80,12 @@ def tuning_sentence(tuning: Mapping[str, Any]) -> str:
     return f"Tuned: eval loss {tuning['eval_loss']:.4f}, the best of {len(tuning['trials'])} trials; {found}."
 
 
-def trials_table(tuning: Mapping[str, Any], settings: Mapping[str, Any]) -> Table:
-    """Shows the trials in their order, and of their values those that are not the run's own.
+def trials_table(tuning: Mapping[str, Any], settings: Mapping[str, Any]) -> TextTable:
+    """Lists the trials in their order, with the values that differ from the run's own.
 
     Args:
-        tuning: from `read_tuning`.
-        settings: of the tuned run, `section.key` → value.
+        tuning: The result of `read_tuning`.
+        settings: The settings of the tuned run, `section.key` → value.
     """
     given = {key: settings[key] for key in tuning["best"]}
     rows = [
@@ -98,4 +98,4 @@ def trials_table(tuning: Mapping[str, Any], settings: Mapping[str, Any]) -> Tabl
     ]
     now = ["settings of the run", "", *map(in_short, given.values())]
     columns = ["trial", "eval log loss", *(key.partition(".")[2].replace("_", " ") for key in given)]
-    return Table("Trials, and what differs from the settings of the run", columns, [now, *rows])
+    return TextTable("Trials, and what differs from the settings of the run", columns, [now, *rows])

@@ -12,10 +12,11 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.predictions.reading import read_predictions
 from imdb_core import features, modes
+from imdb_core.examples import read_examples
 from imdb_core.stats.intervals import Estimate
-from pipeline.history.lineage import Step, trace_artifact
+from pipeline.history.lineage import LineageStep, trace_artifact
 from pipeline.history.runs import CACHED, PastRun
-from pipeline.history.table import Table
+from pipeline.text_table import TextTable
 from pipeline.history.tuning import trials_table, tuning_sentence
 from pipeline.report.figures.plots import training_plot
 from pipeline.report.graph_layout import Layout, layout, upstream_of
@@ -23,7 +24,7 @@ from pipeline.report.headline import Headline, headline
 from pipeline.report.sections.attention import Attention, describe_attention
 from pipeline.report.sections.comparison import Comparison, compare
 from pipeline.report.sections.data import Data, describe_data
-from pipeline.settings.changes import changed_settings, preset_settings
+from pipeline.settings import changed_settings, preset_settings
 
 _CONFIDENCE: Final = 0.95
 _CURVES: Final = (("log_loss", "log loss"), ("accuracy", "accuracy"))
@@ -96,8 +97,8 @@ class Content:
     nodes: Sequence[NodeRow]
     seconds: float | None
     layout: Layout
-    lineage: Step | None
-    search: tuple[str, Table] | None
+    lineage: LineageStep | None
+    search: tuple[str, TextTable] | None
     settings: Sequence[Setting]
     versions: Mapping[str, str]
 
@@ -172,7 +173,7 @@ def compare_settings(settings: Mapping[str, Any]) -> list[Setting]:
 def _comparison(run: PastRun) -> Comparison | None:
     artifact = run.artifact("Predictions.modes", "predictions")
     folder = Path(artifact.uri, f"Split-{features.TEST}") if artifact else None
-    predictions = read_predictions(folder) if folder and folder.is_dir() else None
+    predictions = read_predictions(read_examples(folder)) if folder and folder.is_dir() else None
     if predictions is None or not len(predictions.labels):
         return None
     selection = run.selection

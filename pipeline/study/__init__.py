@@ -1,1 +1,1 @@
-"""`imdb-attention compare`: both modes under each preset over several seeds."""
+"""`imdb-attention compare`: trains both modes under each preset with several seeds, and compares them."""

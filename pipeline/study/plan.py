@@ -1,4 +1,4 @@
-"""What a study compares: settings by preset, and seeds. Nothing here imports TensorFlow."""
+"""Plans a study: the settings of each preset, and the seeds. It does not import TensorFlow."""
 
 import json
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from imdb_core.errors import SettingsError
-from pipeline.settings.config import Settings
-from pipeline.settings.environment import (
+from pipeline.settings import (
     CONFIG_VARIABLE,
+    PRESETS,
     SET_VARIABLE,
+    Settings,
     assignments_from_environment,
     settings_from_environment,
 )
-from pipeline.settings.presets import PRESETS
 from pipeline.tfx_cli.command import settings_environment
 
 _SOURCE: Final = "data.source="
@@ -24,12 +24,12 @@ _SOURCE: Final = "data.source="
 
 @dataclass(frozen=True)
 class Study:
-    """A study that can be run.
+    """A study that is ready to run.
 
     Attributes:
-        settings: by preset.
-        seeds: each takes the place of `training.seed`; the same for all presets.
-        command: what repeats it, on any machine: paths are reduced to names.
+        settings: The settings by preset.
+        seeds: The seeds that take the place of `training.seed`, the same for all presets.
+        command: The command that repeats the study on any machine; paths are reduced to file names.
     """
 
     settings: Mapping[str, Settings]
@@ -40,17 +40,17 @@ class Study:
 def plan(
     presets: str, seeds: int, config: Path | None, overrides: Sequence[str], environ: Mapping[str, str] = os.environ
 ) -> Study:
-    """Reads the settings of a study, as those of a run are read but for the preset.
+    """Reads the settings of a study like those of a run, except for the preset.
 
     Args:
-        presets: names, with commas between.
-        seeds: how many; the first is `training.seed`, each of the others one more than the one before.
-        config: a settings file; its own preset does not count.
-        overrides: `section.key=value` each.
-        environ: as for a run.
+        presets: Comma-separated names of presets.
+        seeds: Number of seeds: `training.seed` and the integers that follow it.
+        config: A settings file; its preset is ignored.
+        overrides: Assignments `section.key=value`.
+        environ: The environment variables.
 
     Raises:
-        SettingsError: there is no such preset, one stands in `overrides`, there are too few seeds, or as for a run.
+        SettingsError: A preset is unknown, `overrides` sets the preset, there are too few seeds, or a setting is wrong.
     """
     names = [name.strip() for name in presets.split(",")]
     if not set(names) <= set(PRESETS) or len(set(names)) < len(names):
@@ -64,7 +64,7 @@ def plan(
             raise SettingsError(f"--set preset={of_preset.config.preset}: a study sets it itself; use --presets")
     first = settings[names[0]].config.training.seed
     last = first + seeds - 1
-    # The largest seed has its bounds too.
+    # Checks that the largest seed is within its bounds.
     _with_preset(names[0], given, [f"training.seed={last}"])
     return Study(settings, range(first, last + 1), _command(names, seeds, given))
 

@@ -1,4 +1,4 @@
-"""How far a study is, and how long it still takes."""
+"""Reports the progress of a study and estimates the remaining time."""
 
 import gc
 from collections.abc import Collection
@@ -10,13 +10,13 @@ _MINUTE = 60.0
 
 
 class StudyProgress:
-    """Tells after each training how many of its preset are done, and about how long the others take.
+    """Reports after each training how many trainings of its preset are done, and how long the others will take.
 
-    The estimate is the mean of those trained now; those taken from the cache say nothing of time.
+    The estimate is the mean time of the trainings executed now; cached trainings do not count.
 
     Args:
-        preset: its name.
-        trainers: ids of its Trainers.
+        preset: Name of the preset.
+        trainers: Ids of the preset's Trainers.
     """
 
     def __init__(self, preset: str, trainers: Collection[str]) -> None:
@@ -26,13 +26,13 @@ class StudyProgress:
         self._seconds: list[float] = []
 
     def __call__(self, usage: NodeUsage) -> None:
-        """Takes the end of a node; all but Trainers are ignored."""
+        """Counts a node that has ended, if it is one of the Trainers."""
         if usage.node not in self._trainers:
             return
         self._done += 1
         if usage.cached:
             return
-        # A network refers to itself in circles, and holds the examples it was trained on.
+        # A network is part of reference cycles, and keeps its training examples alive.
         gc.collect()
         self._seconds.append(usage.seconds)
         left = len(self._trainers) - self._done
@@ -42,7 +42,7 @@ class StudyProgress:
 
 
 def duration(seconds: float) -> str:
-    """Says how long something takes, as people do: `40 s`, `12 min`, `2 h 5 min`."""
+    """Formats a duration for people: `40 s`, `12 min`, `2 h 5 min`."""
     if seconds < 1.5 * _MINUTE:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / _MINUTE), 60)

@@ -1,23 +1,22 @@
-"""The record of a study as tables and sentences of text, the same for the terminal and for Markdown."""
+"""Renders the record of a study as tables and sentences, for the terminal and for Markdown."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import rich.table
 from rich.console import Console
 
 from components.evaluator import metrics
 from imdb_core import modes
-from pipeline.history.table import Table
-from pipeline.study.verdicts import SCALES, Scale
+from pipeline.study.verdicts import SCALES, MetricScale
+from pipeline.text_table import TextTable
 
-Record = Mapping[str, Any]
+StudyRecord = Mapping[str, Any]
 
 
-def spread(record: Record) -> Table:
-    """Each metric on the test split, by preset and mode: mean, sample standard deviation, and the accuracy's range."""
+def spread(record: StudyRecord) -> TextTable:
+    """Lists each metric on the test split by preset and mode: mean, sample standard deviation, range of accuracy."""
     rows = []
     for preset, outcome in record["presets"].items():
         for mode in modes.MODES:
@@ -35,51 +34,36 @@ def spread(record: Record) -> Table:
             )
     count = len(record["seeds"])
     title = f"On {record['test_reviews']:,} test reviews, {count} seed{'s' if count > 1 else ''}: mean ± deviation"
-    return Table(title, ["", "accuracy", "from, to", "AUC", "log loss", "s a training"], rows)
+    return TextTable(title, ["", "accuracy", "from, to", "AUC", "log loss", "s a training"], rows)
 
 
-def differences(record: Record) -> Table:
-    """Each difference with its interval, the wider of both; a star where it leaves 0 out."""
+def differences(record: StudyRecord) -> TextTable:
+    """Lists each difference with the wider of its two intervals, starred if that excludes 0."""
     rows = [
         [title, *(_difference(found[name], scale) for name, scale in SCALES.items())]
         for title, found in _comparisons(record)
     ]
     title = f"Differences and {100 * record['confidence']:g}% intervals (* where 0 is outside)"
-    return Table(title, ["", "accuracy, points", "AUC, points", "log loss"], rows)
+    return TextTable(title, ["", "accuracy, points", "AUC, points", "log loss"], rows)
 
 
-def _difference(found: Mapping[str, Any], scale: Scale) -> str:
-    value = f"{scale.factor * found['difference']:+.{scale.digits}f}"
-    if "shown" not in found:
-        return value
-    bounds = (found["seed_interval"], found["crossed_interval"])
-    low, high = (scale.factor * bound for bound in max(bounds, key=lambda pair: pair[1] - pair[0]))
-    return f"{value} ({low:+.{scale.digits}f} to {high:+.{scale.digits}f}){' *' if found['shown'] else ''}"
-
-
-def verdicts(record: Record) -> Iterator[str]:
-    """One sentence for each comparison of accuracies."""
+def verdicts(record: StudyRecord) -> Iterator[str]:
+    """Yields one sentence for each comparison of accuracies."""
     for title, found in _comparisons(record):
         yield f"{title.split(', ')[0]}: {found[metrics.ACCURACY]['verdict']}"
 
 
-def report(record: Record, file: Path, console: Console) -> None:
-    """Prints a study.
+def report(record: StudyRecord, file: Path, console: Console) -> None:
+    """Prints the outcome of a study.
 
     Args:
-        record: from `run_study`.
-        file: where it was written.
-        console: to print to.
+        record: The result of `run_study`.
+        file: The file that holds the record.
+        console: The console to print to.
     """
-    title, columns, rows = spread(record)
-    drawn = rich.table.Table(title=title, title_justify="left")
-    # What 80 columns hold; the rest is in the record.
-    shown = [columns.index(column) for column in ("", "accuracy", "AUC", "log loss")]
-    for number in shown:
-        drawn.add_column(columns[number], justify="right" if number else "left")
-    for row in rows:
-        drawn.add_row(*(row[number] for number in shown))
-    console.print(drawn)
+    table = spread(record)
+    # 80 columns hold these; the record holds the others too.
+    console.print(table.drawn([table.columns.index(column) for column in ("", "accuracy", "AUC", "log loss")]))
     for sentence, (_, _, auc, loss) in zip(verdicts(record), differences(record).rows, strict=True):
         console.print(f"{sentence}.", soft_wrap=True)
         console.print(f"  AUC, points: {auc}; log loss: {loss}", soft_wrap=True)
@@ -94,11 +78,20 @@ def report(record: Record, file: Path, console: Console) -> None:
     )
 
 
-def _comparisons(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _comparisons(record: StudyRecord) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for preset, outcome in record["presets"].items():
         yield f"{preset}, {modes.VECTOR} minus {modes.SCALAR}", outcome["modes"]
     for mode, found in record["between"].items():
         yield f"{mode}, {' minus '.join(record['presets'])}", found
+
+
+def _difference(found: Mapping[str, Any], scale: MetricScale) -> str:
+    value = scale.signed(found["difference"])
+    if "shown" not in found:
+        return value
+    bounds = (found["seed_interval"], found["crossed_interval"])
+    low, high = max(bounds, key=lambda pair: pair[1] - pair[0])
+    return f"{value} ({scale.signed(low)} to {scale.signed(high)}){' *' if found['shown'] else ''}"
 
 
 def _mean(of_metric: Mapping[str, Any]) -> str:

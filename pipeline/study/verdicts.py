@@ -1,4 +1,4 @@
-"""What a study found, as JSON and in words."""
+"""Compares the trainings of a study, and words the verdicts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -8,98 +8,93 @@ from imdb_core import modes
 from imdb_core.stats.quantiles import POWER
 from imdb_core.stats.scores import FloatArray
 from imdb_core.stats.seeds import MOST_SEEDS, Difference, Spread, paired_difference, unpaired_difference
-from pipeline.study.predictions import METRICS
 
-# Beyond the difference's own sign: of a loss less is better.
 _LESS_IS_BETTER: Final = frozenset({metrics.LOG_LOSS})
 
 
-class Scale(NamedTuple):
-    """How a metric is told.
+class MetricScale(NamedTuple):
+    """How the values of a metric are written.
 
     Attributes:
-        factor: what it is multiplied with.
-        digits: after the point.
-        unit: with a space before, or none.
+        factor: The factor that a value is multiplied by.
+        digits: Number of digits after the decimal point.
+        unit: The unit, with a leading space; empty if there is none.
     """
 
     factor: float
     digits: int
     unit: str
 
+    def plain(self, value: float) -> str:
+        """Formats a value without a unit."""
+        return f"{self.factor * value:.{self.digits}f}"
 
-POINTS: Final = Scale(100.0, 2, " points")
-SCALES: Final[Mapping[str, Scale]] = {
-    metrics.ACCURACY: POINTS,
-    metrics.AUC: POINTS,
-    metrics.LOG_LOSS: Scale(1.0, 4, ""),
+    def signed(self, value: float) -> str:
+        """Formats a value with its sign and without a unit."""
+        return f"{self.factor * value:+.{self.digits}f}"
+
+
+_POINTS: Final = MetricScale(100.0, 2, " points")
+SCALES: Final[Mapping[str, MetricScale]] = {
+    metrics.ACCURACY: _POINTS,
+    metrics.AUC: _POINTS,
+    metrics.LOG_LOSS: MetricScale(1.0, 4, ""),
 }
 
 
 def spreads(values: Mapping[str, FloatArray]) -> dict[str, Any]:
-    """Sums up one mode of one preset.
+    """Summarizes the trainings of one mode of one preset.
 
     Args:
-        values: by metric, `[seeds, reviews]`.
+        values: The values by metric, float64 `[seeds, reviews]`.
 
     Returns:
-        JSON by metric: `mean`, `deviation`, `least`, `most`.
+        JSON by metric: `mean`, `deviation`, `least` and `most`.
     """
     return {name: vars(Spread.of([float(row.mean()) for row in by_seed])) for name, by_seed in values.items()}
 
 
 def compare_modes(values: Mapping[modes.Mode, Mapping[str, FloatArray]], confidence: float) -> dict[str, Any]:
-    """Compares the vector mode with the scalar one, seed by seed.
+    """Compares the vector mode with the scalar mode, seed by seed.
 
     Args:
-        values: by mode and metric, `[seeds, reviews]`.
-        confidence: of all intervals.
+        values: The values by mode and metric, float64 `[seeds, reviews]`.
+        confidence: Confidence of all intervals, such as 0.95.
 
     Returns:
-        JSON by metric, see `compare_presets`.
+        JSON by metric; see `compare_presets`.
     """
-    names = (modes.VECTOR, modes.SCALAR)
-    return {
-        name: _found(
-            names,
-            [values[modes.VECTOR][name], values[modes.SCALAR][name]],
-            name,
-            confidence,
-            is_paired=True,
-        )
-        for name in METRICS
-    }
+    return _compare({mode: values[mode] for mode in (modes.VECTOR, modes.SCALAR)}, confidence, is_paired=True)
 
 
 def compare_presets(values: Mapping[str, Mapping[str, FloatArray]], confidence: float) -> dict[str, Any]:
     """Compares the first of two presets with the second, in one mode.
 
     Args:
-        values: by preset and metric, `[seeds, reviews]`, of the same reviews.
-        confidence: of all intervals.
+        values: The values by preset and metric, float64 `[seeds, reviews]`, of the same reviews.
+        confidence: Confidence of all intervals, such as 0.95.
 
     Returns:
-        JSON by metric: the `difference`, `seed_interval` and `crossed_interval`, whether it is `shown`,
-        `smallest_detectable` and `seeds_needed`, and the `verdict` in words. One seed has a difference and no more.
+        JSON by metric: the `difference`, `seed_interval`, `crossed_interval`, whether the difference is `shown`,
+        `smallest_detectable`, `seeds_needed`, and the `verdict` in words. With one seed, only the `difference` and the
+        `verdict`.
     """
-    names = tuple(values)
-    return {
-        name: _found(names, [of_preset[name] for of_preset in values.values()], name, confidence, is_paired=False)
-        for name in METRICS
-    }
+    return _compare(values, confidence, is_paired=False)
 
 
-def _found(
-    names: Sequence[str], pair: Sequence[FloatArray], metric: str, confidence: float, *, is_paired: bool
+def _compare(values: Mapping[str, Mapping[str, FloatArray]], confidence: float, *, is_paired: bool) -> dict[str, Any]:
+    names, (first, second) = tuple(values), values.values()
+    return {name: _compared(names, first[name], second[name], name, confidence, is_paired=is_paired) for name in SCALES}
+
+
+def _compared(
+    names: Sequence[str], first: FloatArray, second: FloatArray, metric: str, confidence: float, *, is_paired: bool
 ) -> dict[str, Any]:
-    first, second = pair
-    if len(first) < 2:  # noqa: PLR2004 - a spread
+    if len(first) == 1:
         value = float(first.mean() - second.mean())
-        told = _signed(value, SCALES[metric])
-        return {
-            "difference": value,
-            "verdict": f"no verdict from one seed ({' minus '.join(names)}: {told}); use --seeds 2 or more",
-        }
+        scale = SCALES[metric]
+        shown = f"{' minus '.join(names)}: {scale.signed(value)}{scale.unit}"
+        return {"difference": value, "verdict": f"no verdict from one seed ({shown}); use --seeds 2 or more"}
     compare = paired_difference if is_paired else unpaired_difference
     difference = compare(first, second)
     return {
@@ -114,46 +109,39 @@ def _found(
 
 
 def verdict(names: Sequence[str], difference: Difference, metric: str, confidence: float) -> str:
-    """Says what was found.
+    """Words the outcome of a comparison.
 
     Args:
-        names: of the two that differ; the difference is the first minus the second.
-        difference: of `metric`.
-        metric: its name.
-        confidence: like 0.95.
+        names: The names of both sides; the difference is the first minus the second.
+        difference: The difference in `metric`.
+        metric: Name of the metric.
+        confidence: Confidence of the interval, such as 0.95.
     """
     scale = SCALES[metric]
     bounds = difference.interval(confidence)
     level = f"{100 * confidence:g}% interval"
     if difference.is_shown(confidence):
-        is_first = (difference.value > 0) != (metric in _LESS_IS_BETTER)
+        first_is_better = (difference.value > 0) != (metric in _LESS_IS_BETTER)
         low, high = sorted(abs(bound) for bound in bounds)
         return (
-            f"{names[0 if is_first else 1]} is better by {_plain(abs(difference.value), scale)}{scale.unit} "
-            f"({level} {_plain(low, scale)} to {_plain(high, scale)}, {difference.seeds} seeds)"
+            f"{names[0 if first_is_better else 1]} is better by {scale.plain(abs(difference.value))}{scale.unit} "
+            f"({level} {scale.plain(low)} to {scale.plain(high)}, {difference.seeds} seeds)"
         )
     low, high = bounds
     return (
-        f"no difference shown: {' minus '.join(names)} is {_signed(difference.value, scale)} "
-        f"({level} {_signed(low, scale, unit=False)} to {_signed(high, scale, unit=False)}, {difference.seeds} seeds)"
-        f"{_asked(difference, scale, confidence)}"
+        f"no difference shown: {' minus '.join(names)} is {scale.signed(difference.value)}{scale.unit} "
+        f"({level} {scale.signed(low)} to {scale.signed(high)}, {difference.seeds} seeds)"
+        f"{_power_note(difference, scale, confidence)}"
     )
 
 
-def _asked(difference: Difference, scale: Scale, confidence: float) -> str:
-    """Says what it would take to tell the two apart."""
+def _power_note(difference: Difference, scale: MetricScale, confidence: float) -> str:
+    """Describes how many seeds this difference needs, and which difference these seeds can show."""
     smallest = difference.detectable(confidence)
     if not smallest:
-        return "; all trainings came to the same"
+        return "; all trainings gave the same result"
     needed = difference.seeds_needed(confidence)
     takes = f"{needed:,} seeds" if needed else f"more reviews, or more than {MOST_SEEDS:,} seeds"
-    asked = f"to show {_plain(abs(difference.value), scale)}{scale.unit} takes {takes}; " if difference.value else ""
-    return f"; with {POWER:.0%} power, {asked}{difference.seeds} seeds show {_plain(smallest, scale)}{scale.unit}"
-
-
-def _plain(value: float, scale: Scale) -> str:
-    return f"{scale.factor * value:.{scale.digits}f}"
-
-
-def _signed(value: float, scale: Scale, *, unit: bool = True) -> str:
-    return f"{scale.factor * value:+.{scale.digits}f}{scale.unit if unit else ''}"
+    value = f"{scale.plain(abs(difference.value))}{scale.unit}"
+    showing = f"showing {value} takes {takes}; " if difference.value else ""
+    return f"; with {POWER:.0%} power, {showing}{difference.seeds} seeds show {scale.plain(smallest)}{scale.unit}"

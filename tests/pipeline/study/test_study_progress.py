@@ -11,11 +11,11 @@ from pipeline.study.progress import StudyProgress, duration
     ("seconds", "words"),
     [(0.0, "0 s"), (89.4, "89 s"), (90.0, "2 min"), (725.0, "12 min"), (3600.0, "1 h 0 min"), (7500.0, "2 h 5 min")],
 )
-def test_durations_are_said_as_people_say_them(seconds, words):
+def test_durations_are_formatted_for_people(seconds, words):
     assert duration(seconds) == words
 
 
-def test_the_time_left_is_that_of_what_was_trained_now(caplog):
+def test_the_remaining_time_is_estimated_from_executed_trainings(caplog):
     told = StudyProgress("blog", ["a", "b", "c", "d"])
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
         for usage in (

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pipeline.history.tuning import read_tuning, trials_table, tuned_settings, tuning_sentence
-from pipeline.settings.config import flatten, load_settings
+from pipeline.settings import flatten, load_settings
 
 CURRENT = {"model.dropout": 0.5, "training.batch_size": 64}
 BETTER = {"model.dropout": 0.3, "training.batch_size": 64}
@@ -11,7 +11,7 @@ BETTER = {"model.dropout": 0.3, "training.batch_size": 64}
 
 @pytest.fixture
 def artifacts(tmp_path):
-    """What TFX's Tuner writes: the best values, and a row for each trial, the best first."""
+    """What TFX's Tuner writes: the best values, and a row for each trial, best first."""
 
     def write(best, *rows):
         for name, file, content in (
@@ -25,7 +25,7 @@ def artifacts(tmp_path):
     return write
 
 
-def test_what_was_found_is_told_beside_what_it_replaces(artifacts):
+def test_the_best_values_are_shown_beside_the_values_they_replace(artifacts):
     tuning = read_tuning(load_settings(), *artifacts(BETTER, ("02", 0.28, BETTER), ("00", 0.3, CURRENT)))
     assert tuning == {
         "trials": [
@@ -42,7 +42,7 @@ def test_what_was_found_is_told_beside_what_it_replaces(artifacts):
     )
 
 
-def test_a_search_that_finds_nothing_better_says_so(artifacts):
+def test_a_search_that_finds_nothing_better_changes_nothing(artifacts):
     tuning = read_tuning(load_settings(), *artifacts(CURRENT, ("0", 0.3, CURRENT)))
     assert tuning["changed"] == {}
     assert tuning_sentence(tuning) == (
@@ -50,7 +50,7 @@ def test_a_search_that_finds_nothing_better_says_so(artifacts):
     )
 
 
-def test_settings_that_break_down_have_no_loss_to_compare_with(artifacts):
+def test_settings_whose_training_fails_have_no_loss_to_compare_with(artifacts):
     tuning = read_tuning(load_settings(), *artifacts(BETTER, ("1", 0.28, BETTER)))
     assert tuning["current_eval_loss"] is None
     sentence = tuning_sentence(tuning)
@@ -59,7 +59,7 @@ def test_settings_that_break_down_have_no_loss_to_compare_with(artifacts):
     )
 
 
-def test_the_file_repeats_the_run_with_what_was_found_and_without_the_search(tmp_path):
+def test_the_file_repeats_the_run_with_the_best_values_and_without_the_search(tmp_path):
     file = tmp_path / "my.toml"
     file.write_text('preset = "blog"\n[data]\nsource = "ünï.csv"\neval_fraction = 0.2\n[model]\ndropout = 0.1\n')
     space = 'tuning.space={"model.dropout" = [0.3], "training.batch_size" = [32]}'
@@ -77,7 +77,7 @@ def test_the_file_repeats_the_run_with_what_was_found_and_without_the_search(tmp
     }
 
 
-def test_the_trials_are_shown_in_their_order_by_what_they_changed(artifacts):
+def test_trials_are_listed_in_order_with_their_changed_values(artifacts):
     other = {"model.dropout": 0.5, "training.batch_size": 32}
     settings = load_settings()
     tuning = read_tuning(settings, *artifacts(BETTER, ("11", 0.28, BETTER), ("00", 0.3, CURRENT), ("02", 0.31, other)))

@@ -23,7 +23,7 @@ def test_a_version_leads_to_its_data(made):
     assert (step.artifact.type, step.artifact.id, step.node.node) == ("Examples", ids["examples"], "ImdbExampleGen")
 
 
-def test_what_was_met_before_is_not_told_twice(made):
+def test_a_repeated_artifact_has_no_sources(made):
     made.pushed_run()
     (model,) = trace(made.connection, VERSION).sources
     scalar, vector = model.sources
@@ -32,7 +32,7 @@ def test_what_was_met_before_is_not_told_twice(made):
     assert vector.sources[0].sources == ()
 
 
-def test_a_cached_execution_is_not_taken_for_the_maker(made):
+def test_a_cached_execution_is_not_the_maker(made):
     ids = made.pushed_run()
     made.execute("again", "Trainer.elsewhere", state="CACHED", reused={"model": ids["chosen"]})
     assert trace(made.connection, VERSION).sources[0].node.node == "ModeSelector"
@@ -50,7 +50,7 @@ def test_digests_of_source_and_code_are_shown(made):
     assert told["sources"][0]["node"] == "ModeSelector"
 
 
-def test_an_unknown_version_is_refused_with_those_that_are_known(made):
+def test_an_unknown_version_is_refused_with_a_list_of_known_versions(made):
     with pytest.raises(RunError, match="no run pushed a version '3'; no run has pushed one yet"):
         trace(made.connection, "3")
     made.pushed_run()

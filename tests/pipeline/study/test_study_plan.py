@@ -4,7 +4,7 @@ from imdb_core.errors import SettingsError
 from pipeline.study.plan import plan
 
 
-def test_presets_share_what_is_set_and_keep_what_is_theirs():
+def test_presets_share_overrides_and_keep_their_own_settings():
     study = plan("attention,blog", 3, None, ["training.epochs=2", "training.seed=7"], {})
     assert list(study.settings) == ["attention", "blog"]
     assert list(study.seeds) == [7, 8, 9]
@@ -46,7 +46,7 @@ def test_the_command_repeats_the_study_on_any_machine(tmp_path):
         ("attention", 2, ["training.epochs=0"], "training.epochs = 0"),
     ],
 )
-def test_a_wrong_call_says_what_is_wrong(presets, seeds, overrides, words):
+def test_a_wrong_call_is_refused_with_the_reason(presets, seeds, overrides, words):
     with pytest.raises(SettingsError) as raised:
         plan(presets, seeds, None, overrides, {})
     assert words in str(raised.value)
