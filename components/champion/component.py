@@ -1,34 +1,35 @@
-"""Finds the model to beat: the last one that this pipeline blessed."""
+"""Finds the model that the winner has to beat: the last winner that this pipeline blessed."""
 
 from typing import Any, Final
 
 from tfx.dsl.components.common import resolver
-from tfx.types import Artifact
+from tfx.types import Artifact, BaseChannel, Channel, standard_artifacts
 
 from imdb_core.modes import SELECTED_MODE
 
 CANDIDATE: Final = "candidate"
 MODEL: Final = "model"
 BLESSING: Final = "model_blessing"
+LAST_BLESSED: Final = "LastBlessedChampion"
 
 
 class LastBlessedChampion(resolver.ResolverStrategy):  # type: ignore[misc]  # TFX ships no types
     """Resolves the last blessed winner other than the candidate.
 
-    TFX's LatestBlessedModelStrategy takes the newest blessed model of any producer, so a mode that the modes'
-    Evaluator blessed would pass for the champion; and it returns the candidate itself when a run is repeated, which
-    would evaluate anew what is cached.
+    TFX's LatestBlessedModelStrategy takes the newest blessed model of any producer, so it would also take a mode that
+    `Evaluator.modes` blessed. When a run is repeated it returns the candidate itself, which would evaluate again what
+    is cached.
     """
 
     def resolve_artifacts(self, store: Any, input_dict: dict[str, list[Artifact]]) -> dict[str, list[Artifact]]:
-        """Resolves from what the pipeline has produced so far.
+        """Resolves from everything that the pipeline has produced so far.
 
         Args:
-            store: unused.
+            store: Unused.
             input_dict: `candidate`, the model of this run; `model` and `model_blessing`, all of the pipeline.
 
         Returns:
-            `candidate` as given; `model` and `model_blessing` with one artifact each, or none.
+            `candidate` as given; `model` and `model_blessing` with one artifact each, or empty.
         """
         del store
         candidates = input_dict.get(CANDIDATE, [])
@@ -45,10 +46,26 @@ class LastBlessedChampion(resolver.ResolverStrategy):  # type: ignore[misc]  # T
             and model.id in blessings
             and model.id not in candidate_ids
         ]
-        # By blessing, not by model: an older model may have been blessed again.
+        # The last blessing counts, not the last model: an older model may have been blessed again.
         last = max(champions, key=lambda model: blessings[model.id].id, default=None)
         return {
             CANDIDATE: candidates,
             MODEL: [last] if last else [],
             BLESSING: [blessings[last.id]] if last else [],
         }
+
+
+def last_blessed_champion_node(candidate: BaseChannel) -> resolver.Resolver:
+    """Builds the node that resolves `model` and `model_blessing` of the last blessed winner.
+
+    Args:
+        candidate: The model of this run.
+    """
+    return resolver.Resolver(
+        strategy_class=LastBlessedChampion,
+        **{
+            CANDIDATE: candidate,
+            MODEL: Channel(type=standard_artifacts.Model),
+            BLESSING: Channel(type=standard_artifacts.ModelBlessing),
+        },
+    ).with_id(LAST_BLESSED)

@@ -1,1 +1,1 @@
-"""Evaluator: what TFX's Evaluators measure, and what a model must reach."""
+"""Evaluator: the metrics and thresholds of TFX's two Evaluators."""

@@ -1,4 +1,4 @@
-"""What the Evaluators measure, and what a model must reach to be blessed."""
+"""Configures what the Evaluators measure, and which thresholds a model must reach to be blessed."""
 
 import json
 from typing import Final
@@ -6,24 +6,24 @@ from typing import Final
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator import metrics
+from components.evaluator import metrics, tfma_metric
 from imdb_core import features
 from imdb_core.code_digest import code_digest
 from imdb_core.modes import BASELINE, CANDIDATE
 from imdb_core.settings import EvaluationSettings
 
-# The module from which TFX's Evaluators take their extractors.
+# The module whose extractors TFX's Evaluators use.
 EXTRACTORS: Final = "components.evaluator.extractors"
 
-# So that a drop of exactly what is allowed passes: accuracies 0.88 and 0.87 differ by 0.010000000000000009.
+# A drop of exactly the allowed size must pass: accuracies 0.88 and 0.87 differ by 0.010000000000000009.
 ROUNDING: Final = 1e-9
 
 
 def modes_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
-    """Configures the comparison of the modes: vector as candidate, scalar as baseline.
+    """Configures the comparison of the modes, with vector as candidate and scalar as baseline.
 
     Args:
-        settings: the absolute thresholds.
+        settings: The absolute thresholds.
 
     Returns:
         Metrics over all reviews, by length bucket and by rating; thresholds over all reviews.
@@ -32,11 +32,11 @@ def modes_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
 
 
 def champion_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
-    """Configures the last gate: the winner against the last blessed model.
+    """Configures the comparison of the winner with the last blessed model.
 
     Args:
-        settings: the absolute thresholds and `max_accuracy_drop`. The latter falls away by itself where there is no
-            blessed model yet; the absolute ones never do.
+        settings: The absolute thresholds, and `max_accuracy_drop`. TFMA ignores the latter while there is no blessed
+            model.
 
     Returns:
         Metrics and thresholds over all reviews.
@@ -73,7 +73,7 @@ def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list
         model_specs=[
             config_pb2.ModelSpec(
                 name=role,
-                # What `Predictions` wrote is read, and no model is loaded.
+                # The Evaluator reads what `Predictions` wrote, and loads no model.
                 model_type=constants.MATERIALIZED_PREDICTION,
                 prediction_key=role,
                 label_key=features.LABEL,
@@ -86,10 +86,10 @@ def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(
-                        class_name=metrics.CLASS_NAME,
-                        module=metrics.__name__,
-                        # The Evaluator is cached by this config: other code has to make another one.
-                        config=json.dumps({"code_digest": code_digest(metrics.__name__, EXTRACTORS)}),
+                        class_name=tfma_metric.CLASS_NAME,
+                        module=tfma_metric.__name__,
+                        # TFX caches the Evaluator by this config, so a change of the code must change it.
+                        config=json.dumps({"code_digest": code_digest(tfma_metric.__name__, EXTRACTORS)}),
                     )
                 ],
                 per_slice_thresholds=per_slice,

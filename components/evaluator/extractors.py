@@ -1,7 +1,7 @@
-"""How the Evaluators read what `Predictions` wrote; TFX's Evaluator takes `custom_extractors` from here.
+"""Reads what `Predictions` wrote; TFX's Evaluator takes `custom_extractors` from this module.
 
 TFMA's own extractors make an element of every review, which then takes some 0.1 ms of Python. Here an element is all
-reviews of a batch that belong to the same slices. TFX reloads this module: keep classes out of it.
+reviews of a batch that belong to the same slices. TFX reloads this module, so it must not define classes.
 """
 
 from collections import defaultdict
@@ -15,18 +15,18 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors.materialized_predictions_extractor import MaterializedPredictionsExtractor
 from tensorflow_model_analysis.proto import config_pb2
 
-# What TFMA hands from one extractor to the next: by its keys, arrays or dicts of arrays.
+# What TFMA passes from one extractor to the next: arrays, or dicts of arrays, by TFMA's keys.
 Extracts = dict[str, Any]
 
 
 def custom_extractors(eval_config: config_pb2.EvalConfig, **_: Any) -> list[tfma.extractors.Extractor]:
-    """Reads features, labels and predictions, and forms groups of reviews.
+    """Reads features, labels and predictions, and groups reviews.
 
     Args:
-        eval_config: whose model specs name a `prediction_key`.
+        eval_config: A config whose model specs name a `prediction_key`.
 
     Returns:
-        TFMA's extractors, but for the grouping.
+        TFMA's extractors, with the grouping between them.
     """
     keys = sorted({key for spec in eval_config.slicing_specs for key in spec.feature_keys})
     return [
@@ -39,15 +39,15 @@ def custom_extractors(eval_config: config_pb2.EvalConfig, **_: Any) -> list[tfma
 
 
 def group_reviews(batch: Extracts, keys: list[str]) -> Iterator[Extracts]:
-    """Splits a batch into groups that have the features to slice by in common.
+    """Splits a batch into groups of reviews with the same values of the features to slice by.
 
     Args:
-        batch: features, labels and predictions of `n` reviews.
-        keys: the features to slice by. A review may lack one.
+        batch: Features, labels and predictions of `n` reviews.
+        keys: The features to slice by. A review may lack one.
 
     Yields:
-        Extracts of one group of `m` reviews each: features `[1]`, labels `[m, 1]` and predictions `[m, 2]`, the latter
-        two by the name of the model where there are several.
+        Extracts of one group of `m` reviews each: features `[1]`, labels `[m, 1]` and predictions `[m, 2]`. With
+        several models, the latter two are dicts by name of the model.
     """
     features, labels = batch[tfma.FEATURES_KEY], batch[tfma.LABELS_KEY]
     size = len(next(iter(labels.values())) if isinstance(labels, dict) else labels)
@@ -64,7 +64,7 @@ def group_reviews(batch: Extracts, keys: list[str]) -> Iterator[Extracts]:
 
 
 def _values(column: Any) -> Iterator[tuple[Any, ...]]:
-    """The values of each review: none, where the feature is missing."""
+    """Yields the values of each review; an empty tuple if the feature is missing."""
     rows = column if isinstance(column, np.ndarray) else column.dense_rows()
     return (tuple(np.ravel(row)) for row in rows)
 

@@ -1,17 +1,17 @@
-"""Reads what an Evaluator measured."""
+"""Reads the results of an Evaluator."""
 
 import tensorflow_model_analysis as tfma
 
 
 def overall_metrics(evaluation_uri: str, model_name: str) -> dict[str, float]:
-    """Reads what an Evaluator measured over all reviews.
+    """Reads the metrics over all reviews.
 
     Args:
-        evaluation_uri: of its ModelEvaluation artifact.
+        evaluation_uri: Folder of the Evaluator's ModelEvaluation artifact.
         model_name: `candidate` or `baseline`.
 
     Returns:
-        Value by metric name. Where a paired metric and a difference share a name, the candidate's own value wins.
+        Values by name of the metric. If a paired metric and a difference share a name, the candidate's own value wins.
     """
     result: dict[str, float] = {}
     for record in tfma.load_metrics(evaluation_uri):

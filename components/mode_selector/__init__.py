@@ -1,1 +1,1 @@
-"""ModeSelector: chooses one of the two modes by paired statistics."""
+"""ModeSelector: selects one of the two modes by paired statistics."""

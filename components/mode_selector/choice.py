@@ -1,18 +1,19 @@
-"""Paired statistics of two models on the same reviews, and the choice between them."""
+"""Chooses between two models by paired statistics on the same reviews."""
 
 from dataclasses import dataclass
 
-from imdb_core.stats.paired import POWER, PairedOutcomes
+from imdb_core.stats.paired import PairedOutcomes
+from imdb_core.stats.quantiles import POWER
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of two models is taken, and why.
+    """The selected one of two models.
 
     Attributes:
-        winner: name of the model.
-        significant: whether the models differ at the asked confidence.
-        reason: in words and numbers.
+        winner: Name of the selected model.
+        significant: Whether the models differ at the given confidence.
+        reason: Why it was selected, in words and numbers.
     """
 
     winner: str
@@ -23,17 +24,17 @@ class Choice:
 def choose(
     outcomes: PairedOutcomes, baseline: str, candidate: str, parameters: dict[str, int], confidence: float
 ) -> Choice:
-    """Takes the better model, or the smaller one if the evidence tells none apart.
+    """Selects the better model, or the smaller one if the evidence shows no difference.
 
     Args:
-        outcomes: on the test split.
-        baseline: its name.
-        candidate: its name.
-        parameters: number of parameters by name.
-        confidence: of the interval; McNemar's p has to fall below 1 minus this.
+        outcomes: The outcomes of both models on the test split.
+        baseline: Name of the baseline.
+        candidate: Name of the candidate.
+        parameters: Number of parameters by name of the model.
+        confidence: Confidence of the interval. For a significant difference McNemar's p is below 1 minus this.
 
     Returns:
-        The winner and the reason. Of two equally large models that differ in nothing shown, the baseline wins.
+        The choice. Between two equally large models without a significant difference, the baseline wins.
     """
     low, high = outcomes.interval(confidence)
     p = outcomes.mcnemar_p()
@@ -46,17 +47,19 @@ def choose(
     if significant:
         winner = candidate if outcomes.accuracy_difference > 0 else baseline
         return Choice(winner, significant, f"{winner} is better: {evidence}")
-    # Sorting is stable: of equals the baseline stays first.
+    # Sorting is stable: of two equally large models the baseline comes first.
     winner, loser = sorted((baseline, candidate), key=parameters.__getitem__)
     sizes = f"{parameters[winner]:,} against {parameters[loser]:,}"
     smaller = parameters[winner] < parameters[loser]
     rule = "the smaller model" if smaller else "the baseline of two equally large models"
-    reason = f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}{_asked(outcomes, confidence)}"
+    reason = (
+        f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}{_power_note(outcomes, confidence)}"
+    )
     return Choice(winner, significant, reason)
 
 
-def _asked(outcomes: PairedOutcomes, confidence: float) -> str:
-    """Says what it would take to tell the models apart."""
+def _power_note(outcomes: PairedOutcomes, confidence: float) -> str:
+    """Describes how many reviews this difference needs, and which difference these reviews can show."""
     needed = outcomes.reviews_needed(confidence)
     smallest = outcomes.smallest_detectable_difference(confidence)
     parts = [] if needed is None else [f"this difference takes {needed:,} reviews"]

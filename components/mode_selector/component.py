@@ -1,4 +1,4 @@
-"""ModeSelector: one Model artifact out of two, on the evidence of the Evaluator."""
+"""ModeSelector: selects one of the two modes' models by what the Evaluator measured."""
 
 import json
 import math
@@ -11,10 +11,11 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts import saved_model_folder, trained_model_file
 from components.evaluator import metrics
 from components.evaluator.results import overall_metrics
 from components.mode_selector.choice import choose
-from imdb_core import file_names, modes
+from imdb_core import modes
 from imdb_core.file_names import SELECTION_FILE
 from imdb_core.modes import ROLES, SELECTED_MODE
 from imdb_core.stats.paired import PairedOutcomes
@@ -29,39 +30,27 @@ def ModeSelector(
     confidence: Parameter[float],
     code_digest: Parameter[str],
 ) -> None:
-    """Copies the winner, and writes `selection.json` beside it: the reason, the statistics, both modes' metrics.
+    """Copies the winner, and writes its reason, the statistics and both modes' metrics to `selection.json` beside it.
 
     Args:
-        evaluation_result: of vector as candidate against scalar as baseline.
-        scalar: the model of that mode.
-        vector: likewise.
-        model: the winner.
-        confidence: at which the modes count as different.
-        code_digest: makes a change of this code a new execution.
+        evaluation_result: The evaluation of mode vector as candidate against mode scalar as baseline.
+        scalar: The model of mode scalar.
+        vector: The model of mode vector.
+        model: The winner.
+        confidence: The confidence at which the modes count as different.
+        code_digest: Digest of this code. A change of the code makes a new execution.
     """
     del code_digest
     models = {modes.SCALAR: scalar, modes.VECTOR: vector}
     measured = {mode: overall_metrics(evaluation_result.uri, role) for mode, role in ROLES.items()}
-    outcomes = PairedOutcomes(
-        *(
-            round(measured[modes.VECTOR][name])
-            for name in (
-                metrics.BOTH_RIGHT,
-                metrics.ONLY_BASELINE_RIGHT,
-                metrics.ONLY_CANDIDATE_RIGHT,
-                metrics.BOTH_WRONG,
-            )
-        )
-    )
-    parameters = {mode: count_parameters(_saved_model(artifact)) for mode, artifact in models.items()}
+    names = (metrics.BOTH_RIGHT, metrics.ONLY_BASELINE_RIGHT, metrics.ONLY_CANDIDATE_RIGHT, metrics.BOTH_WRONG)
+    outcomes = PairedOutcomes(*(round(measured[modes.VECTOR][name]) for name in names))
+    parameters = {mode: count_parameters(saved_model_folder(artifact)) for mode, artifact in models.items()}
     choice = choose(outcomes, modes.SCALAR, modes.VECTOR, parameters, confidence)
 
-    io_utils.copy_dir(_saved_model(models[choice.winner]), path_utils.serving_model_dir(model.uri))
-    io_utils.copy_file(
-        os.path.join(models[choice.winner].uri, file_names.TRAINED_MODEL),
-        os.path.join(model.uri, file_names.TRAINED_MODEL),
-        overwrite=True,
-    )
+    winner = models[choice.winner]
+    io_utils.copy_dir(saved_model_folder(winner), path_utils.serving_model_dir(model.uri))
+    io_utils.copy_file(trained_model_file(winner), trained_model_file(model), overwrite=True)
     low, high = outcomes.interval(confidence)
     selection = {
         "winner": choice.winner,
@@ -84,16 +73,12 @@ def ModeSelector(
 
 
 def count_parameters(saved_model: str) -> int:
-    """Counts the weights in a SavedModel: its floating-point variables, so not the state of its random generators.
+    """Counts the weights in a SavedModel: its floating-point variables, without the state of random generators.
 
     Args:
-        saved_model: its folder.
+        saved_model: The folder of the SavedModel.
     """
     checkpoint = tf.train.load_checkpoint(os.path.join(saved_model, "variables", "variables"))
     types = checkpoint.get_variable_to_dtype_map()
     shapes = checkpoint.get_variable_to_shape_map()
     return sum(math.prod(shape) for name, shape in shapes.items() if types[name].is_floating)
-
-
-def _saved_model(artifact: standard_artifacts.Model) -> str:
-    return str(path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)))

@@ -1,4 +1,4 @@
-"""The network, on one screen."""
+"""The network's architecture."""
 
 from typing import Final
 
@@ -18,12 +18,13 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
     """Builds the network, with initial weights from Keras's global seed.
 
     Args:
-        model: its layers.
-        transform: size of the vocabulary and length of a review.
-        mode: of the attention.
+        model: Settings of the layers.
+        transform: Size of the vocabulary and length of a review.
+        mode: The attention mode.
 
     Returns:
-        `token_ids` int64 `[batch, max_tokens]` → probabilities float32 `[batch, 2]`, negative first; not compiled.
+        An uncompiled model, `token_ids` int64 `[batch, max_tokens]` → probabilities float32 `[batch, 2]`, negative
+        first.
     """
     token_ids = keras.Input([transform.max_tokens], dtype="int64", name=features.TOKEN_IDS)
     words = WordDropout(model.word_dropout, name="word_dropout")(token_ids) if model.word_dropout else token_ids
@@ -33,11 +34,11 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
     if model.embedding_dropout:
         vectors = keras.layers.SpatialDropout1D(model.embedding_dropout, name="embedding_dropout")(vectors)
 
-    # The defaults of GRU are those that cuDNN computes. No mask: cuDNN refuses rows that are masked altogether, and
-    # as padding comes last it changes no state before it.
+    # Only GRU's default arguments run on cuDNN. It gets no mask, because cuDNN rejects rows that are all masked;
+    # padding comes last, so it changes no earlier state.
     states = keras.layers.GRU(model.gru_units, return_sequences=True, name="gru")(vectors)  # [batch, time, units]
     is_token = keras.ops.not_equal(token_ids, features.PADDING_ID) if model.mask else None
-    # The weights are always an output, so that `explaining_model` finds those that made the probabilities.
+    # The layer always returns its weights, so that `explaining_model` can use those behind the probabilities.
     hidden, _ = Attention(mode, model.softmax, model.pooling, name=_ATTENTION)(
         states, mask=is_token, return_weights=True
     )  # [batch, units], or [batch, time * units]
@@ -54,15 +55,26 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
 
 
 def explaining_model(model: keras.Model) -> keras.Model:
-    """Opens a network's attention.
+    """Builds a model that returns a network's attention weights besides its probabilities.
 
     Args:
-        model: from `build_model`; its layers are shared, not copied.
+        model: A network from `build_model`; both models share its layers.
 
     Returns:
-        `token_ids` int64 `[batch, max_tokens]` → `[probabilities, weights]`: float32 `[batch, 2]`, and one weight a
-        token float32 `[batch, max_tokens]`, see `components.network.attention.word_weights`. Call it with
+        `token_ids` int64 `[batch, max_tokens]` → `[probabilities, weights]`: float32 `[batch, 2]`, and one weight per
+        token float32 `[batch, max_tokens]` (see `components.network.attention.word_weights`). Call it with
         `training=False`.
     """
     _, weights = model.get_layer(_ATTENTION).output
     return keras.Model(model.input, [model.output, word_weights(weights)], name=f"{model.name}_explained")
+
+
+def load_trained_model(path: str) -> keras.Model:
+    """Loads a network that the Trainer saved, not compiled.
+
+    Keras finds the classes of our layers because this module imports them.
+
+    Args:
+        path: The `.keras` file.
+    """
+    return keras.saving.load_model(path, compile=False)

@@ -1,1 +1,1 @@
-"""Predictions: runs each model once on the test reviews."""
+"""Predictions: writes and reads the models' probabilities for the test reviews."""

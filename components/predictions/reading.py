@@ -1,59 +1,68 @@
-"""What both modes say of each test review, as arrays."""
+"""Reads what node Predictions wrote of both modes. It needs no TensorFlow, which a report has no time to import."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from imdb_core import modes
-from imdb_core.examples import read_examples
-from imdb_core.features import LABEL, LENGTH_BUCKET, POSITIVE, RATING
-from imdb_core.modes import ROLES
-
-Array = npt.NDArray[Any]
+from imdb_core.features import DECISION_THRESHOLD, ID, LABEL, LENGTH_BUCKET, POSITIVE, RATING
+from imdb_core.modes import MODES, ROLES, Mode
 
 
 @dataclass(frozen=True)
-class TestPredictions:
-    """The test split as the modes judge it.
+class ModePredictions:
+    """Both modes' predictions of the test reviews, in the order in which they were read.
 
     Attributes:
-        positive: by mode, float64 `[n]`: probability of the positive class.
-        labels: bool `[n]`: whether the review is positive.
-        slices: by feature to slice by, string `[n]`; empty strings where a review lacks it.
+        ids: Ids of the reviews, bytes `[n]`.
+        labels: Whether each review is positive, bool `[n]`.
+        ratings: The rating of each review; None if it has none.
+        length_buckets: The length bucket of each review; empty if it has none.
+        positive: The probability of the positive class by mode, float64 `[n]`.
     """
 
-    positive: Mapping[str, Array]
-    labels: Array
-    slices: Mapping[str, Array]
+    ids: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.bool_]
+    ratings: Sequence[int | None]
+    length_buckets: Sequence[str]
+    positive: Mapping[Mode, npt.NDArray[np.float64]]
 
-    def right(self, mode: str) -> Array:
-        """Whether the mode is right, bool `[n]`; above 0.5 it says positive."""
-        return np.asarray((self.positive[mode] > 0.5) == self.labels)  # noqa: PLR2004 - argmax over two classes
+    def right(self, mode: Mode) -> npt.NDArray[np.bool_]:
+        """Returns whether a mode predicts each review's label, bool `[n]`."""
+        return np.asarray((self.positive[mode] > DECISION_THRESHOLD) == self.labels)
+
+    @property
+    def slices(self) -> dict[str, npt.NDArray[np.str_]]:
+        """The value of each review by feature to slice by, string `[n]`: empty if missing, ratings zero-padded."""
+        ratings = ["" if rating is None else f"{rating:02d}" for rating in self.ratings]
+        return {LENGTH_BUCKET: np.array(self.length_buckets, str), RATING: np.array(ratings, str)}
 
 
-def read_predictions(folder: Path) -> TestPredictions:
-    """Reads what node `Predictions.modes` wrote.
+def read_predictions(examples: Iterable[Mapping[str, Any]]) -> ModePredictions:
+    """Collects the columns of the examples that node Predictions wrote.
 
     Args:
-        folder: of its `test` split.
+        examples: The features of each example by name, from `imdb_core.examples.read_examples` or
+            `components.artifacts.read_split`.
     """
-    positive: dict[str, list[float]] = {mode: [] for mode in modes.MODES}
+    ids: list[bytes] = []
     labels: list[bool] = []
-    slices: dict[str, list[str]] = {LENGTH_BUCKET: [], RATING: []}
-    for features in read_examples(folder):
+    ratings: list[int | None] = []
+    length_buckets: list[str] = []
+    positive: dict[Mode, list[float]] = {mode: [] for mode in MODES}
+    for features in examples:
+        ids.append(features[ID].bytes_list.value[0])
+        labels.append(features[LABEL].int64_list.value[0] == POSITIVE)
+        ratings.append(next(iter(features[RATING].int64_list.value), None))
+        length_buckets.append(b"".join(features[LENGTH_BUCKET].bytes_list.value).decode())
         for mode, role in ROLES.items():
             positive[mode].append(features[role].float_list.value[POSITIVE])
-        labels.append(features[LABEL].int64_list.value[0] == POSITIVE)
-        bucket = features[LENGTH_BUCKET].bytes_list.value
-        slices[LENGTH_BUCKET].append(bucket[0].decode() if bucket else "")
-        rating = features[RATING].int64_list.value
-        slices[RATING].append(f"{rating[0]:02d}" if rating else "")
-    return TestPredictions(
-        positive={mode: np.array(values, np.float64) for mode, values in positive.items()},
+    return ModePredictions(
+        ids=np.array(ids, object),
         labels=np.array(labels, bool),
-        slices={name: np.array(values, str) for name, values in slices.items()},
+        ratings=ratings,
+        length_buckets=length_buckets,
+        positive={mode: np.array(values, np.float64) for mode, values in positive.items()},
     )

@@ -1,1 +1,1 @@
-"""Pusher: publishes a version whole or not at all."""
+"""Pusher: publishes a version completely or not at all."""

@@ -1,7 +1,11 @@
-"""Pushes a version so that whoever watches the folder sees the whole of it or nothing."""
+"""Pusher: publishes a model version atomically, so that a server never loads part of one."""
+
+from pathlib import Path
 
 from tfx.components.pusher import component
 from tfx.dsl.components.base import executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import BaseChannel
 
 from components.pusher.executor import AtomicPusherExecutor
 
@@ -10,3 +14,24 @@ class AtomicPusher(component.Pusher):  # type: ignore[misc]  # TFX ships no type
     """TFX's Pusher with `AtomicPusherExecutor`; same inputs, outputs and arguments."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(AtomicPusherExecutor)
+
+
+def pusher_node(
+    model: BaseChannel, model_blessing: BaseChannel, infra_blessing: BaseChannel, versions: Path
+) -> component.Pusher:
+    """Builds node `Pusher`.
+
+    Args:
+        model: The model to push.
+        model_blessing: The Evaluator's blessing.
+        infra_blessing: The blessing of the serving check.
+        versions: The folder that holds the model's versions.
+    """
+    return AtomicPusher(
+        model=model,
+        model_blessing=model_blessing,
+        infra_blessing=infra_blessing,
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(versions))
+        ),
+    ).with_id("Pusher")

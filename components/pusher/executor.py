@@ -1,4 +1,4 @@
-"""The executor that TFX runs for the Pusher node."""
+"""The executor of node Pusher."""
 
 import json
 import os
@@ -18,10 +18,10 @@ from serving.releases.versions import Blessing
 
 
 class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ships no types
-    """TFX's Pusher with another way to copy.
+    """TFX's Pusher with an atomic copy.
 
-    TFX copies straight into the version's folder, saved_model.pb last; after a crash a half version stands there, and
-    a retry within the same second takes it for done. Here the copy is renamed when it is complete and on disk.
+    TFX copies straight into the version's folder, saved_model.pb last. A crash leaves an incomplete version, and a
+    retry within the same second treats it as complete. This executor renames the copy once it is complete and on disk.
     """
 
     def Do(  # noqa: N802 - TFX's name
@@ -40,7 +40,7 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
 
     def _notes(self, input_dict: dict[str, list[Artifact]]) -> dict[str, Any]:
-        """What this run knows of the model, as fields of `Release`."""
+        """Collects the fields of `Release` that this run knows."""
         return {
             "run_id": self._context.pipeline_run_id if self._context else None,
             **_selection(input_dict.get(standard_component_specs.MODEL_KEY)),
@@ -60,7 +60,7 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
 
 
 def _selection(models: list[Artifact] | None) -> dict[str, Any]:
-    """Reads what the ModeSelector left beside its model; another node's model has nothing there."""
+    """Reads the `selection.json` of the ModeSelector; returns an empty dict for a model of another node."""
     files = [os.path.join(model.uri, SELECTION_FILE) for model in models or ()]
     if not files or not fileio.exists(files[0]):
         return {}

@@ -1,43 +1,42 @@
-"""Copies a SavedModel to a new version, whole or not at all."""
+"""Copies a SavedModel to a new version, completely or not at all."""
 
 import fcntl
-import os
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from imdb_core.files import flush
 from serving.releases.versions import RELEASE_FILE, Release, digest, read_release
 
-# TF Serving takes only children whose name is a number for versions.
+# TF Serving loads only children whose names are numbers.
 PARTIAL_PREFIX: Final = ".pushing-"
 
-# Held while pushing, so that no push takes another's copy for the leftover of a crash.
+# Held while pushing. Without it, one push could delete another's copy as the leftover of a crash.
 _LOCK_FILE: Final = ".lock"
 
 
 def push(source: Path, base: Path, notes: Mapping[str, Any] | None = None) -> Path:
-    """Copies a SavedModel to a new version, unless the newest version is already this model.
+    """Copies a SavedModel to a new version, unless the newest version already is this model.
 
-    It is where a run was killed after the copy and before ML Metadata knew. An older version of the same model is no
-    reason to skip: servers load the newest, which is another model then.
+    The newest version is this model if a run was killed after the copy and before it was recorded in ML Metadata. If
+    an older version is this model, it is pushed again: servers load the newest version.
 
     Args:
-        source: a SavedModel; it may be read-only.
-        base: folder of the model's versions; made if missing. Of several pushes to it at a time, each waits its turn.
-        notes: further fields of `Release`, for the version's `release.json`.
+        source: A SavedModel; it may be read-only.
+        base: The folder of the model's versions; it is created if it is missing. Simultaneous pushes wait in turn.
+        notes: Further fields of `Release`, for the version's `release.json`.
 
     Returns:
-        The version's folder, named by the Unix second of the push, or one more than the newest version if that is
-        later.
+        The version's folder. Its name is the Unix second of the push, or the newest version plus 1 if that is later.
     """
     base.mkdir(parents=True, exist_ok=True)
     with (base / _LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for partial in base.glob(f"{PARTIAL_PREFIX}*"):
             shutil.rmtree(partial)
-        # The path alone says little: a workspace made anew reuses the paths of the old.
+        # The path alone does not identify a model: a new workspace reuses the paths of the old one.
         origin = (str(source), digest(source))
         newest = max((child for child in base.iterdir() if child.name.isdecimal()), key=_number, default=None)
         if newest is not None and _origin_of(newest) == origin:
@@ -49,10 +48,10 @@ def push(source: Path, base: Path, notes: Mapping[str, Any] | None = None) -> Pa
         (partial / RELEASE_FILE).parent.mkdir(exist_ok=True)
         (partial / RELEASE_FILE).write_text(release.model_dump_json(indent=2, exclude_none=True))
         for path in (*partial.rglob("*"), partial):
-            _flush(path)
+            flush(path)
         version = base / str(number)
         partial.rename(version)
-        _flush(base)
+        flush(base)
         return version
 
 
@@ -66,17 +65,8 @@ def _origin_of(version: Path) -> tuple[str, str] | None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copies a folder without its modes, which shutil.copytree would carry over from a read-only one."""
+    """Copies a folder without its modes; shutil.copytree would make the copy of a read-only folder read-only."""
     target.mkdir()
     for child in source.iterdir():
         copy = _copy if child.is_dir() else shutil.copyfile
         copy(child, target / child.name)
-
-
-def _flush(path: Path) -> None:
-    """Forces a file or folder to disk, so that a power cut leaves no renamed folder with empty files."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

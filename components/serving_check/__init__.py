@@ -1,1 +1,1 @@
-"""ServingCheck: serves the winner before it is pushed, and compares the answers."""
+"""ServingCheck: serves the winner before it is pushed, and compares its answers with the trained model's."""

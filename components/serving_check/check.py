@@ -1,4 +1,4 @@
-"""What a model must show in a real server before it is pushed."""
+"""Compares what a model answers in a real server with what was trained."""
 
 import os
 import tempfile
@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import grpc
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -16,41 +15,39 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
 from tfx.utils import io_utils
 
-from components.network import attention, word_dropout  # noqa: F401 - the latter: Keras finds its layers by import
-from components.network.export import serialized_example
-from components.network.model import explaining_model
+from components.network.export import signature_inputs
+from components.network.model import explaining_model, load_trained_model
 from imdb_core import features, signatures
 from imdb_core.errors import RunError
 from imdb_core.settings import ServingSettings
-from imdb_core.signatures import CLASSIFY_INPUTS, SCORES
 from serving.launch import launched_server
 from serving.runtime.cpp_loader import CppSavedModel
 
 TOLERANCE: Final = 1e-5
 PERCENTILE: Final = 95
 
-_Answers = Mapping[str, npt.NDArray[Any]]
-# Signature -> its argument, and which of its outputs the trained model gives too, under which name.
-_COMPARED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
-    signatures.SERVING_DEFAULT: ("examples", {signatures.PROBABILITIES: signatures.PROBABILITIES}),
-    signatures.SERVE_TEXT: ("text", {signatures.PROBABILITIES: signatures.PROBABILITIES}),
-    signatures.EXPLAIN: (
-        "text",
-        {signatures.PROBABILITIES: signatures.PROBABILITIES, signatures.ATTENTION: signatures.ATTENTION},
-    ),
-    signatures.CLASSIFY: (CLASSIFY_INPUTS, {SCORES: signatures.PROBABILITIES}),
+_Outputs = Mapping[str, npt.NDArray[Any]]
+# For each signature: its outputs to compare → the trained model's output that each must equal.
+_COMPARED: Final[Mapping[str, Mapping[str, str]]] = {
+    signatures.SERVING_DEFAULT: {signatures.PROBABILITIES: signatures.PROBABILITIES},
+    signatures.SERVE_TEXT: {signatures.PROBABILITIES: signatures.PROBABILITIES},
+    signatures.EXPLAIN: {
+        signatures.PROBABILITIES: signatures.PROBABILITIES,
+        signatures.ATTENTION: signatures.ATTENTION,
+    },
+    signatures.CLASSIFY: {signatures.SCORES: signatures.PROBABILITIES},
 }
-_TAKE_EXAMPLES: Final = (signatures.SERVING_DEFAULT, signatures.CLASSIFY)
 
 
 @dataclass
-class Outcome:
-    """What the check found.
+class CheckOutcome:
+    """The outcome of a serving check.
 
     Attributes:
-        problems: one sentence each; none means that the model may be pushed.
-        reviews: number of reviews sent, the empty one included.
-        greatest_difference: between a served number and that of the trained model, by signature.
+        problems: One sentence for each problem. The model may be pushed if there are none.
+        reviews: Number of reviews sent, including the empty one.
+        greatest_difference: The greatest difference between a served number and the trained model's, by runtime and
+            signature.
         latency_ms: `p50` and `p95` of requests with one review each.
     """
 
@@ -61,35 +58,34 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no problems."""
         return not self.problems
 
     def to_json(self) -> dict[str, Any]:
-        """Returns all of it as JSON."""
+        """Returns the outcome as JSON."""
         return {"passed": self.passed, **asdict(self)}
 
 
 def check_serving(
     saved_model: str, trained_model: str, transform_output: str, texts: Sequence[bytes], settings: ServingSettings
-) -> Outcome:
-    """Serves a model and compares what clients get with what was trained.
+) -> CheckOutcome:
+    """Serves a model and compares its answers with those of the trained model.
 
-    The token ids of the comparison are those of the Transform graph, so a difference between training and serving
-    shows whether it is in the tokens or in the network.
+    The trained model gets its token ids from the Transform graph, so the comparison covers tokenization too.
 
     Args:
-        saved_model: folder of the candidate.
-        trained_model: the `.keras` file that the Trainer wrote.
-        transform_output: folder of the Transform graph.
-        texts: reviews, UTF-8.
-        settings: time limits.
+        saved_model: The candidate's folder.
+        trained_model: The `.keras` file that the Trainer wrote.
+        transform_output: The folder of the Transform graph.
+        texts: Reviews, UTF-8.
+        settings: Name of the model and time limits.
 
     Returns:
-        The outcome; a model that cannot be loaded or answers wrongly is a problem in it, not an exception.
+        The outcome. A model that cannot be loaded or answers incorrectly is a problem in it, not an exception.
     """
     texts = [b"", *texts]
-    outcome = Outcome(reviews=len(texts))
-    expected = trained_answers(trained_model, transform_output, texts)
+    outcome = CheckOutcome(reviews=len(texts))
+    expected = trained_outputs(trained_model, transform_output, texts)
     try:
         with CppSavedModel(saved_model) as model:
             _compare("C++ loader", model.run, texts, expected, outcome)
@@ -110,12 +106,12 @@ def check_serving(
     return outcome
 
 
-def trained_answers(trained_model: str, transform_output: str, texts: Sequence[bytes]) -> _Answers:
+def trained_outputs(trained_model: str, transform_output: str, texts: Sequence[bytes]) -> _Outputs:
     """Sends reviews through the Transform graph and the Keras model.
 
     Args:
-        trained_model: a `.keras` file.
-        transform_output: folder of the Transform graph.
+        trained_model: A `.keras` file.
+        transform_output: The folder of the Transform graph.
         texts: `n` reviews, UTF-8.
 
     Returns:
@@ -123,19 +119,19 @@ def trained_answers(trained_model: str, transform_output: str, texts: Sequence[b
     """
     layer = tft.TFTransformOutput(transform_output).transform_features_layer()
     token_ids = layer({features.TEXT: tf.constant(list(texts), tf.string)[:, tf.newaxis]})[features.TOKEN_IDS]
-    model = explaining_model(keras.saving.load_model(trained_model, compile=False))
+    model = explaining_model(load_trained_model(trained_model))
     probabilities, weights = model(token_ids, training=False)
     return {signatures.PROBABILITIES: np.asarray(probabilities), signatures.ATTENTION: np.asarray(weights)}
 
 
 def _query(
-    target: str, texts: Sequence[bytes], expected: _Answers, settings: ServingSettings, outcome: Outcome
+    target: str, texts: Sequence[bytes], expected: _Outputs, settings: ServingSettings, outcome: CheckOutcome
 ) -> None:
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(target, options=unlimited) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-        def predict(signature: str, inputs: Mapping[str, Any]) -> _Answers:
+        def predict(signature: str, inputs: Mapping[str, Any]) -> _Outputs:
             request = predict_pb2.PredictRequest(
                 model_spec=model_pb2.ModelSpec(name=settings.model_name, signature_name=signature),
                 inputs={name: tf.make_tensor_proto(values, tf.string) for name, values in inputs.items()},
@@ -148,7 +144,7 @@ def _query(
             latencies = []
             for text in texts:
                 started = time.perf_counter()
-                predict(signatures.SERVE_TEXT, {"text": [text]})
+                predict(signatures.SERVE_TEXT, signature_inputs(signatures.SERVE_TEXT, [text]))
                 latencies.append(1000 * (time.perf_counter() - started))
         except grpc.RpcError as error:
             outcome.problems.append(f"the server answered {error.code().name}: {error.details()}")
@@ -163,12 +159,11 @@ def _query(
         )
 
 
-def _compare(where: str, run: Any, texts: Sequence[bytes], expected: _Answers, outcome: Outcome) -> None:
-    for signature, (argument, outputs) in _COMPARED.items():
-        inputs = [serialized_example(text) for text in texts] if signature in _TAKE_EXAMPLES else list(texts)
-        answers = run(signature, {argument: inputs})
+def _compare(where: str, run: Any, texts: Sequence[bytes], expected: _Outputs, outcome: CheckOutcome) -> None:
+    for signature, outputs in _COMPARED.items():
+        served = run(signature, signature_inputs(signature, texts))
         for output, name in outputs.items():
-            difference = _difference(answers.get(output), expected[name])
+            difference = _difference(served.get(output), expected[name])
             key = f"{where}, {signature}"
             outcome.greatest_difference[key] = max(difference, outcome.greatest_difference.get(key, 0.0))
             if not difference <= TOLERANCE:

@@ -1,31 +1,54 @@
-"""ServingCheck: the last node before the Pusher, where TFX's InfraValidator would need Docker."""
+"""ServingCheck: serves the winner and compares its answers with the trained model's, before it is pushed."""
 
 import json
 import os
 from itertools import islice
 from typing import Final
 
-import tensorflow as tf
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, standard_artifacts
-from tfx.utils import io_utils, path_utils
+from tfx.types import BaseChannel, standard_artifacts
+from tfx.utils import io_utils
 
-from components.serving_check import check
-from imdb_core import features, file_names
+from components.artifacts import read_split, saved_model_folder, trained_model_file
+from components.serving_check.check import CheckOutcome, check_serving
+from components.serving_check.infra_validator import infra_validator
+from imdb_core.code_digest import code_digest
+from imdb_core.features import TEST, TEXT
 from imdb_core.file_names import OUTCOME_FILE
-from imdb_core.records import read_records
 from imdb_core.settings import ServingSettings
 
+SERVING_CHECK: Final = "ServingCheck"
 REASON: Final = "reason"
 
-# TFX's names; the Pusher looks for them.
+# TFX's names, which its Pusher looks for.
 _BLESSED_FILE: Final = "INFRA_BLESSED"
-
 _NOT_BLESSED_FILE: Final = "INFRA_NOT_BLESSED"
-
 _BLESSED: Final = "blessed"
+
+
+def serving_check_node(
+    model: BaseChannel, examples: BaseChannel, transform_graph: BaseChannel, settings: ServingSettings
+) -> BaseComponent:
+    """Builds the node that `serving.check` selects: ServingCheck, or TFX's InfraValidator, which needs Docker.
+
+    Args:
+        model: The candidate.
+        examples: Examples with split `test`.
+        transform_graph: The Transform graph that the model was trained on.
+        settings: Settings of the check.
+    """
+    if settings.check == "infra_validator":
+        return infra_validator(model, examples, settings).with_id(SERVING_CHECK)
+    return ServingCheck(
+        model=model,
+        examples=examples,
+        transform_graph=transform_graph,
+        serving=settings.model_dump_json(),
+        code_digest=code_digest(__name__, "serving.server.__main__"),
+    ).with_id(SERVING_CHECK)
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
@@ -37,23 +60,26 @@ def ServingCheck(
     serving: Parameter[str],
     code_digest: Parameter[str],
 ) -> None:
-    """Serves the model in a process of its own, and blesses it if clients get what was trained, in time.
+    """Serves the model in a separate process, and blesses it if clients get the trained model's answers in time.
 
     Args:
-        model: the candidate, with the Keras model that it was exported from.
-        examples: with split `test`.
-        transform_graph: that the model was trained on.
-        blessing: `blessed` is 1 or 0, as InfraValidator's; `reason` says what was found, `serving_check.json` all.
+        model: The candidate, with the Keras model that it was exported from.
+        examples: Examples with split `test`.
+        transform_graph: The Transform graph that the model was trained on.
+        blessing: The verdict: property `blessed` is 1 or 0 as InfraValidator's, property `reason` says why, and
+            `serving_check.json` holds the whole outcome.
         serving: `ServingSettings` as JSON.
-        code_digest: makes a change of this code a new execution.
+        code_digest: Digest of this code. A change of the code makes a new execution.
     """
     del code_digest
     settings = ServingSettings.model_validate_json(serving)
-    outcome = check.check_serving(
-        saved_model=path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
-        trained_model=os.path.join(model.uri, file_names.TRAINED_MODEL),
+    outcome = check_serving(
+        saved_model=saved_model_folder(model),
+        trained_model=trained_model_file(model),
         transform_output=transform_graph.uri,
-        texts=_test_reviews(examples, settings.check_reviews),
+        texts=[
+            example[TEXT].bytes_list.value[0] for example in islice(read_split(examples, TEST), settings.check_reviews)
+        ],
         settings=settings,
     )
     with fileio.open(os.path.join(blessing.uri, OUTCOME_FILE), "w") as file:
@@ -63,7 +89,7 @@ def ServingCheck(
     blessing.set_string_custom_property(REASON, _in_words(outcome))
 
 
-def _in_words(outcome: check.Outcome) -> str:
+def _in_words(outcome: CheckOutcome) -> str:
     if not outcome.passed:
         return "; ".join(outcome.problems)
     return (
@@ -71,11 +97,3 @@ def _in_words(outcome: check.Outcome) -> str:
         f"{max(outcome.greatest_difference.values()):.1g} of the trained model; "
         f"one review takes {outcome.latency_ms['p50']:.1f} ms (median)"
     )
-
-
-def _test_reviews(examples: standard_artifacts.Examples, count: int) -> list[bytes]:
-    pattern = io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], features.TEST))
-    files = sorted(tf.io.gfile.glob(pattern))
-    records = read_records(files, tf.io.gfile.GFile)
-    spec = {features.TEXT: tf.io.FixedLenFeature([], tf.string)}
-    return [tf.io.parse_single_example(record, spec)[features.TEXT].numpy() for record in islice(records, count)]

@@ -1,50 +1,37 @@
-"""Collects what a run did, for `run.json` and for people."""
+"""Collects the record of a successful run from ML Metadata and the artifacts of its nodes."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from tfx.types import Artifact
-
+from components.champion.component import LAST_BLESSED
 from components.evaluator import eval_config, metrics
 from components.evaluator.results import overall_metrics
-from components.serving_check import component
+from components.serving_check.component import REASON, SERVING_CHECK
+from components.tuner.component import TUNER
 from imdb_core import file_names, modes
 from imdb_core.settings import EvaluationSettings
-from pipeline.graph.main import LAST_BLESSED, SERVING_CHECK
-from pipeline.graph.nodes import TUNER
-from pipeline.history.run_states import COMPLETE
+from pipeline.history.runs import COMPLETE, PastArtifact
 from pipeline.history.tuning import read_tuning
-from pipeline.running.runner import Run, node_records
-from pipeline.settings.config import flatten
-from pipeline.workspace.package_versions import package_versions
+from pipeline.running.finished_run import FinishedRun, common_record
 
 
-def summarize(run: Run) -> dict[str, Any]:
-    """Collects the outcome of a run.
-
-    Args:
-        run: one that succeeded.
+def collect_record(run: FinishedRun) -> dict[str, Any]:
+    """Collects the record of a successful run, the content of `run.json`.
 
     Returns:
-        JSON: run id, settings, nodes with state, seconds and peak memory and what each waits for, versions of
-        packages, the ingest's report, what the Tuner found if it is on, the selection with both modes' metrics, the
-        champion's evaluation, what the server said, and what was pushed.
+        JSON: what `common_record` collects, the workspace, the executed nodes, the report of the ingest, the outcome of
+        the Tuner (None without one), the selection with the metrics of both modes, the evaluation of the champion, the
+        outcome of the serving check, and what was pushed.
     """
     model = _only(run, "ModeSelector", "model")
     examples = _only(run, "ImdbExampleGen", "examples")
     return {
-        "run_id": run.run_id,
-        "seconds": round(run.seconds, 1),
+        **common_record(run),
         "workspace": str(run.workspace),
-        "log": str(run.log_file),
-        "settings": flatten(run.settings.config),
-        "nodes": node_records(run),
-        "upstream": run.upstream,
-        "versions": package_versions(),
-        # A Resolver only looks things up, and does so each time.
-        "executed": [name for name, state in run.nodes.items() if state.state == COMPLETE and name != LAST_BLESSED],
-        "ingest": json.loads((Path(examples.uri) / "ingest_report.json").read_text()),
+        # The Resolver is executed in every run, but only looks something up.
+        "executed": [name for name, node in run.nodes.items() if node.state == COMPLETE and name != LAST_BLESSED],
+        "ingest": json.loads((Path(examples.uri) / file_names.REPORT).read_text()),
         "tuning": _tuning(run),
         "selection": json.loads((Path(model.uri) / file_names.SELECTION_FILE).read_text()),
         "champion": _champion(run),
@@ -53,30 +40,16 @@ def summarize(run: Run) -> dict[str, Any]:
     }
 
 
-def _tuning(run: Run) -> dict[str, Any] | None:
-    if TUNER not in run.nodes:
-        return None
-    best, results = (_only(run, TUNER, output).uri for output in ("best_hyperparameters", "tuner_results"))
-    return read_tuning(run.settings, best, results)
-
-
-def _champion(run: Run) -> dict[str, Any]:
-    blessing = _only(run, "Evaluator.champion", "blessing")
-    uri = _only(run, "Evaluator.champion", "evaluation").uri
-    candidate = overall_metrics(uri, modes.CANDIDATE)
-    baseline = overall_metrics(uri, modes.BASELINE) if metrics.FLIP_RATE in candidate else None
-    return {
-        "blessed": blessing.get_int_custom_property("blessed") == 1,
-        "accuracy": candidate[metrics.ACCURACY],
-        "baseline_accuracy": baseline[metrics.ACCURACY] if baseline else None,
-        "reasons": _shortfalls(candidate, baseline, run.settings.config.evaluation),
-    }
-
-
-def _shortfalls(
+def shortfalls(
     candidate: dict[str, float], baseline: dict[str, float] | None, settings: EvaluationSettings
 ) -> list[str]:
-    """Says which thresholds of the champion's Evaluator were missed, and by how much."""
+    """Lists the thresholds of the champion's Evaluator that were missed, and by how much.
+
+    Args:
+        candidate: The champion's metrics on `test`, by name.
+        baseline: The last blessed model's metrics; None if no model was blessed before.
+        settings: The thresholds.
+    """
     reasons = []
     for name, value, bound, sign in (
         ("accuracy", candidate[metrics.ACCURACY], settings.min_accuracy, 1),
@@ -96,11 +69,31 @@ def _shortfalls(
     return reasons
 
 
-def _serving_check(run: Run) -> dict[str, Any]:
+def _tuning(run: FinishedRun) -> dict[str, Any] | None:
+    if TUNER not in run.nodes:
+        return None
+    best, results = (_only(run, TUNER, output).uri for output in ("best_hyperparameters", "tuner_results"))
+    return read_tuning(run.settings, best, results)
+
+
+def _champion(run: FinishedRun) -> dict[str, Any]:
+    blessing = _only(run, "Evaluator.champion", "blessing")
+    uri = _only(run, "Evaluator.champion", "evaluation").uri
+    candidate = overall_metrics(uri, modes.CANDIDATE)
+    baseline = overall_metrics(uri, modes.BASELINE) if metrics.FLIP_RATE in candidate else None
+    return {
+        "blessed": blessing.properties.get("blessed") == 1,
+        "accuracy": candidate[metrics.ACCURACY],
+        "baseline_accuracy": baseline[metrics.ACCURACY] if baseline else None,
+        "reasons": shortfalls(candidate, baseline, run.settings.config.evaluation),
+    }
+
+
+def _serving_check(run: FinishedRun) -> dict[str, Any]:
     blessing = _only(run, SERVING_CHECK, "blessing")
-    passed = blessing.get_int_custom_property("blessed") == 1
-    # TFX's InfraValidator leaves no reason.
-    reason = blessing.get_string_custom_property(component.REASON) or "see the log"
+    passed = blessing.properties.get("blessed") == 1
+    # TFX's InfraValidator gives no reason.
+    reason = blessing.properties.get(REASON) or "see the log"
     outcome = Path(blessing.uri) / file_names.OUTCOME_FILE
     return {
         "passed": passed,
@@ -109,17 +102,17 @@ def _serving_check(run: Run) -> dict[str, Any]:
     }
 
 
-def _pushed(run: Run) -> dict[str, Any]:
+def _pushed(run: FinishedRun) -> dict[str, Any]:
     pushed = _only(run, "Pusher", "pushed_model")
-    if pushed.get_int_custom_property("pushed") != 1:
+    if pushed.properties.get("pushed") != 1:
         return {"pushed": False, "path": None, "version": None}
     return {
         "pushed": True,
-        "path": pushed.get_string_custom_property("pushed_destination"),
-        "version": pushed.get_string_custom_property("pushed_version"),
+        "path": pushed.properties["pushed_destination"],
+        "version": pushed.properties["pushed_version"],
     }
 
 
-def _only(run: Run, node: str, key: str) -> Artifact:
+def _only(run: FinishedRun, node: str, key: str) -> PastArtifact:
     (artifact,) = run.nodes[node].outputs[key]
     return artifact

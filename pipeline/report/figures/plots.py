@@ -10,7 +10,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from components.predictions.reading import TestPredictions
+from components.predictions.reading import ModePredictions
 from imdb_core import modes
 from imdb_core.stats.intervals import Estimate
 from pipeline.report.figures.curves import precision_recall, reliability, roc
@@ -19,7 +19,7 @@ from pipeline.report.figures.drawing import FAINT, INK, MODE_COLORS, MODE_MARKER
 _CELLS: Final = 20
 
 
-def roc_plot(predictions: TestPredictions) -> Markup:
+def roc_plot(predictions: ModePredictions) -> Markup:
     """Draws both ROC curves."""
 
     def paint(axes: Axes) -> None:
@@ -32,7 +32,7 @@ def roc_plot(predictions: TestPredictions) -> Markup:
     return draw("roc", "ROC curves of both modes: true against false positive rate", paint)
 
 
-def precision_recall_plot(predictions: TestPredictions) -> Markup:
+def precision_recall_plot(predictions: ModePredictions) -> Markup:
     """Draws both precision-recall curves; the dotted line is the share of positive reviews."""
 
     def paint(axes: Axes) -> None:
@@ -45,7 +45,7 @@ def precision_recall_plot(predictions: TestPredictions) -> Markup:
     return draw("pr", "Precision against recall of both modes", paint)
 
 
-def reliability_plot(predictions: TestPredictions, confidence: float) -> Markup:
+def reliability_plot(predictions: ModePredictions, confidence: float) -> Markup:
     """Draws the share of positive reviews against the probability, in ten bins."""
 
     def paint(axes: Axes) -> None:
@@ -67,7 +67,7 @@ def reliability_plot(predictions: TestPredictions, confidence: float) -> Markup:
     return draw("reliability", "Reliability diagram: share of positive reviews against predicted probability", paint)
 
 
-def probability_plot(predictions: TestPredictions) -> Markup:
+def probability_plot(predictions: ModePredictions) -> Markup:
     """Draws how often each mode gives which probability."""
 
     def paint(axes: Axes) -> None:
@@ -80,7 +80,7 @@ def probability_plot(predictions: TestPredictions) -> Markup:
     return draw("probabilities", "Histogram of the probabilities that both modes give", paint)
 
 
-def agreement_plot(predictions: TestPredictions) -> Markup:
+def agreement_plot(predictions: ModePredictions) -> Markup:
     """Draws the probabilities of one mode against those of the other; darker cells hold more reviews."""
     counts, _, _ = np.histogram2d(
         predictions.positive[modes.SCALAR], predictions.positive[modes.VECTOR], _CELLS, [[0, 1]] * 2

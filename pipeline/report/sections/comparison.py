@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from components.predictions.reading import TestPredictions
+from components.predictions.reading import ModePredictions
 from imdb_core import features, modes
 from imdb_core.stats.intervals import Estimate, auc, auc_difference, mean, wilson
 from imdb_core.stats.scores import calibration_error, log_losses
@@ -80,7 +80,7 @@ class Comparison:
     figures: Mapping[str, Markup]
 
 
-def compare(predictions: TestPredictions, confidence: float, accuracy_difference: Estimate | None) -> Comparison:
+def compare(predictions: ModePredictions, confidence: float, accuracy_difference: Estimate | None) -> Comparison:
     """Measures both modes.
 
     Args:
@@ -121,7 +121,7 @@ def compare(predictions: TestPredictions, confidence: float, accuracy_difference
     )
 
 
-def _measures(predictions: TestPredictions, confidence: float, accuracy_difference: Estimate | None) -> list[Measure]:
+def _measures(predictions: ModePredictions, confidence: float, accuracy_difference: Estimate | None) -> list[Measure]:
     labels, positive = predictions.labels, predictions.positive
     losses = {mode: log_losses(labels, positive[mode]) for mode in modes.MODES}
     return [
@@ -160,7 +160,7 @@ def _measures(predictions: TestPredictions, confidence: float, accuracy_differen
     ]
 
 
-def _confusion(predictions: TestPredictions, mode: str) -> dict[str, int]:
+def _confusion(predictions: ModePredictions, mode: modes.Mode) -> dict[str, int]:
     right, labels = predictions.right(mode), predictions.labels
     return {
         "true_negatives": int((right & ~labels).sum()),
@@ -170,7 +170,7 @@ def _confusion(predictions: TestPredictions, mode: str) -> dict[str, int]:
     }
 
 
-def _slices(predictions: TestPredictions, feature: str, confidence: float) -> list[Slice]:
+def _slices(predictions: ModePredictions, feature: str, confidence: float) -> list[Slice]:
     values = predictions.slices[feature]
     right = {mode: predictions.right(mode) for mode in modes.MODES}
     flips = right[modes.SCALAR] != right[modes.VECTOR]

@@ -1,7 +1,14 @@
-"""The metrics of the Evaluators in plain Python, by their definitions."""
+"""The metrics of the Evaluators in plain Python, from their definitions, and reviews to measure them on."""
 
 import math
 from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+# Few distinct values, so that ties and the edges of bins occur.
+PROBABILITIES = st.one_of(st.sampled_from([i / 20 for i in range(21)]), st.floats(0, 1, width=32))
+# Reviews as label, probability of the baseline and probability of the candidate.
+REVIEWS = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES, PROBABILITIES), min_size=1, max_size=40)
 
 
 def single_model(labels: Sequence[int], positive: Sequence[float]) -> dict[str, float]:
@@ -39,7 +46,7 @@ def paired(labels: Sequence[int], baseline: Sequence[float], candidate: Sequence
 
 
 def auc(labels: Sequence[int], positive: Sequence[float]) -> float:
-    """Share of (positive, negative) pairs that are ranked right; a tie is half right."""
+    """Returns the share of (positive, negative) pairs that are ranked correctly; a tie counts half."""
     above = [p for label, p in zip(labels, positive, strict=True) if label]
     below = [p for label, p in zip(labels, positive, strict=True) if not label]
     if not above or not below:

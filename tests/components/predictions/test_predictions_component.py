@@ -1,7 +1,5 @@
-import itertools
 import logging
 import math
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tiny_evaluator import example, predict, save_oracle, write_examples
 
-from components.predictions import answers
+from components.predictions import writing
 from imdb_core import features, progress
 from imdb_core.errors import RunError
 from imdb_core.modes import SELECTED_MODE
@@ -55,7 +53,7 @@ def examples(folder):
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    monkeypatch.setattr(answers, "_BATCH", 4)
+    monkeypatch.setattr(writing, "_BATCH", 4)
 
 
 @pytest.fixture
@@ -158,23 +156,6 @@ def test_work_tells_how_far_it_is(monkeypatch, caplog, tmp_path, examples, model
     predict(tmp_path / "short", examples, models["vector"], None)
     assert told()[-1] == Steps(27, 27, "reviews")
     caplog.clear()
-    monkeypatch.setattr(answers, "_PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(writing, "_PROGRESS_SECONDS", 0.0)
     predict(tmp_path / "long", examples, models["vector"], None)
     assert [steps.done for steps in told()] == [*range(1, 28), 27]
-
-
-def test_results_come_in_order_and_only_a_few_items_are_taken_ahead(monkeypatch):
-    monkeypatch.setattr(answers.os, "cpu_count", lambda: 3)
-    taken = []
-
-    def items():
-        for number in range(100):
-            taken.append(number)
-            yield number
-
-    with ThreadPoolExecutor(3) as pool:
-        results = answers._map_ahead(pool, lambda number: number**2, items())
-        first = list(itertools.islice(results, 3))
-        assert first == [0, 1, 4]
-        assert len(taken) == 3 + 2 * 3
-        assert [number**2 for number in range(3, 100)] == list(results)

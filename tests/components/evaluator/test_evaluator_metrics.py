@@ -1,13 +1,10 @@
-import itertools
 import math
-import pickle
-from collections.abc import Iterator
 
 import metrics_oracle
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from metrics_oracle import REVIEWS
 from sklearn.exceptions import UndefinedMetricWarning
 
 from components.evaluator import metrics
@@ -74,11 +71,6 @@ def test_a_coin_says_nothing():
     assert measured["expected_calibration_error"] == 0.0
 
 
-# Few distinct values, so that ties and the edges of bins occur.
-PROBABILITIES = st.one_of(st.sampled_from([i / 20 for i in range(21)]), st.floats(0, 1, width=32))
-REVIEWS = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES, PROBABILITIES), min_size=1, max_size=40)
-
-
 @given(REVIEWS)
 def test_all_metrics_agree_with_their_definitions(reviews):
     labels, baseline, candidate = (list(column) for column in zip(*reviews, strict=True))
@@ -91,52 +83,3 @@ def test_all_metrics_agree_with_their_definitions(reviews):
     assert (
         by_name["both_right"] + by_name["only_candidate_right"] == by_name["true_positives"] + by_name["true_negatives"]
     )
-
-
-# The combiner, as Beam may call it
-
-
-def extracts(reviews, sizes: Iterator[int]) -> list[dict[str, object]]:
-    """Groups of reviews, as the Evaluators' extractors make them."""
-    groups = []
-    while reviews:
-        size = next(sizes)
-        labels, baseline, candidate = (np.array(column) for column in zip(*reviews[:size], strict=True))
-        reviews = reviews[size:]
-        groups.append(
-            {
-                "labels": {"candidate": labels[:, np.newaxis], "baseline": labels[:, np.newaxis]},
-                "predictions": {
-                    "candidate": np.stack([1 - candidate, candidate], axis=1),
-                    "baseline": np.stack([1 - baseline, baseline], axis=1),
-                },
-            }
-        )
-    return groups
-
-
-@given(REVIEWS, st.randoms(use_true_random=False), st.integers(1, 5))
-def test_order_and_batching_change_no_bit(reviews, random, parts):
-    combiner = metrics._CollectPredictions(["candidate", "baseline"], "baseline")
-
-    def combine(elements, parts: int):
-        accumulators = [combiner.create_accumulator() for _ in range(parts)]
-        for element in elements:
-            index = random.randrange(parts)
-            accumulators[index] = combiner.add_input(accumulators[index], element)
-        # Beam pickles accumulators between workers.
-        accumulators = pickle.loads(pickle.dumps(accumulators))  # noqa: S301 - written a moment ago
-        random.shuffle(accumulators)
-        return combiner.extract_output(combiner.merge_accumulators(accumulators))
-
-    whole = combine(extracts(reviews, itertools.repeat(len(reviews))), 1)
-    labels, baseline, candidate = (np.array(column) for column in zip(*reviews, strict=True))
-    own = single_model_metrics(labels, candidate)
-    assert {name: whole[metrics._key(name, "candidate")] for name in own} == pytest.approx(own, nan_ok=True)
-    both = paired_metrics(labels, baseline, candidate)
-    assert {name: whole[metrics._key(name, "candidate", is_diff=True)] for name in both} == pytest.approx(both)
-
-    random.shuffle(reviews)
-    pieces = combine(extracts(reviews, iter(lambda: random.randint(1, 4), 0)), parts)
-    assert set(whole) == set(pieces) == set(combiner.keys)
-    np.testing.assert_array_equal([whole[key] for key in combiner.keys], [pieces[key] for key in combiner.keys])

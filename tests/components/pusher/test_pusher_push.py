@@ -9,48 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tfx.proto import pusher_pb2
-from tfx.types import standard_artifacts
-from tfx.utils import proto_utils
+from saved_models import FILES, contents, numbers, saved_model
 
-from components.pusher.executor import AtomicPusherExecutor
 from components.pusher.push import PARTIAL_PREFIX, push
 from serving.releases.versions import RELEASE_FILE, digest
-
-FILES = {
-    "saved_model.pb": b"graph",
-    "fingerprint.pb": b"print",
-    "variables/variables.index": b"index",
-    "variables/variables.data-00000-of-00001": bytes(range(256)) * 400,
-    "assets/vocabulary": b"good\nbad\n",
-    "assets.extra/tf_serving_warmup_requests": b"requests",
-}
-
-
-def saved_model(folder: Path, **changed: bytes) -> Path:
-    for name, content in {**FILES, **changed}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
-
-
-@pytest.fixture
-def source(tmp_path) -> Path:
-    return saved_model(tmp_path / "model" / "1")
-
-
-@pytest.fixture
-def base(tmp_path) -> Path:
-    return tmp_path / "models" / "critic"
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def numbers(base: Path) -> list[int]:
-    """Looks as TF Serving looks: at children whose name is a number."""
-    return sorted(int(child.name) for child in base.iterdir() if child.name.isdecimal())
 
 
 def partials(base: Path) -> list[Path]:
@@ -249,87 +211,3 @@ def test_pushes_at_the_same_time_wait_for_each_other(tmp_path, base):
     assert set(graphs) == {b"0", b"1"}
     assert all(one != other for one, other in itertools.pairwise(graphs))
     assert partials(base) == []
-
-
-# In TFX's hands
-
-
-SELECTION = {
-    "winner": "vector",
-    "reason": "vector is better",
-    "metrics": {"scalar": {"accuracy": 0.5}, "vector": {"accuracy": 0.75, "auc": 0.875, "log_loss": 0.25}},
-}
-
-
-def blessing_of(kind: type, folder: Path, *, blessed: bool):
-    artifact = kind()
-    artifact.uri = str(folder)
-    artifact.set_int_custom_property("blessed", int(blessed))
-    return artifact
-
-
-def execute(
-    source: Path,
-    base: Path,
-    tmp_path: Path,
-    *,
-    blessed: bool = True,
-    infra_blessed: bool = True,
-    selection: dict | None = SELECTION,
-) -> standard_artifacts.PushedModel:
-    model = standard_artifacts.Model()
-    model.uri = str(tmp_path / "artifact")
-    shutil.copytree(source, tmp_path / "artifact" / "Format-Serving")
-    if selection:
-        (tmp_path / "artifact" / "selection.json").write_text(json.dumps(selection))
-    quality = blessing_of(standard_artifacts.ModelBlessing, tmp_path / "quality", blessed=blessed)
-    infra = blessing_of(standard_artifacts.InfraBlessing, tmp_path / "infra", blessed=infra_blessed)
-    infra.set_string_custom_property("reason", "64 reviews, all the same")
-    pushed = standard_artifacts.PushedModel()
-    pushed.uri = str(tmp_path / "pushed")
-    destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(base)))
-    AtomicPusherExecutor(AtomicPusherExecutor.Context(pipeline_run_id="monday")).Do(
-        {"model": [model], "model_blessing": [quality], "infra_blessing": [infra]},
-        {"pushed_model": [pushed]},
-        {"push_destination": proto_utils.proto_to_json(destination)},
-    )
-    return pushed
-
-
-def test_a_blessed_model_is_pushed(source, base, tmp_path):
-    pushed = execute(source, base, tmp_path)
-    (number,) = numbers(base)
-    assert pushed.get_int_custom_property("pushed") == 1
-    assert pushed.get_string_custom_property("pushed_destination") == str(base / str(number))
-    assert pushed.get_string_custom_property("pushed_version") == str(number)
-    assert contents(base / str(number)).keys() == {*FILES, RELEASE_FILE}
-
-
-def test_a_pushed_model_explains_itself_without_metadata(source, base, tmp_path):
-    pushed = execute(source, base, tmp_path)
-    release = json.loads(Path(pushed.get_string_custom_property("pushed_destination"), RELEASE_FILE).read_text())
-    del release["source"], release["sha256"], release["pushed_at"]
-    assert release == {
-        "run_id": "monday",
-        "mode": "vector",
-        "metrics": {"accuracy": 0.75, "auc": 0.875, "log_loss": 0.25},
-        "reason": "vector is better",
-        "blessings": {
-            "model": {"blessed": True, "artifact": str(tmp_path / "quality")},
-            "infra": {"blessed": True, "artifact": str(tmp_path / "infra"), "reason": "64 reviews, all the same"},
-        },
-    }
-
-
-def test_a_model_that_no_selector_chose_is_pushed_without_its_figures(source, base, tmp_path):
-    pushed = execute(source, base, tmp_path, selection=None)
-    release = json.loads(Path(pushed.get_string_custom_property("pushed_destination"), RELEASE_FILE).read_text())
-    assert release["run_id"] == "monday"
-    assert "mode" not in release
-
-
-@pytest.mark.parametrize(("blessed", "infra_blessed"), [(False, True), (True, False)])
-def test_a_model_that_is_not_blessed_is_not_pushed(source, base, tmp_path, blessed, infra_blessed):
-    pushed = execute(source, base, tmp_path, blessed=blessed, infra_blessed=infra_blessed)
-    assert pushed.get_int_custom_property("pushed") == 0
-    assert not base.exists()

@@ -1,0 +1,65 @@
+"""Finds and reads what is inside the artifacts that TFX nodes pass on."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from imdb_core import file_names
+from imdb_core.examples import Example
+from imdb_core.records import read_records
+
+
+def saved_model_folder(model: Artifact) -> str:
+    """Returns the folder of the SavedModel in a Model artifact."""
+    return str(path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)))
+
+
+def trained_model_file(model: Artifact) -> str:
+    """Returns the path of the Keras model in a Model artifact, from which its SavedModel was exported."""
+    return os.path.join(model.uri, file_names.TRAINED_MODEL)
+
+
+def split_folder(examples: Artifact, split: str) -> str:
+    """Returns the folder of a split in an Examples artifact.
+
+    Raises:
+        ValueError: The artifact has no such split.
+    """
+    return str(artifact_utils.get_split_uri([examples], split))
+
+
+def files_in(folder: str) -> list[str]:
+    """Lists the files of a split's folder, sorted by name."""
+    return sorted(fileio.glob(io_utils.all_files_pattern(folder)))
+
+
+def records_in(file: str) -> Iterator[bytes]:
+    """Reads the serialized examples of one file.
+
+    Raises:
+        BadDataError: The file is cut off or damaged.
+    """
+    return read_records([file], tf.io.gfile.GFile)
+
+
+def read_split(examples: Artifact, split: str) -> Iterator[Mapping[str, Any]]:
+    """Reads the examples of a split.
+
+    Args:
+        examples: An Examples artifact.
+        split: Name of the split.
+
+    Yields:
+        The map from the names of an example's features to tf.train.Features, in the order of files and records.
+
+    Raises:
+        BadDataError: A file is cut off or damaged.
+    """
+    for file in files_in(split_folder(examples, split)):
+        for record in records_in(file):
+            yield Example.FromString(record).features.feature

@@ -1,0 +1,14 @@
+from pathlib import Path
+
+import pytest
+from saved_models import saved_model
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    return saved_model(tmp_path / "model" / "1")
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    return tmp_path / "models" / "critic"
