@@ -1,4 +1,4 @@
-"""`python -m serving.server`: the same as `imdb-attention serve`."""
+"""`python -m serving.server`, which is the same as `imdb-attention serve`."""
 
 import sys
 

@@ -6,7 +6,7 @@ from typing import Final
 import grpc
 
 from imdb_core.errors import RunError
-from serving.server.config.side_files import SslConfig
+from serving.server.config.flag_files import SslConfig
 
 _BACKLOG: Final = 2048
 

@@ -18,8 +18,8 @@ from serving.server.api.backend import Backend
 from serving.server.api.grpc_api import grpc_server
 from serving.server.api.monitoring import Metrics
 from serving.server.api.rest_api import rest_app
+from serving.server.config.flag_files import SslConfig
 from serving.server.config.options import ServerOptions
-from serving.server.config.side_files import SslConfig
 from serving.server.errors import ServingError
 from serving.server.execution.batching import Batcher
 from serving.server.execution.servable import Servable

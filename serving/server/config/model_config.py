@@ -1,14 +1,13 @@
-"""ModelServerConfig: which models a server serves, from where, which versions of them and under which labels."""
+"""ModelServerConfig: the models to serve, with their base paths, version policies and labels."""
 
 import re
 from pathlib import Path
 from typing import Final
 
 import grpc
-from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from imdb_core.errors import SettingsError
+from serving.server.config.flag_files import read_text_proto
 from serving.server.errors import ServingError, invalid_argument
 
 PLATFORM: Final = "tensorflow"
@@ -19,42 +18,35 @@ _URI: Final = re.compile(r"[a-zA-Z][0-9a-zA-Z.]*://")
 
 
 def read_model_config(file: Path) -> ModelServerConfig:
-    """Reads what `--model_config_file` names; `check_model_config` tells whether it makes sense.
-
-    Args:
-        file: a ModelServerConfig as text.
+    """Reads the file of `--model_config_file`; `check_model_config` checks its content.
 
     Raises:
-        SettingsError: the file cannot be read, or is no such message.
+        SettingsError: The file is not a readable ModelServerConfig.
     """
-    try:
-        return text_format.Parse(file.read_text(encoding="utf-8"), ModelServerConfig())
-    except OSError as error:
-        raise SettingsError(f"cannot read the model config file {file}: {error.strerror}") from None
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"the model config file {file} is no text of a tensorflow.serving.ModelServerConfig: {error}; give "
-            '`model_config_list { config { name: "..." base_path: "/..." model_platform: "tensorflow" } }`'
-        ) from None
+    return read_text_proto(
+        file,
+        ModelServerConfig(),
+        'give `model_config_list { config { name: "..." base_path: "/..." model_platform: "tensorflow" } }`',
+    )
 
 
 def single_model(name: str, base_path: str) -> ModelServerConfig:
-    """Builds the config of `--model_name` and `--model_base_path`: one model, of which the newest version is served."""
+    """Builds the config of `--model_name` and `--model_base_path`, which serves one model's newest version."""
     config = ModelServerConfig()
     config.model_config_list.config.add(name=name, base_path=base_path, model_platform=PLATFORM)
     return config
 
 
 def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None = None) -> None:
-    """Checks a config before anything of it is applied.
+    """Checks a config before it is applied.
 
     Args:
-        new: the config.
-        current: the one that it is to replace; None at start-up.
+        new: The new config.
+        current: The config to replace; None at start-up.
 
     Raises:
-        ServingError: in TensorFlow Serving's words. FAILED_PRECONDITION if the new config has no list of models and the
-            current one has; UNIMPLEMENTED for request logging; INVALID_ARGUMENT for anything else.
+        ServingError: With TensorFlow Serving's messages. FAILED_PRECONDITION if only the current config has a list of
+            models; UNIMPLEMENTED for request logging; INVALID_ARGUMENT for any other fault.
     """
     if current is not None and current.WhichOneof("config") and new.WhichOneof("config") != MODEL_LIST:
         raise ServingError(
@@ -80,7 +72,7 @@ def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None
         if model.HasField("logging_config"):
             raise ServingError(
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"Model {model.name} has a logging_config; that is not supported",
+                f"Model {model.name} has a logging_config, which is not supported",
             )
 
 

@@ -1,55 +1,47 @@
-"""The server's options: tensorflow_model_server's flags, as far as this server honours them. Imports nothing heavy."""
+"""The options of the server: those flags of tensorflow_model_server that it supports. Imports nothing heavy."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from imdb_core.errors import SettingsError
 from imdb_core.validation import expectation
-from serving.server.config.batching_parameters import BatchingParameters
-from serving.server.config.side_files import SslConfig, read_prometheus_path, read_ssl_config
+from serving.server.config.flag_files import (
+    BatchingParameters,
+    SslConfig,
+    read_batching_parameters,
+    read_prometheus_path,
+    read_ssl_config,
+)
 
 if TYPE_CHECKING:
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(ge=0.0)]
-Count = Annotated[int, Field(ge=0)]
 
 _INT32_MAX: Final = 2**31 - 1
 _MESSAGE_LENGTH: Final = "grpc.max_receive_message_length"
 
 
 class ServerOptions(BaseModel):
-    """What a server is told at its start; names and defaults are TensorFlow Serving's, but for `host`, which is ours.
+    """The flags of `imdb-attention serve`, whose help describes them.
 
-    Attributes:
-        model_name, model_base_path: one model, and the folder of its versions.
-        model_config_file: or many; a ModelServerConfig as text.
-        model_config_file_poll_wait_seconds: between looks at this file; 0 is never again.
-        file_system_poll_wait_seconds: between looks for new versions; 0 is once.
-        allow_version_labels_for_unavailable_models: whether a new label may name a version that is not loaded.
-        port: of gRPC; 0 for any that is free.
-        rest_api_port: of HTTP, 8501 as in the official image; 0 for none.
-        host: address to listen on; only this machine's own clients reach the default.
-        grpc_socket_path: Unix socket on which gRPC is served too.
-        ssl_config_file: SSLConfig as text.
-        grpc_channel_arguments: like `grpc.max_receive_message_length=4194304,grpc.max_connection_age_ms=2000`.
-        rest_api_timeout_in_ms: what a REST request may take.
-        enforce_session_run_timeout: whether a client's deadline ends the run of the model.
-        enable_batching, batching_parameters_file: BatchingParameters as text, for the second; the first alone leaves
-            the defaults.
-        enable_model_warmup: whether a version's warm-up requests are replayed before it is available.
-        max_num_load_retries: how often a load that failed is tried again.
-        load_retry_interval_micros: before each of them; a negative number is no time.
-        num_load_threads: how many versions are loaded at the same time; 0 for one of each model.
-        enable_grpc_healthcheck_service: whether `grpc.health.v1` is served.
-        monitoring_config_file: MonitoringConfig as text.
+    Names and defaults are TensorFlow Serving's; `host` is ours. A negative `load_retry_interval_micros` counts as 0.
 
     Raises:
-        SettingsError: on building one: an option is unknown, of the wrong type or out of range, or contradicts another.
+        SettingsError: An option is unknown, of the wrong type or out of range, or contradicts another.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
@@ -57,8 +49,8 @@ class ServerOptions(BaseModel):
     model_name: Annotated[str, Field(min_length=1)] = "default"
     model_base_path: str = ""
     model_config_file: str = ""
-    model_config_file_poll_wait_seconds: Seconds = 0.0
-    file_system_poll_wait_seconds: Seconds = 1.0
+    model_config_file_poll_wait_seconds: NonNegativeFloat = 0.0
+    file_system_poll_wait_seconds: NonNegativeFloat = 1.0
     allow_version_labels_for_unavailable_models: bool = False
     port: Port = 8500
     rest_api_port: Port = 8501
@@ -66,14 +58,14 @@ class ServerOptions(BaseModel):
     grpc_socket_path: str = ""
     ssl_config_file: str = ""
     grpc_channel_arguments: str = ""
-    rest_api_timeout_in_ms: Annotated[int, Field(ge=1)] = 30_000
+    rest_api_timeout_in_ms: PositiveInt = 30_000
     enforce_session_run_timeout: bool = True
     enable_batching: bool = False
     batching_parameters_file: str = ""
     enable_model_warmup: bool = True
-    max_num_load_retries: Count = 5
+    max_num_load_retries: NonNegativeInt = 5
     load_retry_interval_micros: int = 60_000_000
-    num_load_threads: Count = 0
+    num_load_threads: NonNegativeInt = 0
     enable_grpc_healthcheck_service: bool = False
     monitoring_config_file: str = ""
 
@@ -88,10 +80,10 @@ class ServerOptions(BaseModel):
         return options
 
     def model_server_config(self) -> "ModelServerConfig":
-        """Returns the models to start with.
+        """Returns the config of the models.
 
         Raises:
-            SettingsError: `model_config_file` cannot be read.
+            SettingsError: `model_config_file` is not valid.
         """
         from serving.server.config.model_config import read_model_config, single_model
 
@@ -100,41 +92,33 @@ class ServerOptions(BaseModel):
         return single_model(self.model_name, self.model_base_path)
 
     def batching_parameters(self) -> BatchingParameters:
-        """Returns what calls are batched by.
+        """Returns the limits of batches; the defaults without `batching_parameters_file`.
 
         Raises:
-            SettingsError: `batching_parameters_file` cannot be read.
+            SettingsError: `batching_parameters_file` is not valid.
         """
-        if not self.batching_parameters_file:
-            return BatchingParameters()
-        try:
-            text = Path(self.batching_parameters_file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise SettingsError(
-                f"cannot read the batching parameters file {self.batching_parameters_file}: {reason}"
-            ) from None
-        return BatchingParameters.from_text_proto(text)
+        file = self.batching_parameters_file
+        return read_batching_parameters(Path(file)) if file else BatchingParameters()
 
     def ssl_config(self) -> SslConfig | None:
-        """Returns keys and certificates; None for plain text.
+        """Returns the keys and certificates; None for a server without TLS.
 
         Raises:
-            SettingsError: `ssl_config_file` cannot be read, or lacks what TLS needs.
+            SettingsError: `ssl_config_file` is not valid.
         """
         return read_ssl_config(Path(self.ssl_config_file)) if self.ssl_config_file else None
 
     def prometheus_path(self) -> str | None:
-        """Returns the URL's path at which metrics are; None for no metrics.
+        """Returns the URL path of the metrics; None if they are off.
 
         Raises:
-            SettingsError: `monitoring_config_file` cannot be read.
+            SettingsError: `monitoring_config_file` is not valid.
         """
         return read_prometheus_path(Path(self.monitoring_config_file)) if self.monitoring_config_file else None
 
     @property
     def channel_arguments(self) -> dict[str, int | str]:
-        """The value of each of `grpc_channel_arguments`, a number where it can be one."""
+        """`grpc_channel_arguments` as key → value, with numbers as int."""
         arguments: dict[str, int | str] = {}
         for argument in filter(None, self.grpc_channel_arguments.split(",")):
             key, _, value = argument.partition("=")
@@ -143,7 +127,7 @@ class ServerOptions(BaseModel):
 
     @property
     def max_request_bytes(self) -> int:
-        """The longest request, of gRPC and of REST: as `grpc_channel_arguments` say, or else 2 GiB."""
+        """Maximum size of a gRPC or REST request: that of `grpc_channel_arguments`, by default 2 GiB."""
         given = self.channel_arguments.get(_MESSAGE_LENGTH)
         return given if isinstance(given, int) and given >= 0 else _INT32_MAX
 
@@ -156,8 +140,8 @@ class ServerOptions(BaseModel):
         given = self.model_fields_set
         if self.model_config_file and (self.model_base_path or "model_name" in given):
             raise SettingsError(
-                f"--model_config_file={self.model_config_file} says which models there are, so --model_name and "
-                "--model_base_path have no meaning beside it; leave out one or the other"
+                f"--model_config_file={self.model_config_file} already lists the models; leave it out, or leave out "
+                "--model_name and --model_base_path"
             )
         if not self.model_config_file and not self.model_base_path:
             raise SettingsError("no model is given; give --model_base_path and --model_name, or --model_config_file")
@@ -186,7 +170,7 @@ def _number_or_text(value: str) -> int | str:
 
 
 def _explain(details: ErrorDetails) -> str:
-    """One line for one of pydantic's errors."""
+    """Describes one of pydantic's errors in one line."""
     name = ".".join(str(part) for part in details["loc"])
     if details["type"] == "extra_forbidden":
         return f"unknown option --{name}; there are {', '.join(ServerOptions.model_fields)}"

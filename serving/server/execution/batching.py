@@ -16,7 +16,7 @@ from typing import Final
 import grpc
 import numpy as np
 
-from serving.server.config.batching_parameters import BatchingParameters
+from serving.server.config.flag_files import BatchingParameters
 from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays

@@ -37,7 +37,9 @@ def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
 def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "models.config"
     file.write_bytes(content)
-    with pytest.raises(SettingsError, match=f"{file} is no text of a tensorflow.serving.ModelServerConfig.*; give"):
+    with pytest.raises(
+        SettingsError, match=f"{file} is not a tensorflow.serving.ModelServerConfig in text format: .*; give"
+    ):
         read_model_config(file)
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from imdb_core.errors import SettingsError
-from serving.server.config.batching_parameters import BatchingParameters
+from serving.server.config.flag_files import BatchingParameters
 from serving.server.config.model_config import single_model
 from serving.server.config.options import ServerOptions
 
@@ -54,8 +54,8 @@ def test_options_do_not_change() -> None:
     [
         ({}, "no model is given; give --model_base_path and --model_name, or --model_config_file"),
         ({"model_name": "m"}, "no model is given"),
-        ({**MODEL, "model_config_file": "/f"}, "--model_config_file=/f says which models there are"),
-        ({"model_name": "m", "model_config_file": "/f"}, "--model_config_file=/f says which models there are"),
+        ({**MODEL, "model_config_file": "/f"}, "--model_config_file=/f already lists the models"),
+        ({"model_name": "m", "model_config_file": "/f"}, "--model_config_file=/f already lists the models"),
         ({**MODEL, "model_config_file_poll_wait_seconds": 1}, "without a --model_config_file to read"),
         ({**MODEL, "port": 8501}, "--port and --rest_api_port are both 8501; give different ones"),
         ({**MODEL, "batching_parameters_file": "/f"}, "--batching_parameters_file=/f is given without --enable_batch"),
@@ -94,7 +94,7 @@ def test_the_models(tmp_path: Path) -> None:
     assert ServerOptions(**MODEL).model_server_config() == single_model("default", "/models/m")
     file = tmp_path / "models.config"
     options = ServerOptions(model_config_file=str(file))
-    with pytest.raises(SettingsError, match="cannot read the model config file"):
+    with pytest.raises(SettingsError, match="cannot read the ModelServerConfig file"):
         options.model_server_config()
     file.write_text(str(single_model("n", "/models/n")))
     assert options.model_server_config() == single_model("n", "/models/n")
@@ -103,7 +103,7 @@ def test_the_models(tmp_path: Path) -> None:
 def test_batching_parameters(tmp_path: Path) -> None:
     file = tmp_path / "batching.config"
     options = ServerOptions(**MODEL, enable_batching=True, batching_parameters_file=str(file))
-    with pytest.raises(SettingsError, match=f"cannot read the batching parameters file {file}: No such file"):
+    with pytest.raises(SettingsError, match=f"cannot read the BatchingParameters file {file}: No such file"):
         options.batching_parameters()
     file.write_text("max_batch_size { value: 7 }")
     assert options.batching_parameters() == BatchingParameters(max_batch_size=7)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import example, write_gate, write_slow
 
-from serving.server.config.batching_parameters import BatchingParameters
+from serving.server.config.flag_files import BatchingParameters
 from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch, Batcher
 from serving.server.execution.servable import Servable

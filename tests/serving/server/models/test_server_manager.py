@@ -261,7 +261,7 @@ def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.
         return sum(words in message for message in caplog.messages)
 
     for bad, words in (
-        ("model_config_list {", "is no text of"),
+        ("model_config_list {", "in text format"),
         (h.specific(2, stable=1), "models.config: FAILED_PRECONDITION: Request to assign label to version 1"),
         ("", "It is only legal to transition from one ModelConfigList to another"),
     ):

@@ -1,0 +1,179 @@
+"""The files that flags name, which are protos in text format: batching parameters, TLS and monitoring."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import text_format
+
+from imdb_core.errors import SettingsError
+from imdb_core.protos import declare
+
+PROMETHEUS_PATH: Final = "/monitoring/prometheus/metrics"
+
+_PACKAGE: Final = "tensorflow.serving"
+_LIMITS: Final = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
+
+# tensorflow-serving-api leaves these messages out.
+_MESSAGES: Final = declare(
+    "imdb_attention/flag_files.proto",
+    _PACKAGE,
+    {
+        "BatchingParameters": {
+            **dict.fromkeys(_LIMITS, "google.protobuf.Int64Value"),
+            "thread_pool_name": "google.protobuf.StringValue",
+            "allowed_batch_sizes": "repeated int64",
+            "pad_variable_length_inputs": "bool",
+        },
+        "SSLConfig": {"server_key": "string", "server_cert": "string", "custom_ca": "string", "client_verify": "bool"},
+        "PrometheusConfig": {"enable": "bool", "path": "string"},
+        "MonitoringConfig": {"prometheus_config": f"{_PACKAGE}.PrometheusConfig"},
+    },
+    "google/protobuf/wrappers.proto",
+)
+
+
+@dataclass(frozen=True)
+class BatchingParameters:
+    """Limits of micro-batching, with the names of TensorFlow Serving's BatchingParameters.
+
+    Attributes:
+        max_batch_size: Maximum number of rows in a batch.
+        batch_timeout_micros: Time that the oldest call waits for its batch to fill while a thread is free.
+        max_enqueued_batches: This number times `max_batch_size` rows may wait for each servable; further calls are
+            refused.
+        num_batch_threads: Number of batches that run at the same time.
+        thread_pool_name: Prefix of the threads' names.
+        allowed_batch_sizes: Sizes to which batches are padded, ascending, ending with `max_batch_size`. If empty,
+            batches are not padded.
+
+    Raises:
+        SettingsError: A value is out of range.
+    """
+
+    max_batch_size: int = 128
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 64
+    num_batch_threads: int = 2
+    thread_pool_name: str = "batch_threads"
+    allowed_batch_sizes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, least in zip(_LIMITS, (1, 0, 1, 1), strict=True):
+            value = getattr(self, name)
+            if value < least:
+                raise SettingsError(f"{name} of the batching parameters is {value}; give {least} or more")
+        sizes = self.allowed_batch_sizes
+        if sizes and (sizes[0] < 1 or list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):
+            raise SettingsError(
+                f"allowed_batch_sizes of the batching parameters are {list(sizes)}; give increasing sizes that end "
+                f"with max_batch_size, {self.max_batch_size}"
+            )
+
+    def padded(self, rows: int) -> int:
+        """Returns the size to which a batch of `rows` rows is padded."""
+        return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
+
+
+@dataclass(frozen=True)
+class SslConfig:
+    """Keys and certificates of the gRPC server, all in PEM format.
+
+    Attributes:
+        server_key: Private key.
+        server_cert: Certificate, followed by those of the authorities that signed it.
+        custom_ca: Certificates of the authorities that sign the clients' certificates; may be empty.
+        client_verify: Whether clients must present a certificate.
+    """
+
+    server_key: bytes
+    server_cert: bytes
+    custom_ca: bytes
+    client_verify: bool
+
+
+def read_batching_parameters(file: Path) -> BatchingParameters:
+    """Reads the file of `--batching_parameters_file`; missing fields have our defaults.
+
+    Raises:
+        SettingsError: The file is not a readable BatchingParameters, has values out of range, or sets
+            `pad_variable_length_inputs`.
+    """
+    message = read_text_proto(
+        file, _MESSAGES["BatchingParameters"](), "give fields like `max_batch_size { value: 128 }`"
+    )
+    if message.pad_variable_length_inputs:
+        raise SettingsError(
+            f"{file} sets pad_variable_length_inputs, which is not supported: inputs of different lengths run in "
+            "different batches; pad them inside the signature, or leave the parameter out"
+        )
+    given = {name: getattr(message, name).value for name in (*_LIMITS, "thread_pool_name") if message.HasField(name)}
+    return BatchingParameters(**given, allowed_batch_sizes=tuple(message.allowed_batch_sizes))
+
+
+def read_ssl_config(file: Path) -> SslConfig:
+    """Reads the file of `--ssl_config_file`, which contains the keys and certificates themselves, not their paths.
+
+    Raises:
+        SettingsError: The file is not a readable SSLConfig, or lacks a key or certificate.
+    """
+    # The parser's message quotes the line, which may be a private key.
+    message = read_text_proto(file, _MESSAGES["SSLConfig"](), "give server_key and server_cert", hide_content=True)
+    if not message.server_key or not message.server_cert:
+        raise SettingsError(f"{file} lacks server_key or server_cert; give both, as PEM")
+    if message.client_verify and not message.custom_ca:
+        raise SettingsError(
+            f"{file} has client_verify and no custom_ca; give the certificates of the authorities that sign the "
+            "clients' certificates"
+        )
+    return SslConfig(
+        message.server_key.encode(), message.server_cert.encode(), message.custom_ca.encode(), message.client_verify
+    )
+
+
+def read_prometheus_path(file: Path) -> str | None:
+    """Reads the file of `--monitoring_config_file`.
+
+    Returns:
+        The URL path of the metrics; None if they are off.
+
+    Raises:
+        SettingsError: The file is not a readable MonitoringConfig, or the path does not start with a slash.
+    """
+    example = f'give `prometheus_config {{ enable: true path: "{PROMETHEUS_PATH}" }}`'
+    config = read_text_proto(file, _MESSAGES["MonitoringConfig"](), example).prometheus_config
+    if not config.enable:
+        return None
+    path = config.path or PROMETHEUS_PATH
+    if not path.startswith("/"):
+        raise SettingsError(
+            f"{file} has prometheus_config.path {path!r}; give a path that starts with a slash, like {PROMETHEUS_PATH}"
+        )
+    return str(path)
+
+
+def read_text_proto(file: Path, message: Any, advice: str, *, hide_content: bool = False) -> Any:
+    """Reads a message in text format.
+
+    Args:
+        file: The file.
+        message: An empty message of the expected type, which is filled.
+        advice: What to do about an invalid file, for the error message.
+        hide_content: Whether the error message must not quote the file.
+
+    Returns:
+        The filled message.
+
+    Raises:
+        SettingsError: The file cannot be read or does not hold such a message.
+    """
+    name = message.DESCRIPTOR.full_name
+    try:
+        return text_format.Parse(file.read_text(encoding="utf-8"), message)
+    except OSError as error:
+        raise SettingsError(f"cannot read the {message.DESCRIPTOR.name} file {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        reason = str(error)
+    except text_format.ParseError as error:
+        reason = f"line {error.GetLine()}, column {error.GetColumn()}" if hide_content else str(error)
+    raise SettingsError(f"{file} is not a {name} in text format: {reason}; {advice}")
