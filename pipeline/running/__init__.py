@@ -1,1 +1,1 @@
-"""Running a pipeline: progress, the console, and the record of the outcome."""
+"""Runs a pipeline: shows its progress, keeps its log, and records its outcome."""

@@ -1,4 +1,4 @@
-"""What is known of a run while it runs: one row a node, filled from the records of the progress logger."""
+"""Follows the progress of each node of a run, from the records of the progress logger."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from imdb_core import progress
 from imdb_core.progress import Added, Ending, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 
-State = Literal["pending", "running"] | Ending
+NodeState = Literal["pending", "running"] | Ending
 ENDED: Final = get_args(Ending)
 
 _MINUTE: Final = 60
@@ -16,22 +16,22 @@ _HOUR: Final = 3600
 
 
 @dataclass
-class Row:
-    """What is known of one node.
+class NodeProgress:
+    """The progress of one node.
 
     Attributes:
-        node: its id.
-        state: of now.
-        since: when it began, of the clock that the board is given.
-        seconds: it took, once it has ended.
-        steps: the last that it told.
-        added: sum of what it added.
-        epochs: that have ended.
-        message: the plain line that it logged, if it told nothing else since.
+        node: Id of the node.
+        state: The current state.
+        since: When the node began, on the clock that the board is given.
+        seconds: How long the node took, once it has ended.
+        steps: The last steps that the node reported.
+        added: Sum of the counts that the node reported with `Added`.
+        epochs: The epochs that have ended.
+        message: The plain line that the node logged last, if it has reported nothing else since.
     """
 
     node: str
-    state: State = "pending"
+    state: NodeState = "pending"
     since: float = 0.0
     seconds: float = 0.0
     steps: Steps | None = None
@@ -40,11 +40,13 @@ class Row:
     message: str = ""
 
     def elapsed(self, now: float) -> float:
-        """Seconds that it has run, or ran."""
+        """Returns for how many seconds the node has run so far, or ran in all."""
         return now - self.since if self.state == "running" else self.seconds
 
     def detail(self) -> str:
-        """Says on one line how far it is, or what came of it."""
+        """Describes on one line how far the node is, or what it achieved."""
+        if self.state == "unfinished":
+            return "did not finish"
         if self.state in ENDED and self.epochs:
             return self._best()
         if self.message or self.steps is None:
@@ -66,34 +68,34 @@ class Row:
 
 
 class Board:
-    """Follows a run.
+    """The progress of all nodes of a run.
 
     Args:
-        nodes: ids of all nodes that will run, in their order.
+        nodes: Ids of all nodes that will run, in their order.
 
     Attributes:
-        rows: one a node.
-        note: the last word on the work as a whole.
+        rows: The progress of each node.
+        note: The last note about the work as a whole.
     """
 
     def __init__(self, nodes: Sequence[str]) -> None:
-        self.rows = [Row(node) for node in nodes]
+        self.rows = [NodeProgress(node) for node in nodes]
         self.note = ""
 
     @property
-    def running(self) -> Row | None:
-        """The row of the node that runs."""
+    def running(self) -> NodeProgress | None:
+        """The row of the running node, or None."""
         return next((row for row in reversed(self.rows) if row.state == "running"), None)
 
-    def take(self, record: logging.LogRecord, now: float) -> Row | None:
-        """Takes a record of the progress logger.
+    def update(self, record: logging.LogRecord, now: float) -> NodeProgress | None:
+        """Applies a record of the progress logger.
 
         Args:
-            record: with an event, or a plain line, which belongs to the node that runs.
-            now: of a clock that never goes back.
+            record: A record with an event, or with a plain line about the running node.
+            now: The time on a clock that never goes back.
 
         Returns:
-            The row that it changed.
+            The row that the record belongs to, or None.
         """
         event = getattr(record, progress.EVENT, None)
         if isinstance(event, NodeBegan):
@@ -112,16 +114,16 @@ class Board:
             _advance(running, event, record)
         return running
 
-    def _row(self, node: str) -> Row:
+    def _row(self, node: str) -> NodeProgress:
         row = next((row for row in self.rows if row.node == node), None)
         if row is None:
-            row = Row(node)
+            row = NodeProgress(node)
             self.rows.append(row)
         return row
 
 
 def clock(seconds: float) -> str:
-    """Writes a time as people say it: `4.2 s`, `1:05`, `2:00:07`."""
+    """Formats a duration: `4.2 s`, `1:05`, `2:00:07`."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
     hours, rest = divmod(int(seconds), _HOUR)
@@ -129,7 +131,7 @@ def clock(seconds: float) -> str:
     return f"{f'{hours}:' if hours else ''}{minutes}:{rest % _MINUTE:02d}"
 
 
-def _advance(row: Row, event: object, record: logging.LogRecord) -> None:
+def _advance(row: NodeProgress, event: object, record: logging.LogRecord) -> None:
     if isinstance(event, Steps):
         row.steps = event
     elif isinstance(event, Added):
@@ -140,7 +142,7 @@ def _advance(row: Row, event: object, record: logging.LogRecord) -> None:
         row.steps = _after_epoch(row.steps, event)
     elif record.levelno < logging.INFO:
         return
-    # What it told last counts.
+    # The latest report wins.
     row.message = "" if event else " ".join(record.getMessage().removeprefix(row.node).split())
 
 

@@ -1,4 +1,4 @@
-"""The console of a run: one view, and everything else in the log file."""
+"""Keeps the console quiet during a run: a view shows the progress, and everything else goes to the log file."""
 
 import logging
 import os
@@ -25,14 +25,14 @@ def _lines(terminal: TextIO) -> Iterator[logging.Handler]:
 
 @contextmanager
 def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iterator[None]:
-    """Sends everything that libraries log, print or warn to a file; progress still reaches the terminal.
+    """Sends everything that libraries log, print or warn to a file; only progress still reaches the terminal.
 
-    Native code writes to the descriptors themselves, so these are redirected, not only Python's streams.
+    Native code writes to the file descriptors, so these are redirected too, not only Python's streams.
 
     Args:
-        log_file: appended to.
-        verbose: show everything on the terminal as well as keeping the log; then there is no view.
-        view: opens what takes the records of the progress logger and shows them; a line each by default.
+        log_file: The log file, to which lines are appended.
+        verbose: Whether to show everything on the terminal too; then no view is opened.
+        view: Opens the handler that shows the records of the progress logger; by default it prints a line for each.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -46,20 +46,20 @@ def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iter
             handler.setFormatter(formatter)
             handler.setLevel(logging.INFO)
 
-        root, absl, told = (logging.getLogger(name) for name in (None, "absl", PROGRESS_LOGGER))
-        for logger in (root, absl, told):
+        root, absl, progress = (logging.getLogger(name) for name in (None, "absl", PROGRESS_LOGGER))
+        for logger in (root, absl, progress):
             stack.callback(_restore, logger, logger.handlers[:], logger.level, logger.propagate)
         stack.callback(absl_logging.set_verbosity, absl_logging.get_verbosity())
         root.handlers[:] = handlers
         root.setLevel(logging.INFO)
         absl.handlers[:] = []
         absl.propagate = True
-        # By absl's own call: TensorFlow saves and restores what that call set, and nothing else.
+        # Set by absl's own call, because TensorFlow saves and restores only what that call has set.
         absl_logging.set_verbosity(absl_logging.INFO)
-        told.setLevel(logging.DEBUG)
+        progress.setLevel(logging.DEBUG)
         if not verbose:
             _redirect(stack, log_file)
-            told.addHandler(stack.enter_context(view(terminal)))
+            progress.addHandler(stack.enter_context(view(terminal)))
         stack.enter_context(warnings.catch_warnings())
         stack.callback(logging.captureWarnings, capture=False)
         logging.captureWarnings(capture=True)

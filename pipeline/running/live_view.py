@@ -1,4 +1,4 @@
-"""A run on a terminal: one row a node, redrawn as it goes."""
+"""Shows a run on a terminal: one row per node, redrawn while the run goes on."""
 
 import logging
 import os
@@ -9,35 +9,39 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.running.board import ENDED, Board, Row, clock
+from pipeline.running.board import ENDED, Board, NodeProgress, clock
 from pipeline.running.plain_view import PlainView
 
-# What a run may print beside its summary; together they are at most two dozen lines.
+# The progress lines of a run in a pipe; together with its outcome they are at most two dozen lines.
 RUN_LINES: Final = 8
 
 _REFRESHES: Final = 8
 _BAR: Final = 16
+# The width of a terminal from which on there is room for bars.
 _WIDE: Final = 90
 _TIME: Final = 7
 _FOLD: Final = len("999 to come")
-# Rows that are no nodes: the heading, the two folds, the sum, and the cursor's.
+# Lines that show no node: the heading, the two folds, the sum, and the line of the cursor.
 _FRAME: Final = 5
-_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MARKS: Final = {"pending": ("·", "-"), "done": ("✓", "+"), "cached": ("✓", "+"), "unfinished": ("✗", "x")}
-_STYLES: Final = {"pending": "dim", "done": "green", "cached": "dim green", "unfinished": "bold red"}
+_MARK_STYLES: Final = {"pending": "dim", "done": "green", "cached": "dim green", "unfinished": "bold red"}
+_NAME_STYLES: Final = {"pending": "dim", "running": "bold"}
+_DETAIL_STYLES: Final = {"running": "", "unfinished": "red"}
 
 
 class LiveView(logging.Handler):
-    """Draws all nodes with state, time and how far they are.
+    """Draws all nodes with their state, time and progress.
 
     Args:
-        console: of a terminal; it is resized as the terminal is.
-        nodes: ids of all nodes.
+        console: The console of a terminal. It is resized with the terminal.
+        nodes: Ids of all nodes.
     """
 
     def __init__(self, console: Console, nodes: Sequence[str]) -> None:
@@ -45,32 +49,35 @@ class LiveView(logging.Handler):
         self._console = console
         self._guard = threading.Lock()
         self._board = Board(nodes)
-        self._is_ascii = not console.encoding.startswith("utf")
+        self._is_ascii = console.options.ascii_only
+        self._spinner = Spinner("line" if self._is_ascii else "dots", style="cyan")
         self._began = time.monotonic()
         self._is_over = False
         self._live = Live(
             console=console,
-            get_renderable=self._drawn,
+            get_renderable=self.picture,
             refresh_per_second=_REFRESHES,
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
     def start(self) -> None:
-        """Begins to draw."""
+        """Starts to draw."""
         self._live.start(refresh=True)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes a record of the progress logger; the next picture shows it."""
+        """Handles a record of the progress logger; the next picture shows it."""
         with self._guard:
-            self._board.take(record, time.monotonic())
+            self._board.update(record, time.monotonic())
 
     def finish(self) -> None:
-        """Leaves the last picture, all nodes in it, and gives the cursor back."""
+        """Leaves the last picture with all nodes on the terminal, and shows the cursor again."""
         self._is_over = True
         self._live.stop()
 
-    def _drawn(self) -> Group:
+    def picture(self) -> Group:
+        """Draws the current state of the run, in the current size of the terminal."""
+        # rich looks for the size at the standard streams, which may be redirected.
         with suppress(OSError):
             size = os.get_terminal_size(self._console.file.fileno())
             if size.columns and size.lines:
@@ -87,49 +94,39 @@ class LiveView(logging.Handler):
             table.add_column(width=_TIME, justify="right", no_wrap=True)
             table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
             if before:
-                table.add_row(self._mark("done"), f"{before} before", "", "", style="dim")
+                table.add_row(self._mark("done"), f"{before} before", style="dim")
             for row in rows:
-                table.add_row(*self._row(row, now))
+                name = Text(row.node, _NAME_STYLES.get(row.state, ""))
+                table.add_row(self._mark(row.state), name, _duration(row, now), self._detail(row))
             if after:
-                table.add_row(self._mark("pending"), f"{after} to come", "", "", style="dim")
+                table.add_row(self._mark("pending"), f"{after} to come", style="dim")
             return Group(table, self._sum(now))
 
-    def _window(self) -> tuple[list[Row], int, int]:
-        """The rows that fit, and how many are left out before and after them."""
+    def _window(self) -> tuple[list[NodeProgress], int, int]:
+        """Returns the rows that fit, and the number of rows left out before and after them."""
         rows = self._board.rows
         room = max(self._console.size.height - _FRAME, 1)
         if self._is_over or len(rows) <= room:
             return rows, 0, 0
         ended = sum(row.state in ENDED for row in rows)
-        # The node that runs stands a third down, so that what comes next is seen too.
+        # Keeps the running node in the upper third, so that the next nodes are visible too.
         start = min(max(ended - room // 3, 0), len(rows) - room)
         return rows[start : start + room], start, len(rows) - room - start
 
-    def _row(self, row: Row, now: float) -> tuple[Text, Text, Text, Text]:
-        name = Text(row.node, style="dim" if row.state == "pending" else "bold" if row.state == "running" else "")
-        took = "" if row.state == "pending" else "cached" if row.state == "cached" else clock(row.elapsed(now))
-        detail = Text(row.detail())
-        if row.state == "running":
-            detail = self._bar(row) + detail
-        elif row.state == "unfinished":
-            detail = Text("did not finish", "red")
-        else:
-            detail.stylize("dim")
-        return self._mark(row.state), name, Text(took, style="dim" if row.state == "cached" else ""), detail
+    def _mark(self, state: str) -> RenderableType:
+        return self._spinner if state == "running" else Text(_MARKS[state][self._is_ascii], _MARK_STYLES[state])
 
-    def _mark(self, state: str) -> Text:
-        if state == "running":
-            frames = "|/-\\" if self._is_ascii else _SPINNER
-            return Text(frames[int(time.monotonic() * _REFRESHES) % len(frames)], "cyan")
-        return Text(_MARKS[state][self._is_ascii], _STYLES[state])
-
-    def _bar(self, row: Row) -> Text:
+    def _detail(self, row: NodeProgress) -> RenderableType:
+        detail = Text(row.detail(), _DETAIL_STYLES.get(row.state, "dim"))
         steps = row.steps
-        if steps is None or row.message or not steps.total or self._console.width < _WIDE:
-            return Text()
-        full = min(_BAR * steps.done // steps.total, _BAR)
-        line, rest = ("#", ".") if self._is_ascii else ("━", "─")
-        return Text.assemble((line * full, "cyan"), (rest * (_BAR - full), "dim"), " ")
+        has_bar = row.state == "running" and not row.message and self._console.width >= _WIDE
+        if steps is None or not steps.total or not has_bar:
+            return detail
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(width=_BAR)
+        grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        grid.add_row(ProgressBar(steps.total, steps.done, _BAR, complete_style="cyan", finished_style="cyan"), detail)
+        return grid
 
     def _sum(self, now: float) -> Text:
         states = [row.state for row in self._board.rows]
@@ -142,16 +139,16 @@ class LiveView(logging.Handler):
 
 @contextmanager
 def run_view(terminal: TextIO, nodes: Sequence[str], log_file: Path, max_lines: int) -> Iterator[logging.Handler]:
-    """Shows a run: live on a terminal, else as plain lines.
+    """Shows a run: live on a terminal, otherwise as plain lines.
 
     Args:
-        terminal: to write to.
-        nodes: ids of all nodes, in their order.
-        log_file: its path is shown.
-        max_lines: of the plain lines.
+        terminal: The stream to write to.
+        nodes: Ids of all nodes, in their order.
+        log_file: The log file, whose path is shown.
+        max_lines: The maximum number of plain lines.
 
-    Returns:
-        What takes the records of the progress logger.
+    Yields:
+        The handler of the progress logger's records.
     """
     console = Console(file=terminal, highlight=False)
     heading = f"{len(nodes)} nodes; the full log is {log_file}"
@@ -166,3 +163,9 @@ def run_view(terminal: TextIO, nodes: Sequence[str], log_file: Path, max_lines: 
         yield view
     finally:
         view.finish()
+
+
+def _duration(row: NodeProgress, now: float) -> Text:
+    if row.state == "cached":
+        return Text("cached", "dim")
+    return Text("" if row.state == "pending" else clock(row.elapsed(now)))

@@ -1,4 +1,4 @@
-"""What a run tells while it runs, to a person and to the log: nodes and their times, and everything else to a file."""
+"""Measures the time and memory of each node of a run, and reports when it begins and ends."""
 
 import logging
 import re
@@ -18,10 +18,10 @@ _MEGABYTE: Final = 2**20
 
 _SAMPLE_SECONDS: Final = 0.05
 
-# Looking for children reads all processes of the machine, 3 ms of CPU; their memory is cheap.
+# Listing the child processes takes 3 ms of CPU, because it reads all processes of the machine.
 _FAMILY_SECONDS: Final = 1.0
 
-# LocalDagRunner tells of its nodes only by these lines.
+# LocalDagRunner reports its nodes only in these log lines.
 _NODE_LINE: Final = re.compile(r"Component (\S+) is (running|finished)\.")
 
 _CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
@@ -29,13 +29,13 @@ _CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
 
 @dataclass
 class NodeUsage:
-    """What one node took.
+    """Time and memory of one node.
 
     Attributes:
-        node: its id.
-        seconds: wall time.
-        peak_megabytes: largest resident memory of this process and its children while it ran, in MiB.
-        cached: an earlier execution's outputs were taken.
+        node: Id of the node.
+        seconds: Wall time.
+        peak_megabytes: Peak resident memory of this process and its children while the node ran, in MiB.
+        cached: Whether the outputs of an earlier execution were reused.
     """
 
     node: str
@@ -45,10 +45,13 @@ class NodeUsage:
 
 
 class NodeMonitor(logging.Handler):
-    """Times nodes and watches their memory, from the runner's own log lines.
+    """Measures nodes, whose begin and end it reads from the log lines of LocalDagRunner.
 
     Args:
-        on_end: told of each node that has succeeded, after its line.
+        on_end: Called with each node that has succeeded, after its end was reported.
+
+    Attributes:
+        usages: Time and memory of each node that was started, in order.
     """
 
     def __init__(self, on_end: Callable[[NodeUsage], None] | None = None) -> None:
@@ -62,10 +65,10 @@ class NodeMonitor(logging.Handler):
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes a log line; all but the runner's are ignored."""
+        """Handles a log line of the runner; ignores all others."""
         try:
             message = record.getMessage()
-        except (TypeError, ValueError):  # a library's slip; the handler of the log file tells of it
+        except (TypeError, ValueError):  # a library's mistake, which the handler of the log file reports
             return
         if self._running is not None and _CACHE_LINE.fullmatch(message):
             self._running.cached = True
@@ -86,21 +89,21 @@ class NodeMonitor(logging.Handler):
                 self._on_end(ended)
 
     def end_node(self) -> NodeUsage | None:
-        """Takes the time of the node that runs, and returns it, if one does."""
+        """Completes the measurement of the running node and returns it; returns None if no node runs."""
         ended, self._running = self._running, None
         if ended is not None:
             ended.seconds = time.monotonic() - self._started
-            # A short node ends between two samples.
+            # A short node may end between two samples.
             ended.peak_megabytes = max(ended.peak_megabytes, _resident([self._process]))
         return ended
 
     def start(self) -> None:
-        """Begins to watch."""
+        """Starts to measure."""
         logging.getLogger("absl").addHandler(self)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; a node that still runs does not finish."""
+        """Stops to measure, and reports a node that is still running as unfinished."""
         ended = self.end_node()
         if ended is not None:
             progress.tell(NodeEnded(ended.node, ended.seconds, "unfinished"))
@@ -123,7 +126,7 @@ class NodeMonitor(logging.Handler):
 def _resident(processes: Sequence[psutil.Process]) -> float:
     total = 0
     for process in processes:
-        # It may have ended, or belong to someone else.
+        # The process may have ended, or belong to another user.
         with suppress(psutil.Error):
             total += process.memory_info().rss
     return total / _MEGABYTE

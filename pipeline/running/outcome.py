@@ -1,7 +1,8 @@
-"""What a person reads when a run has ended, and the same for programs."""
+"""Records a successful run and prints its outcome."""
 
 import logging
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,15 +11,13 @@ from rich.table import Table
 
 from components.evaluator import metrics
 from imdb_core import features, modes
-from imdb_core.file_names import RUN_FILE
-from imdb_core.files import write_atomically, write_json
-from pipeline.history.tuning import TUNED_FILE, tuned_settings, tuning_sentence
+from pipeline.history.tuning import TUNED_FILE, tuning_sentence
 from pipeline.report.build import write_page
 from pipeline.running.console import quiet_console
-from pipeline.running.record import summarize
-from pipeline.running.runner import Run
+from pipeline.running.finished_run import FinishedRun
+from pipeline.running.record import collect_record
+from pipeline.running.run_files import write_record
 from pipeline.workspace.metadata_connection import metadata_connection
-from pipeline.workspace.run_folder import run_folder
 
 _log = logging.getLogger(__name__)
 
@@ -32,24 +31,19 @@ _SHOWN: Final = (
 )
 
 
-def report(run: Run, console: Console | None = None) -> None:
-    """Writes `reports/RUN/run.json` and the page beside it, and prints the outcome.
+def report(run: FinishedRun) -> None:
+    """Writes the record and the page of a successful run into `reports/RUN/`, and prints the outcome."""
+    with quiet_console(run.log_file, verbose=False):  # TFMA warns about its own reader
+        record = collect_record(run)
+    file = write_record(run, record)
+    print_outcome(record, file, draw_page(run), Console(highlight=False))
 
-    Args:
-        run: one that succeeded.
-        console: to print to; standard output by default.
+
+def draw_page(run: FinishedRun) -> str:
+    """Draws the page of a run and returns its path.
+
+    A successful run does not fail because its page cannot be drawn: the reason is returned instead.
     """
-    with quiet_console(run.log_file, verbose=False):  # TFMA warns of its own reader
-        summary = summarize(run)
-    file = run_folder(run.workspace, run.run_id) / RUN_FILE
-    write_json(file, summary)
-    if summary["tuning"]:
-        write_atomically(file.with_name(TUNED_FILE), tuned_settings(run.settings, summary["tuning"]))
-    _print(summary, file, _page(run), console or Console(highlight=False))
-
-
-def _page(run: Run) -> str:
-    """Draws the page and says where it is; a run that succeeded does not fail because it cannot be drawn."""
     with quiet_console(run.log_file, verbose=False):
         try:
             connection = metadata_connection(run.settings.config.metadata, run.workspace)
@@ -59,8 +53,16 @@ def _page(run: Run) -> str:
             return f"could not be drawn ({type(error).__name__}: {error}); the log is {run.log_file}"
 
 
-def _print(summary: dict[str, Any], file: Path, page: str, console: Console) -> None:
-    selection = summary["selection"]
+def print_outcome(record: Mapping[str, Any], file: Path, page: str, console: Console) -> None:
+    """Prints the outcome of a run on a few lines.
+
+    Args:
+        record: From `collect_record`.
+        file: The path of `run.json`.
+        page: The path of the page, or the reason why there is none.
+        console: The console to print to.
+    """
+    selection = record["selection"]
     table = Table("on the test split", box=None, pad_edge=False)
     for title, _ in _SHOWN:
         table.add_column(title, justify="right")
@@ -72,39 +74,43 @@ def _print(summary: dict[str, Any], file: Path, page: str, console: Console) -> 
     if console.is_terminal:
         console.print()
     console.print(table)
-    console.print(_data_line(summary["ingest"]), soft_wrap=True)
-    if summary["tuning"]:
-        console.print(tuning_sentence(summary["tuning"]), soft_wrap=True)
-        console.print(f"To use these settings again: --config {file.with_name(TUNED_FILE)}", soft_wrap=True)
-    console.print(f"Winner: {selection['winner']}: {selection['reason']}.", soft_wrap=True)
-    if summary["serving_check"]["passed"]:
-        console.print(f"Served: {summary['serving_check']['reason']}.", soft_wrap=True)
-    console.print(_pushed_line(summary), soft_wrap=True)
-    executed = summary["executed"]
+    for line in _lines(record, file, page):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _lines(record: Mapping[str, Any], file: Path, page: str) -> Iterator[str]:
+    yield _data_line(record["ingest"])
+    if record["tuning"]:
+        yield tuning_sentence(record["tuning"])
+        yield f"To use these settings again: --config {file.with_name(TUNED_FILE)}"
+    yield f"Winner: {record['selection']['winner']}: {record['selection']['reason']}."
+    if record["serving_check"]["passed"]:
+        yield f"Served: {record['serving_check']['reason']}."
+    yield _pushed_line(record)
+    executed = record["executed"]
     work = f"{len(executed)} nodes executed" if executed else "no node executed, all results were cached"
-    console.print(f"{summary['seconds']:.0f} s, {work}. Record: {file}", soft_wrap=True)
-    console.print(f"Report: {page}", soft_wrap=True, markup=False)
-    console.print("Next:")
-    for command in next_commands(summary):
-        console.print(f"  {command}", soft_wrap=True)
+    yield f"{record['seconds']:.0f} s, {work}. Record: {file}"
+    yield f"Report: {page}"
+    yield "Next:"
+    yield from (f"  {command}" for command in next_commands(record))
 
 
-def _pushed_line(summary: dict[str, Any]) -> str:
-    pushed, check = summary["pushed"], summary["serving_check"]
+def _pushed_line(record: Mapping[str, Any]) -> str:
+    pushed, check = record["pushed"], record["serving_check"]
     if pushed["pushed"] and Path(pushed["path"]).is_dir():
         return f"Pushed: {pushed['path']}"
     if pushed["pushed"]:
         return (
-            f"Not there any more: {pushed['path']}, pushed by an earlier run; the model itself is still under "
+            f"Removed since an earlier run pushed it: {pushed['path']}; the model itself is still under "
             "artifacts/ModeSelector/model in the workspace"
         )
-    reasons = [*summary["champion"]["reasons"]]
+    reasons = [*record["champion"]["reasons"]]
     if not check["passed"]:
         reasons.append(f"the serving check failed: {check['reason']}")
     return f"Not pushed: {'; '.join(reasons) or 'the model was not blessed'}."
 
 
-def _data_line(ingest: dict[str, Any]) -> str:
+def _data_line(ingest: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{sum(by_label.values()):,} {split}" for split, by_label in ingest["examples"].items())
     rejected = ", ".join(f"{count} {reason}" for reason, count in ingest["rejected"].items())
     duplicates = ingest["duplicates"]
@@ -115,14 +121,14 @@ def _data_line(ingest: dict[str, Any]) -> str:
     )
 
 
-def next_commands(summary: dict[str, Any]) -> list[str]:
-    """The three commands that a person may want to type now.
+def next_commands(record: Mapping[str, Any]) -> list[str]:
+    """Returns the three commands that are useful after a run.
 
     Args:
-        summary: from `summarize`.
+        record: From `collect_record`.
     """
     real_data = "tfx run create --pipeline pipeline/ --set data.source=imdb"
-    if summary["pushed"]["path"] is None:
+    if record["pushed"]["path"] is None:
         return [
             "imdb-attention config show",
             "tfx run create --pipeline pipeline/ --set training.epochs=8",

@@ -1,4 +1,4 @@
-"""A run as few plain lines, for pipes and files: never more than were allowed, however long it takes."""
+"""Shows a run as a limited number of plain lines, for pipes and files."""
 
 import logging
 import threading
@@ -9,21 +9,24 @@ from itertools import groupby
 from typing import Final, TextIO
 
 from imdb_core.progress import EVENT, Note
-from pipeline.running.board import ENDED, Board, Row, clock
+from pipeline.running.board import ENDED, Board, NodeProgress, clock
 
-# The longest time without a word.
+# The longest time without output.
 _QUIET_SECONDS: Final = 25.0
 _TICK_SECONDS: Final = 1.0
-# Lines kept for what has to have one of its own: the end of each training, and of the run.
+# Lines kept back for events that get a line of their own: the end of each training, and of the run.
 _RESERVED: Final = 4
 
 
 class CappedLines:
-    """Writes lines to a stream, up to a number; what comes after them goes on in the last one.
+    """Writes a limited number of lines to a stream; further texts continue the last line.
 
     Args:
-        stream: to write to.
-        lines: at most so many, at least 1.
+        stream: The stream to write to.
+        lines: The maximum number of lines, at least 1.
+
+    Attributes:
+        left: How many more lines may be begun.
     """
 
     def __init__(self, stream: TextIO, lines: int) -> None:
@@ -32,11 +35,11 @@ class CappedLines:
         self._is_open = False
 
     def write(self, text: str, *, ends: bool = True) -> None:
-        """Writes a text, and ends the line after it if it is not the last.
+        """Writes a text, and ends the line unless it is the last one.
 
         Args:
-            text: becomes one line, whatever it holds.
-            ends: false: what is written next may go on in the same line.
+            text: The text. Its line breaks become spaces.
+            ends: Whether to end the line; if not, the next text continues it.
         """
         text = " ".join(text.splitlines())
         if not self._is_open:
@@ -47,27 +50,27 @@ class CappedLines:
             self.close()
 
     def close(self) -> None:
-        """Ends the line that was begun."""
+        """Ends the current line, if any."""
         if self._is_open:
             self._put("\n")
         self._is_open = False
 
     def _put(self, text: str) -> None:
-        # Who reads may have gone; the run goes on.
+        # The reader may have closed the pipe; the run continues without it.
         with suppress(OSError):
             self._stream.write(text)
             self._stream.flush()
 
 
 class PlainView(logging.Handler):
-    """Tells of nodes in groups, of each training by itself, and of what runs at least each half minute.
+    """Prints nodes in groups, each training on its own line, and the running node at least every half minute.
 
     Args:
-        stream: to write to.
-        nodes: ids of all nodes.
-        heading: the first line.
-        max_lines: for all, the heading included.
-        now: a clock that never goes back.
+        stream: The stream to write to.
+        nodes: Ids of all nodes.
+        heading: The first line.
+        max_lines: The maximum number of lines, including the heading.
+        now: A clock that never goes back.
     """
 
     def __init__(
@@ -83,84 +86,81 @@ class PlainView(logging.Handler):
         self._board = Board(nodes)
         self._lines = CappedLines(stream, max_lines)
         self._now = now
-        self._ended: list[Row] = []
+        self._ended: list[NodeProgress] = []
         self._stop = threading.Event()
         self._ticks = threading.Thread(target=self._watch, daemon=True)
         self._lines.write(heading)
-        self._spoke = now()
+        self._printed = now()
 
     def start(self) -> None:
-        """Begins to watch the clock."""
+        """Starts to watch the clock."""
         self._ticks.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes a record of the progress logger."""
+        """Handles a record of the progress logger."""
         with self._guard:
-            row = self._board.take(record, self._now())
+            row = self._board.update(record, self._now())
             event = getattr(record, EVENT, None)
             if isinstance(event, Note):
-                self._tell_ended()
-                self._say(event.text, ends=True)
+                self._print_ended()
+                self._print(event.text, ends=True)
             if row is not None and row.state in ENDED:
                 self._end(row)
             self.tick()
 
     def tick(self) -> None:
-        """Says what runs, if nothing was said for long."""
+        """Prints the running node, if nothing was printed for a while."""
         with self._guard:
             now = self._now()
-            if now - self._spoke < _QUIET_SECONDS:
+            if now - self._printed < _QUIET_SECONDS:
                 return
             running = self._board.running
-            told = _told(self._ended)
+            parts = _described(self._ended)
             if running is not None:
-                told.append(f"{running.node} so far {clock(running.elapsed(now))}{_in_brackets(running.detail())}")
-            if told:
+                parts.append(_with_detail(f"{running.node} so far {clock(running.elapsed(now))}", running))
+            if parts:
                 self._ended.clear()
-                self._say(", ".join(told), ends=self._lines.left > _RESERVED)
+                self._print(", ".join(parts), ends=self._lines.left > _RESERVED)
 
     def finish(self) -> None:
-        """Tells what was not told yet, and ends."""
+        """Prints the nodes that were not printed yet, and ends the last line."""
         self._stop.set()
         if self._ticks.is_alive():
             self._ticks.join()
-        self._tell_ended()
+        self._print_ended()
         self._lines.close()
 
-    def _end(self, row: Row) -> None:
+    def _end(self, row: NodeProgress) -> None:
         if row.epochs:
-            self._tell_ended()
+            self._print_ended()
         self._ended.append(row)
         if row.epochs:
-            self._tell_ended()
+            self._print_ended()
 
-    def _tell_ended(self) -> None:
+    def _print_ended(self) -> None:
         if self._ended:
-            self._say(", ".join(_told(self._ended)), ends=True)
+            self._print(", ".join(_described(self._ended)), ends=True)
             self._ended.clear()
 
-    def _say(self, text: str, *, ends: bool) -> None:
+    def _print(self, text: str, *, ends: bool) -> None:
         self._lines.write(text, ends=ends)
-        self._spoke = self._now()
+        self._printed = self._now()
 
     def _watch(self) -> None:
         while not self._stop.wait(_TICK_SECONDS):
             self.tick()
 
 
-def _told(rows: Sequence[Row]) -> list[str]:
-    told = []
+def _described(rows: Sequence[NodeProgress]) -> list[str]:
+    parts = []
     for is_cached, group in groupby(rows, lambda row: row.state == "cached"):
         if is_cached:
-            told.append(f"cached: {', '.join(row.node for row in group)}")
+            parts.append(f"cached: {', '.join(row.node for row in group)}")
         else:
-            told += [f"{row.node} {clock(row.seconds)}{_in_brackets(_outcome(row))}" for row in group]
-    return told
+            parts += [_with_detail(f"{row.node} {clock(row.seconds)}", row) for row in group]
+    return parts
 
 
-def _outcome(row: Row) -> str:
-    return "did not finish" if row.state == "unfinished" else row.detail()
-
-
-def _in_brackets(text: str) -> str:
-    return f" ({text})" if text else ""
+def _with_detail(text: str, row: NodeProgress) -> str:
+    detail = row.detail()
+    return f"{text} ({detail})" if detail else text

@@ -1,7 +1,7 @@
 import logging
 
 import pytest
-from told import record
+from progress_records import record
 
 from imdb_core.progress import Added, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 from pipeline.running.board import Board, clock
@@ -18,79 +18,79 @@ def test_times_are_written_as_people_say_them(seconds, expected):
 def test_a_node_is_followed_from_its_beginning_to_its_end():
     board = Board(["A", "B"])
     assert [row.state for row in board.rows] == ["pending", "pending"]
-    board.take(record(NodeBegan("A")), 10.0)
+    board.update(record(NodeBegan("A")), 10.0)
     assert board.running is board.rows[0]
     assert board.rows[0].elapsed(12.5) == 2.5
-    board.take(record(NodeEnded("A", 3.0, "done")), 13.5)
+    board.update(record(NodeEnded("A", 3.0, "done")), 13.5)
     assert board.running is None
     assert (board.rows[0].state, board.rows[0].elapsed(99.0)) == ("done", 3.0)
-    board.take(record(NodeBegan("B")), 14.0)
-    board.take(record(NodeEnded("B", 0.1, "cached")), 14.1)
+    board.update(record(NodeBegan("B")), 14.0)
+    board.update(record(NodeEnded("B", 0.1, "cached")), 14.1)
     assert board.rows[1].state == "cached"
 
 
 def test_a_node_that_was_not_announced_gets_a_row():
     board = Board([])
-    board.take(record(NodeBegan("Surprise")), 0.0)
+    board.update(record(NodeBegan("Surprise")), 0.0)
     assert [row.node for row in board.rows] == ["Surprise"]
 
 
-def told_by_trainer(*events_and_messages) -> Board:
+def trainer_board(*events_and_messages) -> Board:
     board = Board(["Trainer.scalar"])
-    board.take(record(NodeBegan("Trainer.scalar")), 0.0)
+    board.update(record(NodeBegan("Trainer.scalar")), 0.0)
     for told in events_and_messages:
-        board.take(record(message=told) if isinstance(told, str) else record(told), 1.0)
+        board.update(record(message=told) if isinstance(told, str) else record(told), 1.0)
     return board
 
 
 def test_steps_show_stage_count_and_metrics():
-    board = told_by_trainer(Steps(1280, 22500, "examples", "epoch 2/4", {"loss": 0.25, "accuracy": 0.9}))
+    board = trainer_board(Steps(1280, 22500, "examples", "epoch 2/4", {"loss": 0.25, "accuracy": 0.9}))
     assert board.rows[0].detail() == "epoch 2/4  loss 0.2500  accuracy 0.9000  1,280 of 22,500 examples"
 
 
 def test_pieces_add_up():
-    board = told_by_trainer(Added(256, "reviews"), Added(1000, "reviews"))
+    board = trainer_board(Added(256, "reviews"), Added(1000, "reviews"))
     assert board.rows[0].detail() == "1,256 reviews"
-    board.take(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
+    board.update(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
     assert board.rows[0].detail() == "1,256 reviews"
 
 
 def test_the_best_epoch_is_what_remains_of_a_training():
     losses = {1: 0.4, 2: 0.3, 3: 0.5}
     ends = [EpochEnd(n, 3, {"loss": 0.1, "eval loss": losses[n], "eval accuracy": n / 10}) for n in losses]
-    board = told_by_trainer(*ends)
+    board = trainer_board(*ends)
     assert board.rows[0].detail() == "epoch 3/3  loss 0.1000  eval loss 0.5000  eval accuracy 0.3000  3 of 3 epochs"
-    board.take(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
+    board.update(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
     assert board.rows[0].detail() == "best of 3 epochs: eval loss 0.3000  eval accuracy 0.2000"
 
 
 def test_without_eval_the_last_epoch_remains():
-    board = told_by_trainer(EpochEnd(1, 2, {"loss": 0.2}), EpochEnd(2, 2, {"loss": 0.4}))
-    board.take(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
+    board = trainer_board(EpochEnd(1, 2, {"loss": 0.2}), EpochEnd(2, 2, {"loss": 0.4}))
+    board.update(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
     assert board.rows[0].detail() == "2 epochs, at the end: loss 0.4000"
 
 
 def test_a_plain_line_counts_until_something_else_is_told():
-    board = told_by_trainer(Steps(1, 2, "examples"), "Trainer.scalar trial 3 of 20\n loss 0.4")
+    board = trainer_board(Steps(1, 2, "examples"), "Trainer.scalar trial 3 of 20\n loss 0.4")
     assert board.rows[0].detail() == "trial 3 of 20 loss 0.4"
-    board.take(record(Steps(2, 2, "examples")), 2.0)
+    board.update(record(Steps(2, 2, "examples")), 2.0)
     assert board.rows[0].detail() == "2 of 2 examples"
 
 
 def test_what_is_not_worth_a_line_of_the_log_is_not_shown_either():
-    board = told_by_trainer("working")
-    board.take(record(message="a detail", level=logging.DEBUG), 2.0)
+    board = trainer_board("working")
+    board.update(record(message="a detail", level=logging.DEBUG), 2.0)
     assert board.rows[0].detail() == "working"
 
 
 def test_a_note_is_about_no_node():
     board = Board(["Trainer"])
-    board.take(record(NodeBegan("Trainer")), 0.0)
-    assert board.take(record(Note("half is done")), 1.0) is None
+    board.update(record(NodeBegan("Trainer")), 0.0)
+    assert board.update(record(Note("half is done")), 1.0) is None
     assert (board.note, board.rows[0].detail()) == ("half is done", "")
 
 
 def test_what_is_told_while_nothing_runs_belongs_to_nobody():
     board = Board(["A"])
-    assert board.take(record(message="hello"), 0.0) is None
+    assert board.update(record(message="hello"), 0.0) is None
     assert board.rows[0].detail() == ""

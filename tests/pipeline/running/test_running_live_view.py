@@ -1,4 +1,4 @@
-"""The live view in a real pseudo-terminal, and its pictures at sizes that are hard to fit into."""
+"""Tests of the live view in a real pseudo-terminal, and of its pictures in small terminals."""
 
 import functools
 import io
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from progress_records import record
 from rich.console import Console
-from told import record
 
 from imdb_core.progress import EpochEnd, NodeBegan, NodeEnded, Steps
 from pipeline.running.live_view import LiveView
@@ -30,7 +30,7 @@ def spawned(log: Path, end: str, **environ: str) -> pexpect.spawn:
         dimensions=(24, 100),
         encoding="utf-8",
         timeout=60,
-        # Whoever runs the tests in the background has it ignored, and so would their children.
+        # A shell that runs the tests in the background ignores the signal, and children inherit that.
         preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
@@ -47,10 +47,10 @@ def test_on_a_terminal_nodes_are_redrawn_in_place(tmp_path):
     heading, _, pictures = shown.partition(HIDE)
     assert f"3 nodes; the full log is {log}" in ESCAPE.sub("", heading).replace("\r\n", "")
     assert re.search(r"✓ Data +cached", ESCAPE.sub("", pictures))
-    assert "━━━━────────────" in ESCAPE.sub("", pictures)
+    assert "━━━━╺━━━━━━━━━━━ epoch 2/4" in ESCAPE.sub("", pictures)
     assert "epoch 2/4  loss 0.2500  128 of 512 examples" in ESCAPE.sub("", pictures)
     assert "is waited for" in ESCAPE.sub("", pictures)
-    # Up by its own four lines before it is drawn again.
+    # The cursor moves up over the picture before it is drawn again.
     assert "\x1b[1A" in pictures
     last, _, after = pictures.rpartition(SHOW)
     assert "Trainer.scalar   1.0 s best of 1 epoch: eval loss 0.5000" in ESCAPE.sub("", last).splitlines()[-3]
@@ -85,7 +85,7 @@ def test_a_terminal_that_can_only_write_gets_lines(tmp_path):
 def test_a_terminal_without_unicode_gets_ascii(tmp_path):
     shown = watched(tmp_path / "run.log", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert HIDE in shown
-    assert "####............" in ESCAPE.sub("", shown)
+    assert "---- ----------- epoch 2/4" in ESCAPE.sub("", shown)
     assert shown.isascii()
 
 
@@ -99,7 +99,7 @@ def picture(width: int, height: int, nodes: list[str], ended: int) -> list[str]:
     view.handle(record(NodeBegan(nodes[ended])))
     view.handle(record(Steps(1, 2, "examples", "epoch 1/2", {"loss": 0.5})))
     with console.capture() as capture:
-        console.print(view._drawn())
+        console.print(view.picture())
     return capture.get().splitlines()
 
 

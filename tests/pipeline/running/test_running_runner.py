@@ -1,4 +1,4 @@
-"""CheckedRunner on pipelines that end in each of the ways LocalDagRunner knows."""
+"""Tests of CheckedRunner with pipelines that succeed and that fail in each way that LocalDagRunner has."""
 
 import dataclasses
 import json
@@ -19,9 +19,9 @@ from imdb_core import progress
 from imdb_core.errors import BadDataError, RunError
 from imdb_core.file_names import PIPELINE_NAME
 from pipeline.running.live_view import RUN_LINES
-from pipeline.running.outcome import _page
+from pipeline.running.outcome import draw_page
 from pipeline.running.runner import CheckedRunner
-from pipeline.settings.config import load_settings
+from pipeline.settings import load_settings
 
 
 @component
@@ -74,7 +74,7 @@ def test_a_good_run_tells_states_times_and_outputs(tmp_path, capfd):
     }
     assert [usage.node for usage in outcome.usages] == ["Producer", "Consumer"]
     assert outcome.usages[0].seconds > 0
-    assert outcome.nodes["Producer"].outputs["model"][0].type_name == "Model"
+    assert outcome.nodes["Producer"].outputs["model"][0].type == "Model"
     printed = capfd.readouterr().out
     heading, told = printed.splitlines()
     assert heading == f"2 nodes; the full log is {outcome.log_file}"
@@ -113,15 +113,17 @@ def test_an_error_of_ours_is_told_in_one_paragraph_with_node_cause_and_log(tmp_p
     message = str(raised.value)
     log = next((tmp_path / "logs").iterdir())
     assert message == (
-        f"Broken failed: the data is bad; mend it\nThe full log is {log}. When the cause is mended, the same command "
-        "continues from Broken."
+        f"Broken failed: the data is bad; mend it\nThe full log is {log}. Fix the cause and run the same command "
+        "again; it resumes at Broken."
     )
     assert re.search(r"Broken \d\.\d s \(did not finish\)\n$", capfd.readouterr().out)
     assert "Traceback" in log.read_text()
 
 
 def test_any_other_error_is_told_by_its_type_and_first_line(tmp_path):
-    with pytest.raises(RunError, match=r"^Surprising failed: ValueError: first line\n.*end of the log"):
+    with pytest.raises(
+        RunError, match=r"^Surprising failed: ValueError: first line\nUnexpected error; see the end"
+    ):
         run(tmp_path, Surprising())
 
 
@@ -152,5 +154,5 @@ def test_a_run_knows_what_each_node_waits_for(tmp_path):
 def test_a_page_that_cannot_be_drawn_is_told_and_fails_nothing(tmp_path):
     outcome = run(tmp_path, Producer()).outcome
     unknown = dataclasses.replace(outcome, run_id="no such run")
-    assert _page(unknown).startswith("could not be drawn (RunError: no run 'no such run'")
-    assert _page(outcome).endswith("index.html")
+    assert draw_page(unknown).startswith("could not be drawn (RunError: no run 'no such run'")
+    assert draw_page(outcome).endswith("index.html")

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from told import record
+from progress_records import record
 
 from imdb_core.progress import Added, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 from pipeline.running.plain_view import CappedLines, PlainView
