@@ -1,1 +1,1 @@
-"""Serving: a server that speaks TensorFlow Serving's protocol, a client, and releases of pushed versions."""
+"""Serving: a server of TensorFlow Serving's API, its client, prediction commands, and releases of pushed versions."""

@@ -1,4 +1,4 @@
-"""Starts a server in a process of its own."""
+"""Starts a server in its own process."""
 
 import os
 import re
@@ -19,13 +19,13 @@ _SHOWN_LINES: Final = 5
 
 
 @dataclass(frozen=True)
-class Server:
-    """A server that runs.
+class LaunchedServer:
+    """A running server.
 
     Attributes:
         target: `host:port` of gRPC.
-        rest: `host:port` of HTTP; None where it was not asked for.
-        process: its process.
+        rest: `host:port` of HTTP; None if the server has no REST API.
+        process: The server's process.
     """
 
     target: str
@@ -34,37 +34,26 @@ class Server:
 
 
 @contextmanager
-def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[Server]:
-    """Starts the embedded server, waits until it serves, and stops it in the end.
-
-    Args:
-        *flags: of `python -m serving.server`; the ports are free ones unless given.
-        timeout: seconds until it must serve.
-
-    Yields:
-        The server.
-
-    Raises:
-        RunError: it ended or did not serve in time; the message holds its last words.
-    """
+def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[LaunchedServer]:
+    """Starts the embedded server, on free ports unless the flags name others; see `launched`."""
     with launched("serving.server", "--port=0", "--rest_api_port=0", *flags, timeout=timeout) as server:
         yield server
 
 
 @contextmanager
-def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Server]:
-    """Starts a server that is a Python module and that says where it serves: `grpc://HOST:PORT`, then REST's address.
+def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[LaunchedServer]:
+    """Starts a server that is a Python module and prints its addresses: `grpc://HOST:PORT`, then `http://HOST:PORT`.
 
     Args:
-        module: to run.
-        *flags: of the module.
-        timeout: seconds until it must serve.
+        module: Name of the module.
+        *flags: Flags of the module.
+        timeout: The maximum number of seconds until it serves.
 
     Yields:
         The server.
 
     Raises:
-        RunError: it ended or did not serve in time; the message holds its last words.
+        RunError: The server ended or did not serve in time; the message quotes its last lines of output.
     """
     command = [sys.executable, "-m", module, *flags]
     environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -85,19 +74,19 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Serve
                 process.stdout.close()
 
 
-def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout: float) -> Server:
-    ready: list[Server] = []
+def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout: float) -> LaunchedServer:
+    ready: list[LaunchedServer] = []
     served = threading.Event()
 
     def read() -> None:
         for line in process.stdout or ():
             found = _READY.search(line.strip())
             if found and not ready:
-                ready.append(Server(found[1], found[2], process))
+                ready.append(LaunchedServer(found[1], found[2], process))
                 served.set()
-        served.set()  # it ended
+        served.set()  # the process ended
 
-    # Read to the end, or a server with much to say would stop at a full pipe.
+    # Read all output, or a server that prints a lot would block on a full pipe.
     threading.Thread(target=read, daemon=True).start()
     in_time = served.wait(timeout)
     if ready:
@@ -105,4 +94,4 @@ def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout
     what = "ended before it served" if in_time else f"did not serve within {timeout:g} s"
     errors.seek(0)
     last = " ".join(line.strip() for line in errors.readlines()[-_SHOWN_LINES:])
-    raise RunError(f"the server {what}: {last or 'it said nothing'}")
+    raise RunError(f"the server {what}: {last or 'it printed nothing'}")

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import predict_pb2
 from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import Answers, closed_loop
 from imdb_core import signatures
-from serving.launch import Server, launched, launched_server
+from serving.launch import LaunchedServer, launched, launched_server
 from serving.server.execution.tensors import to_proto
 
 MODEL_NAME: Final = "imdb_attention"
@@ -75,7 +75,9 @@ def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
         return _under_load(server, texts, 1, max(CLIENTS), seconds)
 
 
-def _under_load(server: Server, texts: Sequence[bytes], size: int, clients: int, seconds: float) -> dict[str, Any]:
+def _under_load(
+    server: LaunchedServer, texts: Sequence[bytes], size: int, clients: int, seconds: float
+) -> dict[str, Any]:
     requests = [_request(batch) for batch in _batches(texts, size)]
     closed_loop(server.target, requests, clients, min(WARM_UP_SECONDS, seconds))
     before = _cpu_seconds(server)
@@ -90,7 +92,7 @@ def _under_load(server: Server, texts: Sequence[bytes], size: int, clients: int,
     }
 
 
-def _cpu_seconds(server: Server) -> tuple[float, float]:
+def _cpu_seconds(server: LaunchedServer) -> tuple[float, float]:
     """Of the server and of this process, which is the client."""
     times = [process.cpu_times() for process in (psutil.Process(server.process.pid), psutil.Process())]
     return times[0].user + times[0].system, times[1].user + times[1].system
@@ -136,7 +138,7 @@ def soak(setup: Setup, seconds: float, swap_seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def _served(setup: Setup) -> Iterator[tuple[Server, Path]]:
+def _served(setup: Setup) -> Iterator[tuple[LaunchedServer, Path]]:
     base = setup.folder / f"models-{time.monotonic_ns()}"
     shutil.copytree(setup.model, base / "1")
     with launched_server(f"--model_name={MODEL_NAME}", f"--model_base_path={base}", *setup.flags) as server:

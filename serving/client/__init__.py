@@ -1,33 +1,43 @@
-"""The client: sentiment and attention of reviews from any TensorFlow Serving.
+"""Client library: sentiment and attention of reviews from any TensorFlow Serving, by gRPC or REST.
 
 Example:
     with Client("localhost:8500") as client:
         for prediction in client.predict(["A film I will not forget."]):
             print(prediction.label, prediction.probability)
+
+The public names:
+    Client: Sends reviews to one model of one server.
+    TLS: Certificates of an encrypted connection, given to `Client`.
+    Prediction: The sentiment of one review, from `Client.predict`.
+    Explanation: A Prediction with the attention of each word, from `Client.explain`.
+    VersionStatus: The state of one version of the model, from `Client.status`.
+    Metadata, Signature, TensorSpec: The signatures of a version with their inputs and outputs, from `Client.metadata`.
+    ClientError: The base of the errors below; `serving.client.errors` shows them as a tree.
+    ServerUnavailableError: No server answers at the address.
+    DeadlineError: The server does not answer in time.
+    ModelNotFoundError: The server does not serve this model or version.
+    LabelNotFoundError: No version of the model has this label.
+    SignatureNotFoundError: The model does not have this signature.
+    RequestRefusedError: The server answers with any other error.
+    ReviewFileError: A file of reviews cannot be read (`serving.client.review_files`), or predictions cannot be written.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from serving.client.client import Client
-    from serving.client.errors import (
-        BulkInferenceError,
-        ClientError,
-        DeadlineError,
-        LabelNotFoundError,
-        ModelNotFoundError,
-        RequestRefusedError,
-        ReviewFileError,
-        ServerUnavailableError,
-        SignatureNotFoundError,
-    )
-    from serving.client.results import Explanation, Metadata, Prediction, Signature, TensorSpec, VersionStatus
-    from serving.client.tls import TLS
+from serving.client.client import Client
+from serving.client.errors import (
+    ClientError,
+    DeadlineError,
+    LabelNotFoundError,
+    ModelNotFoundError,
+    RequestRefusedError,
+    ReviewFileError,
+    ServerUnavailableError,
+    SignatureNotFoundError,
+)
+from serving.client.results import Explanation, Metadata, Prediction, Signature, TensorSpec, VersionStatus
+from serving.client.tls import TLS
 
 __all__ = [
     "TLS",
-    "BulkInferenceError",
     "Client",
     "ClientError",
     "DeadlineError",
@@ -44,11 +54,3 @@ __all__ = [
     "TensorSpec",
     "VersionStatus",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # The command line imports this package before it knows whether anything will be asked.
-    if name in __all__:
-        module = {"Client": "client", "TLS": "tls"}.get(name, "errors" if name.endswith("Error") else "results")
-        return getattr(importlib.import_module(f"serving.client.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The client: asks any TensorFlow Serving for sentiments and what they rest on."""
+"""The client of any TensorFlow Serving: predictions and explanations of reviews."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,34 +8,34 @@ from typing import Any, Final
 from imdb_core.errors import SettingsError
 from imdb_core.features import SENTIMENTS
 from imdb_core.signatures import ATTENTION, EXPLAIN, PROBABILITIES, SERVE_TEXT, TOKENS
-from serving.client.refusals import DEFAULT_MODEL, knows_no_label, refusal
+from serving.client.refusals import is_unknown_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS
-from serving.client.transport import Answer, ModelSpec, Result, StatusError, Transport, with_retries
+from serving.client.transport import ModelSpec, Result, SignatureAnswer, Transport, TransportError, with_retries
+from serving.names import DEFAULT_MODEL, DEFAULT_TARGET, STABLE
 
-DEFAULT_TARGET: Final = "localhost:8500"
-STABLE: Final = "stable"
-
-# So often is looked again whether a server that had no label `stable` has one now.
+# How long the client takes a server to have no label `stable`.
 _UNLABELLED_SECONDS: Final = 10.0
 
 
 class Client:
-    """Asks one model of one server; it may be shared by threads. Use it in a `with` statement, or close it.
+    """Sends reviews to one model of one server. Use it in a `with` statement or close it; threads may share it.
 
     Args:
-        target: `host:port` for gRPC (also `grpc://host:port`, or `unix:///path`), or `http://host:port` or
+        target: `host:port` for gRPC (also `grpc://host:port` or `unix:///path`), or `http://host:port` or
             `https://host:port` for REST.
-        model: its name.
-        version: a certain version.
-        label: the version that has it. With neither, the one with the label `stable` if there is one, else the newest.
-        deadline: seconds for one request, its retries included.
-        retries: how often a request is repeated while the server is unavailable; after any other error it is not.
-        batch_size: longest request, in reviews.
-        tls: encrypts gRPC; for https what is needed beside the system's certificates.
+        model: Name of the model.
+        version: Number of the version to use.
+        label: Label of the version to use. With neither version nor label, the client uses the version labelled
+            `stable` if there is one, else the newest.
+        deadline: Seconds for one request, including its retries.
+        retries: The maximum number of repetitions of a request while the server is unavailable. Other errors are not
+            retried.
+        batch_size: The maximum number of reviews in one request.
+        tls: Certificates. gRPC is encrypted only if they are given; https uses those of the system without them.
 
     Raises:
-        SettingsError: these make no sense.
+        SettingsError: The arguments are invalid or contradict each other.
     """
 
     def __init__(
@@ -65,62 +65,60 @@ class Client:
         self.target = self._transport.target
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Asks for the sentiment of reviews.
+        """Predicts the sentiment of reviews.
 
         Args:
-            texts: reviews.
+            texts: The reviews.
 
         Returns:
-            One for each.
+            One Prediction for each review, in order.
 
         Raises:
-            ClientError: see `serving.client.errors`.
+            ClientError: See `serving.client.errors`.
         """
         return [
             prediction(text, row, answer.version)
-            for batch, answer in self._answers(SERVE_TEXT, texts, [PROBABILITIES])
+            for batch, answer in self._batches(SERVE_TEXT, texts, [PROBABILITIES])
             for text, row in zip(batch, answer.outputs[PROBABILITIES], strict=True)
         ]
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
-        """Asks for the sentiment of reviews, and where the network looked.
+        """Predicts the sentiment of reviews, and returns the attention of each word.
 
         Args:
-            texts: reviews.
+            texts: The reviews.
 
         Returns:
-            One for each.
+            One Explanation for each review, in order.
 
         Raises:
-            SignatureNotFoundError: the model is older than `explain`.
-            ClientError: see `serving.client.errors`.
+            SignatureNotFoundError: The model is too old to have the signature `explain`.
+            ClientError: See `serving.client.errors`.
         """
         names = [PROBABILITIES, TOKENS, ATTENTION]
         return [
             explanation(prediction(text, row, answer.version), tokens, attention)
-            for batch, answer in self._answers(EXPLAIN, texts, names)
+            for batch, answer in self._batches(EXPLAIN, texts, names)
             for text, row, tokens, attention in zip(batch, *(answer.outputs[name] for name in names), strict=True)
         ]
 
     def status(self) -> list[VersionStatus]:
-        """Tells the states of the model's versions, newest first.
+        """Returns the states of the model's versions, newest first.
 
         Raises:
-            ClientError: see `serving.client.errors`.
+            ClientError: See `serving.client.errors`.
         """
-        spec = ModelSpec(self.model)
-        try:
-            return self._retrying(lambda spec, timeout: self._transport.status(spec.name, timeout), spec)
-        except StatusError as error:
-            raise refusal(error, self._transport, spec, None, self.deadline) from None
+        return self._explained(
+            lambda spec, timeout: self._transport.status(spec.name, timeout), ModelSpec(self.model), None
+        )
 
     def metadata(self) -> Metadata:
-        """Tells the model's signatures.
+        """Returns the model's signatures.
 
         Raises:
-            ClientError: see `serving.client.errors`.
+            ClientError: See `serving.client.errors`.
         """
-        return self._ask(self._transport.metadata)
+        return self._call(self._transport.metadata)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -134,47 +132,51 @@ class Client:
     ) -> None:
         self.close()
 
-    def _answers(
+    def _batches(
         self, signature: str, texts: Sequence[str], outputs: Sequence[str]
-    ) -> Iterator[tuple[Sequence[str], Answer]]:
+    ) -> Iterator[tuple[Sequence[str], SignatureAnswer]]:
         if isinstance(texts, str):
             raise TypeError("texts: expected a list of reviews, got one review; write [review]")
         for start in range(0, len(texts), self.batch_size):
             batch = texts[start : start + self.batch_size]
-            # Half a surrogate pair, which a str can hold, is no text.
+            # A str can hold half of a surrogate pair, which UTF-8 cannot encode.
             sent = [text.encode(errors="replace").decode() for text in batch]
 
-            def call(spec: ModelSpec, timeout: float, sent: Sequence[str] = sent) -> Answer:
+            def call(spec: ModelSpec, timeout: float, sent: Sequence[str] = sent) -> SignatureAnswer:
                 answer = self._transport.predict(spec, signature, sent, outputs, timeout)
                 _check(answer, outputs, len(sent))
                 return answer
 
-            yield batch, self._ask(call, signature)
+            yield batch, self._call(call, signature)
 
-    def _ask(self, call: Callable[[ModelSpec, float], Result], signature: str | None = None) -> Result:
+    def _call(self, call: Callable[[ModelSpec, float], Result], signature: str | None = None) -> Result:
         if self.version is None and self.label is None and time.monotonic() >= self._unlabelled_until:
             spec = ModelSpec(self.model, label=STABLE)
             try:
                 return self._retrying(call, spec)
-            except StatusError as error:
-                if not knows_no_label(error):
+            except TransportError as error:
+                if not is_unknown_label(error):
                     raise refusal(error, self._transport, spec, signature, self.deadline) from None
                 self._unlabelled_until = time.monotonic() + _UNLABELLED_SECONDS
-        spec = ModelSpec(self.model, self.version, self.label)
+        return self._explained(call, ModelSpec(self.model, self.version, self.label), signature)
+
+    def _explained(self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec, signature: str | None) -> Result:
         try:
             return self._retrying(call, spec)
-        except StatusError as error:
+        except TransportError as error:
             raise refusal(error, self._transport, spec, signature, self.deadline) from None
 
     def _retrying(self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec) -> Result:
         return with_retries(lambda timeout: call(spec, timeout), retries=self.retries, deadline=self.deadline)
 
 
-def _check(answer: Answer, outputs: Sequence[str], count: int) -> None:
+def _check(answer: SignatureAnswer, outputs: Sequence[str], count: int) -> None:
     shapes = [_shape(answer.outputs.get(name)) for name in outputs]
-    # One row for each review: a number for each sentiment, and as many tokens as weights.
+    # Each review has one row: a number for each sentiment, and as many tokens as weights.
     if shapes[0] != [len(SENTIMENTS)] * count or len(set(map(tuple, shapes[1:]))) > 1 or len(shapes[-1]) != count:
-        raise StatusError("INTERNAL", f"{count} reviews were sent, and the answer is that of another kind of model")
+        raise TransportError(
+            "INTERNAL", f"the answer to {count} reviews has the wrong shape; it comes from another kind of model"
+        )
 
 
 def _shape(rows: Any) -> list[int]:
@@ -186,11 +188,13 @@ def _shape(rows: Any) -> list[int]:
 def _transport(target: str, tls: TLS | None) -> Transport:
     scheme, separator, rest = target.partition("://")
     if separator and (scheme not in {"grpc", "http", "https", "unix"} or not rest):
-        raise SettingsError(f"{target}: a server is host:port (gRPC), http://host:port or https://host:port (REST)")
-    # Each needs a third of a second to import, and one client one of them.
+        raise SettingsError(
+            f"{target} is not a server's address; give host:port (gRPC), http://host:port or https://host:port (REST)"
+        )
+    # Each transport takes a third of a second to import, and a client needs only one.
     if separator and scheme in {"http", "https"}:
         if tls and scheme == "http":
-            raise SettingsError(f"{target} is not encrypted, but TLS is asked for; write https://{rest}")
+            raise SettingsError(f"{target} is not encrypted, but TLS options are given; write https://{rest}")
         from serving.client.rest_transport import RestTransport
 
         return RestTransport(target, tls)

@@ -2,16 +2,15 @@
 
     ReviewPipelineError
     └── ClientError
-        ├── ServerUnavailableError    nothing answers there, or not for now
-        ├── DeadlineError             no answer in time
-        ├── ModelNotFoundError        the server has no such model or version
-        │   └── LabelNotFoundError    no version has that label
-        ├── SignatureNotFoundError    the model has no such signature: it is older than what it is asked for
+        ├── ServerUnavailableError    no server answers at the address
+        ├── DeadlineError             the server does not answer in time
+        ├── ModelNotFoundError        the server does not serve this model or version
+        │   └── LabelNotFoundError    no version of the model has this label
+        ├── SignatureNotFoundError    the model does not have this signature: it is older than the request
         ├── RequestRefusedError       the server answers with any other error
-        ├── ReviewFileError           a file or line of reviews cannot be read, or the output cannot be written
-        └── BulkInferenceError        batch inference without a server cannot be done
+        └── ReviewFileError           reviews cannot be read from a file, or predictions cannot be written to one
 
-What the server said itself is quoted in the message.
+The message quotes the server's own words where there are any.
 """
 
 from imdb_core.errors import ReviewPipelineError
@@ -22,31 +21,31 @@ class ClientError(ReviewPipelineError):
 
 
 class ServerUnavailableError(ClientError):
-    """Nothing answers there, or not for now."""
+    """No server answers at the address, or it is unavailable for the moment."""
 
 
 class DeadlineError(ClientError):
-    """No answer in time."""
+    """The server does not answer in time."""
 
 
 class ModelNotFoundError(ClientError):
-    """The server has no such model or version."""
+    """The server does not serve this model or version."""
 
 
 class LabelNotFoundError(ModelNotFoundError):
-    """No version has that label."""
+    """No version of the model has this label."""
 
 
 class SignatureNotFoundError(ClientError):
-    """The model has no such signature: it is older than what it is asked for."""
+    """The model does not have this signature: it is older than the request."""
 
 
 class RequestRefusedError(ClientError):
-    """The server answers with any other error.
+    """The server answers with an error that no other class covers.
 
     Args:
-        message: for a person.
-        code: of gRPC's status codes, like `RESOURCE_EXHAUSTED`.
+        message: Text for the user.
+        code: Name of the gRPC status code, such as `RESOURCE_EXHAUSTED`.
     """
 
     def __init__(self, message: str, code: str) -> None:
@@ -55,8 +54,4 @@ class RequestRefusedError(ClientError):
 
 
 class ReviewFileError(ClientError):
-    """A file or line of reviews cannot be read, or the output cannot be written."""
-
-
-class BulkInferenceError(ClientError):
-    """Batch inference without a server cannot be done."""
+    """Reviews cannot be read from a file, or predictions cannot be written to one."""

@@ -1,4 +1,4 @@
-"""Asks a server by gRPC."""
+"""The client's gRPC transport."""
 
 import re
 from collections.abc import Sequence
@@ -10,30 +10,30 @@ from imdb_core import protos
 from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
 from serving.client.tensors import set_strings, to_list
 from serving.client.tls import TLS
-from serving.client.transport import TEXT_INPUT, Answer, ModelSpec, StatusError
+from serving.client.transport import TEXT_INPUT, ModelSpec, SignatureAnswer, TransportError
 
 _DEFAULT_PORT: Final = 8500
-# Or is the path of a socket.
+# A target with a port, or the path of a socket.
 _HAS_PORT: Final = re.compile(r":\d+$|/")
 
 _PREDICTION: Final = "/tensorflow.serving.PredictionService"
 _MODEL: Final = "/tensorflow.serving.ModelService"
 _SIGNATURES: Final = "signature_def"
 _OPTIONS: Final = (
-    ("grpc.max_receive_message_length", -1),  # answers are not limited, as TensorFlow Serving does not limit questions
-    # Retries are ours: a channel that waited between its own attempts to connect would answer them from memory.
+    ("grpc.max_receive_message_length", -1),  # no limit, as TensorFlow Serving has none for requests
+    # `with_retries` paces the attempts. With longer pauses of its own the channel would fail them without connecting.
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 10_000),  # despite its name, what one attempt to connect may take
+    ("grpc.min_reconnect_backoff_ms", 10_000),  # despite its name, the timeout of one attempt to connect
 )
 
 
 class GrpcTransport:
-    """A Transport.
+    """A Transport over gRPC.
 
     Args:
-        target: `host:port` (without port 8500), or any other name that gRPC knows, like `unix:///run/serving.sock`.
-        tls: None for a connection in the clear.
+        target: `host:port`, with a default port of 8500, or another gRPC address such as `unix:///run/serving.sock`.
+        tls: Certificates; None for an unencrypted connection.
     """
 
     def __init__(self, target: str, tls: TLS | None = None) -> None:
@@ -41,17 +41,17 @@ class GrpcTransport:
         if tls is None:
             self._channel = grpc.insecure_channel(self.target, _OPTIONS)
         else:
-            self._channel = grpc.secure_channel(self.target, tls.channel_credentials(), _OPTIONS)
+            self._channel = grpc.secure_channel(self.target, _channel_credentials(tls), _OPTIONS)
 
     def predict(
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
-    ) -> Answer:
+    ) -> SignatureAnswer:
         """See Transport."""
         request = _message("predict", "PredictRequest")(model_spec=_model_spec(spec), output_filter=outputs)
         request.model_spec.signature_name = signature
         set_strings(request.inputs[TEXT_INPUT], [text.encode() for text in texts])
         response = self._call(f"{_PREDICTION}/Predict", request, _message("predict", "PredictResponse"), timeout)
-        return Answer(
+        return SignatureAnswer(
             {name: to_list(tensor) for name, tensor in response.outputs.items()}, response.model_spec.version.value
         )
 
@@ -84,7 +84,7 @@ class GrpcTransport:
         )
 
     def model_names(self, timeout: float) -> set[str]:
-        """None: nothing in gRPC's API names models."""
+        """Returns an empty set: no call of the gRPC API lists models."""
         del timeout
         return set()
 
@@ -97,7 +97,13 @@ class GrpcTransport:
         try:
             return call(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise StatusError(error.code().name, error.details() or "") from None
+            raise TransportError(error.code().name, error.details() or "") from None
+
+
+def _channel_credentials(tls: TLS) -> grpc.ChannelCredentials:
+    tls.ssl_context()  # refuses files that are not PEM; gRPC would accept them and fail to connect
+    files = (tls.root_certificates, tls.key, tls.certificate)
+    return grpc.ssl_channel_credentials(*(path and path.read_bytes() for path in files))
 
 
 def _model_spec(spec: ModelSpec) -> Any:

@@ -1,4 +1,4 @@
-"""Asks a server by REST."""
+"""The client's REST transport."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ import httpx
 
 from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
 from serving.client.tls import TLS
-from serving.client.transport import TEXT_INPUT, UNAVAILABLE, Answer, ModelSpec, StatusError
+from serving.client.transport import TEXT_INPUT, UNAVAILABLE, ModelSpec, SignatureAnswer, TransportError
 
-# What TensorFlow Serving makes HTTP's status codes of; 400 has three origins, of which this is the usual one.
+# HTTP status codes by the gRPC codes that TensorFlow Serving maps to them; 400 has three, of which this is the usual.
 _CODES: Final = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -30,11 +30,11 @@ _MODEL_NAME: Final = re.compile(r'model_name="([^"\\]+)"')
 
 
 class RestTransport:
-    """A Transport.
+    """A Transport over REST.
 
     Args:
         target: `http://host:port` or `https://host:port`.
-        tls: None for the system's certificates where the target is https.
+        tls: Certificates for https; None for those of the system.
     """
 
     def __init__(self, target: str, tls: TLS | None = None) -> None:
@@ -43,12 +43,12 @@ class RestTransport:
 
     def predict(
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
-    ) -> Answer:
-        """See Transport; the API has no way to ask for some outputs alone."""
+    ) -> SignatureAnswer:
+        """See Transport; the REST API always returns all outputs."""
         body = {"signature_name": signature, "inputs": {TEXT_INPUT: list(texts)}}
         answer = self._call("POST", f"{_path(spec)}:predict", timeout, body)["outputs"]
-        # An only output stands there without its name.
-        return Answer(answer if isinstance(answer, dict) else {outputs[0]: answer}, spec.version)
+        # If there is only one output, the answer leaves out its name.
+        return SignatureAnswer(answer if isinstance(answer, dict) else {outputs[0]: answer}, spec.version)
 
     def status(self, model: str, timeout: float) -> list[VersionStatus]:
         """See Transport."""
@@ -74,7 +74,7 @@ class RestTransport:
         )
 
     def model_names(self, timeout: float) -> set[str]:
-        """Names the models that the server's metrics tell of, those that it was asked for in vain among them."""
+        """Returns the models in the server's metrics, among them names that it was asked for and does not have."""
         try:
             page = self._client.get(self.target + _METRICS, timeout=timeout)
         except httpx.HTTPError:
@@ -89,18 +89,18 @@ class RestTransport:
         try:
             response = self._client.request(method, self.target + path, json=body, timeout=timeout)
         except httpx.TimeoutException as error:
-            raise StatusError("DEADLINE_EXCEEDED", str(error)) from None
+            raise TransportError("DEADLINE_EXCEEDED", str(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise StatusError(UNAVAILABLE, str(error)) from None
+            raise TransportError(UNAVAILABLE, str(error)) from None
         try:
             answer = response.json()
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise StatusError("UNKNOWN", f"HTTP {response.status_code} without JSON: no TensorFlow Serving")
+            raise TransportError("UNKNOWN", f"HTTP {response.status_code} without JSON: no TensorFlow Serving")
         if "error" in answer or not response.is_success:
             code = _CODES.get(response.status_code, "UNKNOWN")
-            raise StatusError(code, str(answer.get("error", f"HTTP {response.status_code}")))
+            raise TransportError(code, str(answer.get("error", f"HTTP {response.status_code}")))
         return answer
 
 

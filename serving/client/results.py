@@ -1,4 +1,4 @@
-"""What the client answers."""
+"""The values that the client returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class Prediction:
     """The sentiment of one review.
 
     Attributes:
-        text: the review.
-        label: the likelier sentiment, `negative` or `positive`.
-        probability: of `label`.
-        probabilities: by sentiment; they sum to 1.
-        model_version: that answered. None where the server did not say: REST tells only if one was asked for.
+        text: The review.
+        label: The more probable sentiment, `negative` or `positive`.
+        probability: Probability of `label`.
+        probabilities: Probability of each sentiment; they sum to 1.
+        model_version: The version that answered. None if unknown: a REST answer does not name it.
     """
 
     text: str
@@ -26,31 +26,25 @@ class Prediction:
     model_version: int | None
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, for `json.dumps`."""
-        return {
-            "text": self.text,
-            "label": self.label,
-            "probability": self.probability,
-            "probabilities": dict(self.probabilities),
-            "model_version": self.model_version,
-        }
+        """Returns all attributes for `json.dumps`."""
+        return {**vars(self), "probabilities": dict(self.probabilities)}
 
 
 @dataclass(frozen=True)
 class Explanation(Prediction):
-    """The sentiment of one review, and where the network looked.
+    """The sentiment of one review, and the network's attention to each word.
 
     Attributes:
-        tokens: lower-case words as the network reads them, only the last ones of a long review; `[START]` comes first
-            where the review is read from its start.
-        attention: weight of each token.
+        tokens: Lower-case words as the network reads them; of a long review only the last ones. `[START]` is the first
+            if the network reads the review from its start.
+        attention: Attention weight of each token.
     """
 
     tokens: Sequence[str]
     attention: Sequence[float]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, for `json.dumps`."""
+        """Returns all attributes for `json.dumps`."""
         return {**super().to_json(), "tokens": list(self.tokens), "attention": list(self.attention)}
 
 
@@ -59,9 +53,9 @@ class VersionStatus:
     """The state of one version of a model in a server.
 
     Attributes:
-        version: its number.
+        version: Number of the version.
         state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
-        error: why it could not be loaded, or empty.
+        error: Why it could not be loaded; empty if there is no error.
     """
 
     version: int
@@ -74,8 +68,8 @@ class TensorSpec:
     """An input or output of a signature.
 
     Attributes:
-        dtype: as protocol buffers name it, like `DT_STRING`.
-        shape: -1 is any length; None if even the rank is unknown.
+        dtype: Name of the protobuf data type, such as `DT_STRING`.
+        shape: Sizes of the axes, -1 for any size; None if the rank is unknown.
     """
 
     dtype: str
@@ -87,8 +81,8 @@ class Signature:
     """A function that a model serves.
 
     Attributes:
-        inputs: by name.
-        outputs: by name.
+        inputs: TensorSpec by name of the input.
+        outputs: TensorSpec by name of the output.
     """
 
     inputs: Mapping[str, TensorSpec]
@@ -97,11 +91,11 @@ class Signature:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a server tells about one version of a model.
+    """The signatures of one version of a model.
 
     Attributes:
-        version: its number.
-        signatures: by name.
+        version: Number of the version.
+        signatures: Signature by name.
     """
 
     version: int
@@ -109,12 +103,12 @@ class Metadata:
 
 
 def prediction(text: str, probabilities: Sequence[float], model_version: int | None) -> Prediction:
-    """Makes a Prediction of what the network gives.
+    """Makes a Prediction from the network's output.
 
     Args:
-        text: the review.
-        probabilities: one for each of `SENTIMENTS`; of equal ones the first wins, as in the exported model.
-        model_version: that answered.
+        text: The review.
+        probabilities: One for each of `SENTIMENTS`. If they are equal the first wins, as in the exported model.
+        model_version: The version that answered.
     """
     by_sentiment = dict(zip(SENTIMENTS, probabilities, strict=True))
     label = max(by_sentiment, key=lambda sentiment: by_sentiment[sentiment])
@@ -122,20 +116,12 @@ def prediction(text: str, probabilities: Sequence[float], model_version: int | N
 
 
 def explanation(predicted: Prediction, tokens: Sequence[str], attention: Sequence[float]) -> Explanation:
-    """Adds to a Prediction where the network looked.
+    """Adds the network's attention to a Prediction.
 
     Args:
-        predicted: for the same review.
-        tokens: padded with empty ones at the end.
-        attention: as many weights.
+        predicted: The Prediction of the same review.
+        tokens: The network's tokens, padded with empty ones at the end.
+        attention: One weight for each token.
     """
     length = sum(token != "" for token in tokens)
-    return Explanation(
-        predicted.text,
-        predicted.label,
-        predicted.probability,
-        predicted.probabilities,
-        predicted.model_version,
-        tuple(tokens[:length]),
-        tuple(attention[:length]),
-    )
+    return Explanation(**vars(predicted), tokens=tuple(tokens[:length]), attention=tuple(attention[:length]))

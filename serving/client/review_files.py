@@ -1,54 +1,57 @@
-"""Reviews from files and pipes, and predictions to files.
+"""Reads reviews from files and pipes.
 
-A file is JSON lines, each an object with a string `text` and, if it likes, an `id`, if its name says `.jsonl`,
-`.ndjson` or `.json`; else it is text, one review a line. A name that ends with `.gz` is decompressed.
+A file whose name ends with `.jsonl`, `.ndjson` or `.json` holds JSON lines: objects with a string `text` and,
+optionally, `id` and `label`. Any other file is text with one review a line. A file whose name ends with `.gz` is
+decompressed.
 """
 
-import contextlib
 import glob
 import gzip
-import io
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
+from imdb_core import features
 from serving.client.errors import ReviewFileError
 
+GZIP: Final = ".gz"
 _JSON_LINES: Final = (".jsonl", ".ndjson", ".json")
-_GZIP: Final = ".gz"
-# JSON can write these, UTF-8 cannot.
+# JSON can write half of a surrogate pair, UTF-8 cannot.
 _HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
+_EXPECTED: Final = 'expected a JSON object with a string `text`, like {"text": "A film I will not forget."}'
 
 
 @dataclass(frozen=True)
 class Review:
-    """A review and where it comes from.
+    """A review and its place in the input.
 
     Attributes:
-        text: the review.
-        origin: what identifies it in the output: `file`, `line` (from 1) and `id`, as far as it has them.
+        text: The review.
+        origin: The fields that identify the review in the output: `file`, `line` (1-based) and `id`, if it has them.
+        label: The `label` of a JSON line, not validated; None if it has none.
     """
 
     text: str
     origin: Mapping[str, Any]
+    label: Any = None
 
 
 def find_files(pattern: str, output: Path | None = None) -> list[Path]:
     """Finds files of reviews.
 
     Args:
-        pattern: a path, or a glob (`**` goes into folders).
-        output: where their predictions go.
+        pattern: A path, or a glob in which `**` also matches subfolders.
+        output: The file for the predictions, which must not be one of the files.
 
     Returns:
-        Sorted by name.
+        The files, sorted by name.
 
     Raises:
-        ReviewFileError: there is none, or the output is one of them.
+        ReviewFileError: No file matches, or `output` does.
     """
     names = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))
     files = [Path(name) for name in names if os.path.isfile(name)]
@@ -63,19 +66,24 @@ def read_reviews(files: Sequence[Path], *, json_lines: bool = False) -> Iterator
     """Reads reviews one by one.
 
     Args:
-        files: read in this order; the output names the file only if they are several.
-        json_lines: whether all of them are JSON lines, whatever their names.
+        files: The files, in the order in which they are read. Only if there are several does `origin` name the file.
+        json_lines: Whether to read all files as JSON lines, whatever their names.
 
     Raises:
-        ReviewFileError: a file cannot be read; the message names the line.
+        ReviewFileError: A file cannot be read; the message names the line.
     """
     for file in files:
         origin = {"file": str(file)} if len(files) > 1 else {}
         try:
-            with gzip.open(file) if file.suffix == _GZIP else file.open("rb") as lines:
-                yield from parse_reviews(lines, str(file), json_lines=json_lines or _holds_json(file), origin=origin)
-        except (OSError, EOFError) as error:  # EOFError: a gzip file that ends too early
+            with gzip.open(file) if file.suffix == GZIP else file.open("rb") as lines:
+                yield from parse_reviews(lines, str(file), json_lines=json_lines or is_json(file), origin=origin)
+        except (OSError, EOFError) as error:  # EOFError: a gzip file is cut off
             raise ReviewFileError(f"cannot read {file}: {error}; give a readable file") from None
+
+
+def is_json(file: Path) -> bool:
+    """Returns whether a file holds JSON lines, judged by its name."""
+    return file.name.removesuffix(GZIP).endswith(_JSON_LINES)
 
 
 def parse_reviews(
@@ -84,81 +92,37 @@ def parse_reviews(
     """Reads reviews line by line.
 
     Args:
-        lines: each with its end.
-        name: of where they come from, for messages.
-        json_lines: whether each line is a JSON object; an empty one is skipped. In text every line is a review.
-        origin: what all of them share.
+        lines: The lines, with their line ends.
+        name: Name of the file or stream, for messages.
+        json_lines: Whether each line is a JSON object; then empty lines are skipped. In text every line is a review.
+        origin: Fields that all reviews have in their `origin`.
 
     Raises:
-        ReviewFileError: a line is not what it should be.
+        ReviewFileError: A line is not UTF-8, or not a JSON object with a string `text`.
     """
     for number, line in enumerate(lines, start=1):
         where = f"line {number} of {name}"
+        place = {**(origin or {}), "line": number}
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise ReviewFileError(f"{where} is not UTF-8 ({error.reason} at byte {error.start + 1})") from None
         if not json_lines:
-            yield Review(text, {**(origin or {}), "line": number})
+            yield Review(text, place)
         elif text.strip():
-            fields = _fields(text, where)
-            identity = {"id": fields["id"]} if "id" in fields else {}
-            yield Review(fields["text"], {**(origin or {}), "line": number, **identity})
+            yield _json_review(text, where, place)
 
 
-def json_line(origin: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """Writes one line of output.
-
-    Args:
-        origin: of the review.
-        answer: of the model.
-    """
-    return json.dumps({**origin, **answer}, ensure_ascii=False) + "\n"
-
-
-@contextlib.contextmanager
-def written_atomically(path: Path) -> Iterator[IO[str]]:
-    """Opens a file that appears, complete, when the block ends; if it fails, nothing changes.
-
-    Args:
-        path: compressed if it ends with `.gz`.
-
-    Raises:
-        ReviewFileError: it cannot be written.
-    """
-    target = path.resolve()
-    in_place = path.exists() and not path.is_file()  # /dev/null and the like; nothing can take their place
-    partial = path if in_place else target.with_name(f".{target.name}.{os.getpid()}")
+def _json_review(line: str, where: str, place: Mapping[str, Any]) -> Review:
     try:
-        with partial.open("wb") as file:
-            # Neither name nor time in it: the same predictions are the same bytes.
-            raw = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if target.suffix == _GZIP else file
-            with io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as text:
-                yield text
-        if not in_place:
-            os.replace(partial, target)
-    except OSError as error:
-        raise ReviewFileError(f"cannot write {path}: {error.strerror}; give a file in a folder that exists") from None
-    finally:
-        if not in_place:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-
-
-def _holds_json(file: Path) -> bool:
-    return file.name.removesuffix(_GZIP).endswith(_JSON_LINES)
-
-
-def _fields(text: str, where: str) -> dict[str, Any]:
-    expected = 'expected a JSON object with a string `text`, like {"text": "A film I will not forget."}'
-    try:
-        fields = json.loads(text)
+        fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ReviewFileError(f"{where} is not JSON ({error}); {expected}") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-        raise ReviewFileError(f"{where} has no string `text`; {expected}")
+        raise ReviewFileError(f"{where} is not JSON ({error}); {_EXPECTED}") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get(features.TEXT), str):
+        raise ReviewFileError(f"{where} has no string `text`; {_EXPECTED}")
     if not isinstance(fields.get("id", ""), str | int | float):
-        raise ReviewFileError(f"{where} has an `id` that is neither a string nor a number; {expected}")
-    if _HALF_A_PAIR.search(f"{fields['text']}{fields.get('id')}"):
-        raise ReviewFileError(f"{where} holds half of a surrogate pair, which is no character; {expected}")
-    return fields
+        raise ReviewFileError(f"{where} has an `id` that is neither a string nor a number; {_EXPECTED}")
+    if _HALF_A_PAIR.search(f"{fields[features.TEXT]}{fields.get('id')}"):
+        raise ReviewFileError(f"{where} holds half of a surrogate pair, which is not a character; {_EXPECTED}")
+    identity = {"id": fields["id"]} if "id" in fields else {}
+    return Review(fields[features.TEXT], {**place, **identity}, fields.get(features.LABEL))

@@ -1,4 +1,4 @@
-"""A review as its reader wrote it, with the attention of each word."""
+"""A review as its author wrote it, with the attention of each word."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ from imdb_core.signatures import START_TOKEN
 from imdb_core.tokens import PIECE, folded
 from serving.client.results import Explanation
 
-# A terminal would obey them.
+# A terminal would execute these characters.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -18,10 +18,10 @@ class Piece:
     """A part of a review.
 
     Attributes:
-        text: to show; control characters are replaced.
-        attention: of a word that the network read, None for what is between words.
+        text: Text to show, with control characters replaced.
+        attention: Attention of a word that the network reads; None for other text.
         strength: `attention` as a share of the review's greatest, 0 to 1.
-        read: false before the part that the network reads of a long review.
+        read: Whether the network reads this part. Of a long review it reads only the end.
     """
 
     text: str
@@ -31,22 +31,17 @@ class Piece:
 
 
 def printable(text: str) -> str:
-    """Replaces control characters, except tabs and ends of lines.
-
-    Args:
-        text: of anybody.
-    """
+    """Replaces control characters, except tabs and line feeds."""
     return _CONTROL.sub("\ufffd", text)
 
 
 def shaded(explanation: Explanation) -> list[Piece]:
-    """Cuts a review into pieces: a mark for its start, if the network read that, and then the whole review.
+    """Splits a review into pieces. The first marks the start of the review, if the network reads it.
 
-    The words are found again in the review. Where they cannot be, as the network cuts words another way, its own words
-    are shown instead.
+    If the network's tokens are not the words of the review, because its tokenizer differs, the pieces are the tokens.
 
     Args:
-        explanation: of the review.
+        explanation: The explanation of the review.
     """
     from_start = list(explanation.tokens[:1]) == [START_TOKEN]
     greatest = max(explanation.attention, default=0.0)
@@ -66,11 +61,11 @@ def shaded(explanation: Explanation) -> list[Piece]:
 
 
 def notes(explanation: Explanation, pieces: Iterable[Piece]) -> list[str]:
-    """Says what a reader of a shaded review should know.
+    """Returns notes for the reader of a shaded review.
 
     Args:
-        explanation: of the review.
-        pieces: of `shaded`.
+        explanation: The explanation of the review.
+        pieces: The pieces from `shaded`.
     """
     found = []
     if not all(piece.read for piece in pieces):

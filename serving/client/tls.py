@@ -1,24 +1,23 @@
-"""Encrypted connections."""
+"""Certificates of encrypted connections."""
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imdb_core.errors import SettingsError
 
 
 @dataclass(frozen=True)
 class TLS:
-    """Files in PEM format.
+    """PEM files of an encrypted connection.
 
     Attributes:
-        root_certificates: of those who vouch for the server; None for the system's.
-        certificate: of the client, where the server asks for one.
-        key: of `certificate`.
+        root_certificates: Certificates to trust; None for those of the system.
+        certificate: The client's own certificate, if the server requires one.
+        key: Private key of `certificate`.
 
     Raises:
-        SettingsError: there is a certificate without key or a key without certificate.
+        SettingsError: Only one of `certificate` and `key` is given.
     """
 
     root_certificates: Path | None = None
@@ -29,23 +28,11 @@ class TLS:
         if (self.certificate is None) != (self.key is None):
             raise SettingsError("a client's certificate and its key come together; give both or neither")
 
-    def channel_credentials(self) -> Any:
-        """As gRPC wants it.
-
-        Raises:
-            SettingsError: a file cannot be read, or is no PEM.
-        """
-        import grpc
-
-        self.ssl_context()  # gRPC would take files that are no PEM, and then find no server
-        files = (self.root_certificates, self.key, self.certificate)
-        return grpc.ssl_channel_credentials(*(path and path.read_bytes() for path in files))
-
     def ssl_context(self) -> ssl.SSLContext:
-        """As HTTP wants it.
+        """Loads the files.
 
         Raises:
-            SettingsError: a file cannot be read, or is no PEM.
+            SettingsError: A file cannot be read or is not PEM.
         """
         try:
             context = ssl.create_default_context(cafile=self.root_certificates)

@@ -1,4 +1,4 @@
-"""What gRPC and REST have in common: questions, answers, and trying again."""
+"""What gRPC and REST share: requests, answers and retries."""
 
 import random
 import time
@@ -17,12 +17,12 @@ _LONGEST_PAUSE_SECONDS: Final = 2.0
 Result = TypeVar("Result")
 
 
-class StatusError(Exception):
-    """A server answers with an error, or there is none.
+class TransportError(Exception):
+    """The server answers with an error, or does not answer.
 
     Args:
-        code: of gRPC's status codes, like `NOT_FOUND`.
-        message: of the server or the network.
+        code: Name of the gRPC status code, such as `NOT_FOUND`.
+        message: Words of the server or the network.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -33,12 +33,12 @@ class StatusError(Exception):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model is asked.
+    """The model and version of a request. With neither version nor label, the newest loaded version answers.
 
     Attributes:
-        name: of the model.
-        version: a certain one.
-        label: the version that has it. With neither, the newest that is loaded.
+        name: Name of the model.
+        version: Number of the version.
+        label: Label of the version.
     """
 
     name: str
@@ -47,12 +47,12 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a signature gave for some texts.
+class SignatureAnswer:
+    """The outputs of a signature for some texts.
 
     Attributes:
-        outputs: nested lists by name; strings are str.
-        version: of the model that answered, None where the server did not say.
+        outputs: Nested lists by name of the output; strings are str.
+        version: The version of the model that answered; None if the server does not name it.
     """
 
     outputs: Mapping[str, list[Any]]
@@ -60,53 +60,55 @@ class Answer:
 
 
 class Transport(Protocol):
-    """Asks one server. All methods but `close` raise StatusError; timeouts are in seconds; it may be shared by threads.
+    """A connection to one server; threads may share it.
+
+    All methods but `close` raise TransportError. Timeouts are in seconds.
 
     Attributes:
-        target: its address, for messages.
+        target: Address of the server, for messages.
     """
 
     target: str
 
     def predict(
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
-    ) -> Answer:
+    ) -> SignatureAnswer:
         """Runs a signature whose input `text` is string `[n]`."""
 
     def status(self, model: str, timeout: float) -> list[VersionStatus]:
-        """Tells the states of a model's versions, newest first."""
+        """Returns the states of a model's versions, newest first."""
 
     def metadata(self, spec: ModelSpec, timeout: float) -> Metadata:
-        """Tells a model's signatures."""
+        """Returns a model's signatures."""
 
     def model_names(self, timeout: float) -> set[str]:
-        """Names models that the server may have; TensorFlow Serving has no call for that."""
+        """Returns names of models that the server may have; TensorFlow Serving has no call that lists them."""
 
     def close(self) -> None:
         """Closes the connections."""
 
 
 def with_retries(call: Callable[[float], Result], *, retries: int, deadline: float) -> Result:
-    """Calls again as long as the server is unavailable; any other error is the answer.
+    """Repeats a call while the server is unavailable; any other error ends it.
 
-    The pauses double, and vary by chance, so that clients that lost one server together do not come back together.
+    The pauses double and have a random part, so that clients that lost a server together do not return together.
 
     Args:
-        call: takes the seconds that are left.
-        retries: how often at most.
-        deadline: seconds for all calls and pauses.
+        call: The call; its argument is the seconds left.
+        retries: The maximum number of repetitions.
+        deadline: Seconds for all calls and pauses together.
 
     Raises:
-        StatusError: the last one.
+        TransportError: The last error.
     """
     end = time.monotonic() + deadline
     attempt = 0
     while True:
         try:
             return call(max(end - time.monotonic(), 0.0))
-        except StatusError as error:
+        except TransportError as error:
             longest = min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS)
-            pause = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
+            pause = random.uniform(longest / 2, longest)  # noqa: S311 - not for cryptography
             if error.code != UNAVAILABLE or attempt >= retries or time.monotonic() + pause >= end:
                 raise
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""The look that all pages of this package share: colours for light and dark, a review, and its shades."""
+"""The style that all pages of this package share: light and dark colours, reviews and the shades of their words."""
 
 from importlib import resources
 from typing import Final

@@ -1,1 +1,1 @@
-"""`imdb-attention predict` and `explain`: the commands around the client."""
+"""The commands `imdb-attention predict` and `explain`, built on the client library."""

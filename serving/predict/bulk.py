@@ -1,6 +1,6 @@
-"""Batch inference as a Beam pipeline on a SavedModel: no server, the same predictions.
+"""Batch inference without a server: a Beam pipeline that makes the same predictions from a SavedModel.
 
-It runs `serving_default`, as RunInference cannot pass on the strings that `serve_text` answers with.
+It runs `serving_default`, because RunInference cannot handle the string outputs of `serve_text`.
 """
 
 import logging
@@ -19,40 +19,46 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
+from imdb_core.errors import ReviewPipelineError
 from imdb_core.features import TEXT
 from imdb_core.records import in_batches
 from imdb_core.signatures import PROBABILITIES, SERVING_DEFAULT
-from serving.client.errors import BulkInferenceError
 from serving.client.results import prediction
-from serving.client.review_files import Review, json_line, read_reviews, written_atomically
+from serving.client.review_files import Review, read_reviews
+from serving.names import MODELS_FOLDER
+from serving.predict.output_files import json_line, written_atomically
 from serving.releases.state import read_state
 
-# Reviews that stay together, in their order. RunInference makes up its batches from several of these.
+# The number of reviews that stay together, in order. RunInference combines several of these parts into a batch.
 _TOGETHER: Final = 64
-# They print whole tracebacks for what is told in one line.
+# They log whole tracebacks of errors that BulkInferenceError reports in one line.
 _LOUD: Final = ("apache_beam", "tensorflow")
+
+
+class BulkInferenceError(ReviewPipelineError):
+    """Batch inference without a server fails: there is no model, or it cannot be run."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Reviews that stay together; `number` is their place in the output."""
+    """Reviews that stay together; `number` is the position of the part in the output."""
 
     number: int
     reviews: tuple[Review, ...]
 
 
 def released_model(workspace: Path, model: str, version: str | None = None) -> Path:
-    """Finds the SavedModel that a server of the workspace answers with.
+    """Finds the SavedModel that a server of the workspace would use.
 
     Args:
-        workspace: of the pipeline's runs.
-        model: its name.
-        version: a number or label; None for the stable version, without that label the newest.
+        workspace: Absolute path of the workspace.
+        model: Name of the model.
+        version: Number or label of the version; None for the stable one or, without that label, the newest.
 
     Raises:
-        ReviewPipelineError: there is none.
+        ReviewPipelineError: There is no such version.
     """
-    models = workspace.absolute() / "models"
+    models = workspace / MODELS_FOLDER
     state = read_state(models, model)
     if version is None and state.live is None:
         raise BulkInferenceError(
@@ -63,22 +69,23 @@ def released_model(workspace: Path, model: str, version: str | None = None) -> P
 
 
 def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, *, json_lines: bool = False) -> int:
-    """Predicts the sentiment of all reviews in some files, and writes the output when all are done.
+    """Predicts the sentiment of all reviews in some files; the output appears when it is complete.
 
     Args:
-        saved_model: as the pipeline exports it; a number as its name is its version.
-        files: of reviews, see `review_files`.
-        output: JSON lines in the order of the reviews.
-        json_lines: whether all files are JSON lines, whatever their names.
+        saved_model: A model that the pipeline exported. If the folder's name is a number, it is the version.
+        files: Files of reviews; see `serving.client.review_files`.
+        output: File for the predictions as JSON lines, in the order of the reviews.
+        json_lines: Whether to read all files as JSON lines, whatever their names.
 
     Returns:
         The number of reviews.
 
     Raises:
-        ClientError: a review cannot be read, the model cannot be run or the output cannot be written.
+        ReviewFileError: A review cannot be read, or the output cannot be written.
+        BulkInferenceError: The model cannot be run.
     """
     version = int(saved_model.name) if saved_model.name.isdecimal() else None
-    # Beam would wrap what is wrong with a line in its own words.
+    # Validate all lines first: Beam would wrap an error about a line in its own messages.
     count = sum(1 for _ in read_reviews(files, json_lines=json_lines))
     with tempfile.TemporaryDirectory() as parts, written_atomically(output) as written:
         with _errors_of(saved_model), beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
@@ -123,7 +130,7 @@ def _errors_of(saved_model: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Beam and TensorFlow wrap what happened in where it happened.
+        # Beam and TensorFlow wrap the first error, the one that says what went wrong, in errors that say where.
         first: BaseException = error
         while (before := first.__cause__ or first.__context__) is not None:
             first = before

@@ -1,14 +1,13 @@
-"""`imdb-attention predict` and `explain`: their options. What they do is imported when a command is called."""
+"""Options of `imdb-attention predict` and `explain`. A command imports its code when it runs."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-# Names of serving.client.client, whose import takes longer than all of `--help`.
-_DEFAULT_TARGET: Final = "localhost:8500"
-_DEFAULT_MODEL: Final = "imdb_attention"
+from serving.names import DEFAULT_MODEL, DEFAULT_TARGET
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -19,29 +18,29 @@ _SERVER_OPTIONS: Final = (
     click.option(
         "--server",
         "target",
-        default=_DEFAULT_TARGET,
+        default=DEFAULT_TARGET,
         show_default=True,
         metavar="HOST:PORT",
         help="gRPC; http://HOST:PORT or https://HOST:PORT for REST.",
     ),
-    click.option("--model", default=_DEFAULT_MODEL, show_default=True, help="Name of the model."),
-    click.option("--version", type=click.IntRange(min=0), help="A certain version of it."),
-    click.option("--label", help="The version with this label. Default: stable if there is one, else the newest."),
+    click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name of the model."),
+    click.option("--version", type=click.IntRange(min=0), help="Number of the version."),
+    click.option("--label", help="Label of the version. Default: stable if there is one, else the newest."),
     click.option(
         "--timeout",
         "deadline",
         type=click.FloatRange(min=0, min_open=True),
         default=30.0,
         show_default=True,
-        help="Seconds that a request may take.",
+        help="Seconds for one request.",
     ),
-    click.option("--tls", is_flag=True, help="Encrypt gRPC, trusting the system's certificates."),
-    click.option("--tls-root-certs", type=_existing_file, help="Trust these instead (PEM)."),
-    click.option("--tls-cert", type=_existing_file, help="Certificate of the client, if the server wants one (PEM)."),
-    click.option("--tls-key", type=_existing_file, help="Its key (PEM)."),
+    click.option("--tls", is_flag=True, help="Encrypt gRPC with the system's certificates."),
+    click.option("--tls-root-certs", type=_existing_file, help="Certificates to trust instead (PEM)."),
+    click.option("--tls-cert", type=_existing_file, help="The client's certificate, if the server requires one (PEM)."),
+    click.option("--tls-key", type=_existing_file, help="Private key of --tls-cert (PEM)."),
 )
 _JSON_OPTIONS: Final = (
-    click.option("--jsonl", "json_lines", is_flag=True, help="What comes in are JSON lines, whatever the file's name."),
+    click.option("--jsonl", "json_lines", is_flag=True, help="Read JSON lines, whatever the file's name."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON lines."),
 )
 
@@ -58,15 +57,17 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 @click.command()
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option(
-    "--input", "pattern", metavar="FILE|GLOB", help="Reviews: JSON lines with `text`, or one a line; .gz too."
+    "--input", "pattern", metavar="FILE|GLOB", help="Reviews: JSON lines with `text`, or text with one a line; .gz too."
 )
-@click.option("--output", type=_new_file, help="JSON lines; the file appears when all are predicted.")
+@click.option(
+    "--output", type=_new_file, help="File for the predictions as JSON lines; it appears when it is complete."
+)
 @_options(*_JSON_OPTIONS)
-@click.option("--beam", is_flag=True, help="Ask no server: run the model here as a Beam pipeline.")
+@click.option("--beam", is_flag=True, help="Run the model here as a Beam pipeline, without a server.")
 @click.option(
     "--saved-model",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="For --beam. Default: the version in $IMDB_WORKSPACE/models that a server would answer with.",
+    help="Model for --beam. Default: the version in $IMDB_WORKSPACE/models that a server would use.",
 )
 @_options(*_SERVER_OPTIONS)
 def predict(
@@ -80,36 +81,52 @@ def predict(
     saved_model: Path | None,
     **server: Any,
 ) -> None:
-    """Tell the sentiment of reviews: TEXTs, the lines of files, or standard input (also as -), one a line.
+    """Predict the sentiment of reviews: TEXTs, lines of files, or lines of standard input (-).
 
-    Asks any TensorFlow Serving. Each answer is one line, in the order of the reviews.
+    Works with any TensorFlow Serving. Prints one line for each review, in order.
     """
     if saved_model and not beam:
         raise click.UsageError("--saved-model needs --beam; with a server, --model names the model")
     if beam and (texts or not pattern or not output or as_json):
         raise click.UsageError("--beam needs --input and --output, and takes neither TEXT nor --json")
-    from serving.predict import commands
-
     if beam and pattern and output:
         version = server["label"] or (None if server["version"] is None else str(server["version"]))
-        commands.predict_with_beam(
-            pattern, output, saved_model, json_lines=json_lines, model=server["model"], version=version
-        )
+        _predict_with_beam(pattern, output, saved_model, json_lines=json_lines, model=server["model"], version=version)
         return
+    from serving.predict import commands
+
     commands.predict(texts, pattern, output, json_lines=json_lines, as_json=as_json, server=server)
 
 
 @click.command()
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--html", type=_new_file, help="Write a web page instead.")
+@click.option("--html", type=_new_file, help="Write a web page to this file instead.")
 @_options(*_JSON_OPTIONS)
 @_options(*_SERVER_OPTIONS)
 def explain(*, texts: tuple[str, ...], html: Path | None, json_lines: bool, as_json: bool, **server: Any) -> None:
-    """Show what each sentiment rests on: the review, each word's background shaded by its attention.
+    """Show the sentiment of reviews, and each word's attention as the shade of its background.
 
-    Takes TEXTs, or standard input (also as -), one review a line. In a pipe there are no shades, but a line for each
-    word, after its attention.
+    Takes TEXTs, or standard input (-) with one review a line. In a pipe it prints the attention and the word instead,
+    one word a line.
     """
     from serving.predict import commands
 
     commands.explain(texts, html, json_lines=json_lines, as_json=as_json, server=server)
+
+
+def _predict_with_beam(
+    pattern: str, output: Path, saved_model: Path | None, *, json_lines: bool, model: str, version: str | None
+) -> None:
+    from imdb_core.workspace import workspace_path
+    from serving.client.review_files import find_files
+
+    files = find_files(pattern, output)  # before seconds of imports
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A server predicts on the CPU. A user who sets this variable can have a GPU.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    from serving.predict import bulk
+
+    if saved_model is None:
+        saved_model = bulk.released_model(workspace_path(), model, version)
+    count = bulk.predict_in_bulk(saved_model, files, output, json_lines=json_lines)
+    click.echo(f"{count} predictions of {saved_model} in {output}", err=True)

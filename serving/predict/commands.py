@@ -1,4 +1,4 @@
-"""What `imdb-attention predict` and `explain` do."""
+"""The work of `imdb-attention predict` and `explain`."""
 
 import os
 import sys
@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from imdb_core.records import in_batches
 from serving.client.client import Client
 from serving.client.results import Prediction
-from serving.client.review_files import Review, find_files, json_line, parse_reviews, read_reviews, written_atomically
+from serving.client.review_files import Review, find_files, parse_reviews, read_reviews
 from serving.client.tls import TLS
+from serving.predict.output_files import json_line, written_atomically
 from serving.predict.page import page
 from serving.predict.terminal import show_explanation, show_prediction
 
@@ -32,19 +33,19 @@ def predict(
     as_json: bool,
     server: Mapping[str, Any],
 ) -> None:
-    """Asks for predictions, and prints them or writes them to a file.
+    """Predicts the sentiment of reviews, and prints the predictions or writes them to a file.
 
     Args:
-        texts: reviews; none or `-` for standard input, unless there is a pattern.
-        pattern: of the files with the reviews.
-        output: file of JSON lines; None prints.
-        json_lines: whether what comes in are JSON lines, whatever the files' names.
-        as_json: prints JSON lines.
-        server: options that say where to ask.
+        texts: The reviews. None or `-` reads standard input, unless there is a pattern.
+        pattern: Path or glob of files with reviews.
+        output: File for the predictions as JSON lines; None prints them.
+        json_lines: Whether to read the input as JSON lines, whatever the files' names.
+        as_json: Whether to print JSON lines.
+        server: The command line's options of the server.
 
     Raises:
-        ReviewPipelineError: see `serving.client.errors`.
-        click.UsageError: there are no reviews, or two sources of them.
+        ReviewPipelineError: See `serving.client.errors`.
+        click.UsageError: No reviews are given, or both texts and a pattern.
     """
     reviews, count = _reviews(texts, pattern, output, json_lines=json_lines)
     with _client(server) as client:
@@ -63,18 +64,18 @@ def predict(
 def explain(
     texts: tuple[str, ...], html: Path | None, *, json_lines: bool, as_json: bool, server: Mapping[str, Any]
 ) -> None:
-    """Asks for explanations, and prints them or writes a page.
+    """Explains the sentiment of reviews, and prints the explanations or writes a page.
 
     Args:
-        texts: reviews; none or `-` for standard input.
-        html: file of the page; None prints.
-        json_lines: whether standard input holds JSON lines.
-        as_json: prints JSON lines.
-        server: options that say where to ask.
+        texts: The reviews. None or `-` reads standard input.
+        html: File for the page; None prints the explanations.
+        json_lines: Whether to read standard input as JSON lines.
+        as_json: Whether to print JSON lines.
+        server: The command line's options of the server.
 
     Raises:
-        ReviewPipelineError: see `serving.client.errors`.
-        click.UsageError: there are no reviews.
+        ReviewPipelineError: See `serving.client.errors`.
+        click.UsageError: No reviews are given.
     """
     reviews, _ = _reviews(texts, None, None, json_lines=json_lines)
     with _client(server) as client:
@@ -90,34 +91,6 @@ def explain(
                 _print_json(review, explanation)
             else:
                 show_explanation(explanation, console)
-
-
-def predict_with_beam(
-    pattern: str, output: Path, saved_model: Path | None, *, json_lines: bool, model: str, version: str | None
-) -> None:
-    """Predicts without a server.
-
-    Args:
-        pattern: of the files with the reviews.
-        output: file of JSON lines.
-        saved_model: None for the one that a server of the workspace would answer with.
-        json_lines: whether what comes in are JSON lines, whatever the files' names.
-        model: its name in the workspace.
-        version: a number or label there; None for the stable one.
-
-    Raises:
-        ReviewPipelineError: see `serving.client.errors`.
-    """
-    files = find_files(pattern, output)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # The server's predictions are a CPU's; who wants a GPU's says which.
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    from serving.predict import bulk
-
-    if saved_model is None:
-        saved_model = bulk.released_model(Path(os.environ.get("IMDB_WORKSPACE") or "workspace"), model, version)
-    count = bulk.predict_in_bulk(saved_model, files, output, json_lines=json_lines)
-    click.echo(f"{count} predictions of {saved_model} in {output}", err=True)
 
 
 def _answers(
@@ -143,7 +116,7 @@ def _write(answers: Iterable[tuple[Review, Prediction]], output: Path, total: in
 
 
 def _print_json(review: Review, prediction: Prediction) -> None:
-    # JSON is UTF-8, whatever the terminal's encoding.
+    # JSON is UTF-8, whatever the encoding of standard output.
     sys.stdout.buffer.write(json_line(review.origin, prediction.to_json()).encode())
 
 
@@ -154,11 +127,11 @@ def _reviews(
         raise click.UsageError("both TEXT and --input are given; give one")
     if pattern and pattern != _STANDARD_INPUT:
         files = find_files(pattern, output)
-        # All lines are looked at before the first is sent: nobody waits an hour for what is wrong in the last.
+        # Validate all lines before the first request, or an error in the last line could show after an hour.
         count = sum(1 for _ in read_reviews(files, json_lines=json_lines))
         return read_reviews(files, json_lines=json_lines), count
     if texts and texts != (_STANDARD_INPUT,):
-        # What was typed in another encoding comes as halves of surrogate pairs.
+        # Python decodes bytes that are not UTF-8 in arguments to halves of surrogate pairs.
         typed = [text.encode(errors="surrogateescape").decode(errors="replace") for text in texts]
         return (Review(text, {}) for text in typed), len(typed)
     stream = sys.stdin.buffer
@@ -168,7 +141,7 @@ def _reviews(
 
 
 def _client(server: Mapping[str, Any]) -> Client:
-    # What gRPC would print about a connection that fails is in the error.
+    # The error has what gRPC would print about a failed connection.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     files = {
         "root_certificates": server["tls_root_certs"],

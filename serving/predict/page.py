@@ -1,4 +1,4 @@
-"""Explanations as a web page: one file, nothing fetched, nothing run."""
+"""Explanations as a web page: one file without scripts or external resources."""
 
 from collections.abc import Iterable
 from html import escape
@@ -34,13 +34,13 @@ _REVIEW: Final = """<article class="card">
 
 
 def page(explanations: Iterable[Explanation]) -> str:
-    """Writes a page: each review with its sentiment, each word's background shaded by its attention.
+    """Returns a page with the sentiment of each review, and each word's attention as the shade of its background.
 
     Args:
-        explanations: of the reviews.
+        explanations: The explanations of the reviews.
 
     Returns:
-        HTML, for light and dark screens.
+        HTML with a light and a dark colour scheme.
     """
     return _PAGE.format(style=STYLE, reviews="\n".join(_review(explanation) for explanation in explanations))
 

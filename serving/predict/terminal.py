@@ -1,4 +1,4 @@
-"""Answers for people: in colour at a terminal, as plain text in a pipe."""
+"""Prints predictions and explanations: in colour on a terminal, as plain text in a pipe."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,10 +9,10 @@ from rich.text import Text
 from serving.client.results import Explanation, Prediction
 from serving.client.shading import Piece, notes, printable, shaded
 
-# Shown as the colour of a word's background, from no attention to the greatest of its review; black reads well on all.
+# Colours of a word's background, from no attention to the review's greatest. Black text is readable on all of them.
 _FAINTEST: Final = (255, 244, 214)
 _STRONGEST: Final = (240, 120, 0)
-# Where there are 16 colours: faint, middle, strong.
+# The same on a terminal with 16 colours: faint, middle, strong.
 _SIXTEEN: Final = ("bright_white", "bright_yellow", "yellow")
 _SHADED_FROM: Final = 0.05
 _SCALE: Final = (0.05, 0.25, 0.5, 0.75, 1.0)
@@ -20,13 +20,13 @@ _SENTIMENT: Final = {"negative": "bold red", "positive": "bold green"}
 
 
 def show_prediction(prediction: Prediction, console: Console) -> None:
-    """Prints one line: sentiment, its probability, the review.
+    """Prints one line: the sentiment, its probability and the review.
 
-    At a terminal the review is cut to the width; in a pipe, or without colours, the three are separated by tabs.
+    A terminal cuts the review to its width. In a pipe, or without colours, tabs separate the three.
 
     Args:
-        prediction: of the review.
-        console: where to.
+        prediction: The prediction.
+        console: The output.
     """
     text = " ".join(printable(prediction.text).split())
     if not _colours(console):
@@ -37,14 +37,14 @@ def show_prediction(prediction: Prediction, console: Console) -> None:
 
 
 def show_explanation(explanation: Explanation, console: Console) -> None:
-    """Prints the sentiment and the review, each word's background shaded by its attention.
+    """Prints the sentiment and the review, with each word's attention as the shade of its background.
 
-    In a pipe, or without colours, there are no shades: a line for the sentiment, then one for each word that the
-    network read, after its attention.
+    In a pipe, or without colours, it prints a line with the sentiment, then one with the attention and the word for
+    each word that the network reads.
 
     Args:
-        explanation: of the review.
-        console: where to.
+        explanation: The explanation.
+        console: The output.
     """
     if not _colours(console):
         _plain(console, f"{explanation.label}\t{explanation.probability:.4f}")
@@ -91,5 +91,5 @@ def _style(piece: Piece, sixteen: bool) -> str:
 
 
 def _plain(console: Console, line: str) -> None:
-    # Not through rich, which would wrap it.
+    # Console.print would wrap the line.
     console.file.write(line + "\n")

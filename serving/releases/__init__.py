@@ -1,1 +1,1 @@
-"""Releases: which pushed version is live, and the record of how that came about."""
+"""Releases: which pushed version of a model is live, and the journal of how it came to be."""

@@ -1,4 +1,4 @@
-"""`imdb-attention models`: what is released, and how to change it. Heavy imports wait until a command needs them."""
+"""Commands of `imdb-attention models`. A command imports its code when it runs."""
 
 import json
 import os
@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from imdb_core.workspace import workspace_path
+from serving.names import CANARY, DEFAULT_MODEL, DEFAULT_TARGET, MODELS_FOLDER, STABLE
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from serving.releases.journal import Entry
     from serving.releases.operations import RollOut
-    from serving.releases.rollout import Server
+    from serving.releases.rollout import ReleaseServer
 
-_DEFAULT_SERVER: Final = "localhost:8500"
-# Names of serving.releases.model_config, whose import takes longer than all of `--help`.
-_LABELS: Final = ("stable", "canary")
-_DEFAULT_MODEL: Final = "imdb_attention"
 _WIDE: Final = 200
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -27,29 +26,30 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @click.group("models")
 def models_group() -> None:
-    """Pushed versions of the model: which are live, promote, roll back, compare, verify, prune.
+    """List, promote, roll back, compare, verify and prune pushed versions of the model.
 
-    They are those in $IMDB_WORKSPACE/models (./workspace/models), as is models.config, which servers follow.
+    The versions are in $IMDB_WORKSPACE/models (default: ./workspace/models), beside models.config, which servers
+    follow.
     """
 
 
-_model_option = click.option("--model", default=_DEFAULT_MODEL, show_default=True, help="Name of the model.")
+_model_option = click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name of the model.")
 
 
 def _change_options(command: _Command) -> _Command:
-    """The options of what changes a running server."""
+    """Adds the options of commands that change running servers."""
     options = (
-        click.option("--label", type=click.Choice(_LABELS), default="stable", show_default=True),
-        click.option("--why", default="", help="For the journal."),
+        click.option("--label", type=click.Choice((STABLE, CANARY)), default=STABLE, show_default=True),
+        click.option("--why", default="", help="Reason, for the journal."),
         click.option(
             "--server",
             "servers",
             multiple=True,
             metavar="HOST:PORT",
-            help=f"A server of these models; may be given more than once. Default: {_DEFAULT_SERVER}, if one is there.",
+            help=f"A server of these models; can be repeated. Default: {DEFAULT_TARGET}, if one runs there.",
         ),
-        click.option("--offline", is_flag=True, help="Ask no server: the next one to start follows."),
-        click.option("--timeout", default=60.0, show_default=True, help="Seconds that a server may take to follow."),
+        click.option("--offline", is_flag=True, help="Change no running server; the next one to start follows."),
+        click.option("--timeout", default=60.0, show_default=True, help="Seconds for a server to follow."),
         _model_option,
     )
     for option in reversed(options):
@@ -59,11 +59,11 @@ def _change_options(command: _Command) -> _Command:
 
 @models_group.command("list")
 @_model_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def _list(model: str, as_json: bool) -> None:
-    """List the versions: how good they are, and which is live.
+    """List the versions, their metrics, and which one is live.
 
-    Their metrics are those on the test split, measured in the run that pushed them.
+    The metrics are on the test split, measured in the run that pushed the version.
     """
     from serving.releases import tables
     from serving.releases.state import read_state
@@ -82,9 +82,9 @@ def _list(model: str, as_json: bool) -> None:
 
 @models_group.command("history")
 @_model_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def _history(model: str, as_json: bool) -> None:
-    """Show who changed what, when and why."""
+    """Show who changed which label, when and why."""
     from serving.releases import journal, tables
 
     entries = journal.read(_models(), model)
@@ -94,7 +94,7 @@ def _history(model: str, as_json: bool) -> None:
     elif entries:
         _console().print(tables.history_table(entries))
     else:
-        click.echo("Nothing was changed yet: each push goes live by itself.")
+        click.echo("There is no change yet: each push goes live by itself.")
 
 
 @models_group.command("promote")
@@ -103,12 +103,10 @@ def _history(model: str, as_json: bool) -> None:
 def _promote(
     *, version: str, label: str, why: str, servers: tuple[str, ...], offline: bool, timeout: float, model: str
 ) -> None:
-    """Make VERSION the stable one, or the canary.
+    """Make VERSION, a number or a label such as canary, the stable version or the canary.
 
-    VERSION is a number, or a label, like canary.
-
-    A running server loads it first; the label moves when it is available, so no request fails. With --label canary it
-    is served beside the stable one, to requests that ask for the label. A request that asks for neither label nor
+    A running server loads the version first; the label moves when it is available, so no request fails. With --label
+    canary the server serves it beside the stable version, to requests with that label. A request with neither label nor
     version gets the loaded version of the largest number, as in TensorFlow Serving; our client asks for stable.
     """
     from serving.releases import operations
@@ -125,8 +123,8 @@ def _promote(
 def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, timeout: float, model: str) -> None:
     """Make the previous version stable again, or end the canary.
 
-    A running server follows as soon as it reads its config again. The version that was left is unloaded if it is the
-    newer one, so that no request can get it.
+    A running server follows when it reads its config again. It unloads the version that was rolled back if that is the
+    newer one, so that no request gets it.
     """
     from serving.releases import operations
 
@@ -139,12 +137,12 @@ def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, 
 
 @models_group.command("prune")
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="Number of newest versions to keep.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--dry-run", is_flag=True, help="Delete nothing; show what would be deleted.")
 @_model_option
 def _prune(keep: int, dry_run: bool, model: str) -> None:
-    """Delete old versions that nobody needs.
+    """Delete old versions.
 
-    What is served, what has a label, and what a roll-back goes to stays, however old.
+    Versions that are served, have a label or are the target of a roll-back stay, however old they are.
     """
     from serving.releases import operations
 
@@ -160,7 +158,7 @@ def _prune(keep: int, dry_run: bool, model: str) -> None:
 @click.argument("version")
 @_model_option
 def _verify(version: str, model: str) -> None:
-    """Check that VERSION is as it was pushed, loads and runs."""
+    """Check that VERSION is unchanged since its push, loads and runs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from serving.releases.state import read_state
     from serving.releases.verification import verify
@@ -178,28 +176,28 @@ def _verify(version: str, model: str) -> None:
     "file",
     type=click.Path(path_type=Path),
     required=True,
-    help="One review a line, or JSON lines with `text` and perhaps `label` (.jsonl).",
+    help="Reviews: JSON lines with `text` and optionally `label` (.jsonl), or text with one a line; .gz too.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Most reviews to send.")
-@click.option("--server", default=_DEFAULT_SERVER, show_default=True, metavar="HOST:PORT")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of reviews.")
+@click.option("--server", default=DEFAULT_TARGET, show_default=True, metavar="HOST:PORT")
 @_model_option
-@click.option("--json", "as_json", is_flag=True, help="For programs; it holds all flips.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with all flips.")
 def _compare(
     *, versions: tuple[str, str], file: Path, limit: int | None, server: str, model: str, as_json: bool
 ) -> None:
-    """Ask two versions in a server about the same reviews.
+    """Send the same reviews to versions V1 and V2 in a server, and compare their answers.
 
-    Shows on how many they agree, which flip, how long each takes, and, where the reviews have labels, how often each is
-    right. V1 and V2 are numbers or labels, like: compare stable canary --input reviews.jsonl
+    Shows how often the versions agree, which reviews flip, the latency of each version and, if the reviews have labels,
+    its accuracy. V1 and V2 are numbers or labels: compare stable canary --input reviews.jsonl
     """
     from dataclasses import asdict
 
     from serving.releases import running, tables
     from serving.releases.compare import compare, read_reviews
 
-    texts = read_reviews(file, limit)
+    reviews = read_reviews(file, limit)
     with running.asking(server, model, versions[0]) as first, running.asking(server, model, versions[1]) as second:
-        comparison = compare(texts, versions, (first, second))
+        comparison = compare(reviews, versions, (first, second))
     if as_json:
         click.echo(json.dumps(asdict(comparison), indent=2, ensure_ascii=False))
     else:
@@ -209,21 +207,21 @@ def _compare(
 
 
 def _models() -> Path:
-    return Path(os.environ.get("IMDB_WORKSPACE") or "workspace").expanduser().resolve() / "models"
+    return workspace_path() / MODELS_FOLDER
 
 
-def _servers(targets: tuple[str, ...], offline: bool, model: str) -> "list[Server]":
+def _servers(targets: tuple[str, ...], offline: bool, model: str) -> "list[ReleaseServer]":
     if offline and targets:
-        raise click.UsageError("--offline asks no server; leave out --server")
+        raise click.UsageError("--offline and --server are both given; give one")
     if offline:
         return []
     from serving.releases import running
 
-    return running.connect(targets, _DEFAULT_SERVER, model)
+    return running.connect(targets, DEFAULT_TARGET, model)
 
 
-def _change(change: "Callable[[RollOut], list[Entry]]", servers: "Sequence[Server]", timeout: float) -> None:
-    """Makes a change and says what it was."""
+def _change(change: "Callable[[RollOut], list[Entry]]", servers: "Sequence[ReleaseServer]", timeout: float) -> None:
+    """Makes a change and prints it."""
     from serving.releases.rollout import roll_out
 
     changes = change(lambda configs: roll_out(configs, servers, timeout))
@@ -233,11 +231,11 @@ def _change(change: "Callable[[RollOut], list[Entry]]", servers: "Sequence[Serve
         else:
             click.echo(f"{entry.label}: {_or_none(entry.before)} -> {_or_none(entry.after)}")
     if not changes:
-        click.echo("It is so already.")
+        click.echo("Nothing to change.")
     elif servers:
         click.echo(f"Followed by {', '.join(server.target for server in servers)}.")
     else:
-        click.echo("No server was asked: those that start from now on follow.")
+        click.echo("No running server was changed; the next one to start follows.")
 
 
 def _or_none(version: int | None) -> str:
@@ -247,5 +245,5 @@ def _or_none(version: int | None) -> str:
 def _console() -> "Console":
     from rich.console import Console
 
-    # A table that another program reads should not be folded to 80 columns.
+    # In a pipe, do not fold tables to rich's default of 80 columns.
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)

@@ -1,9 +1,9 @@
-"""Two versions of a model side by side, on live queries to a server."""
+"""Compares two versions of a model by live requests to a server."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -11,18 +11,21 @@ import numpy as np
 
 from imdb_core import features
 from imdb_core.settings import DataSettings
+from serving.client import review_files
+from serving.client.results import Prediction
 from serving.releases.errors import ReleaseError
 
 _PERCENTILES: Final = (50, 99)
+_POSITIVE: Final = features.SENTIMENTS[features.POSITIVE]
 
 
 @dataclass(frozen=True)
-class Review:
-    """A text to ask about.
+class ComparedReview:
+    """A review to send to both versions.
 
     Attributes:
-        text: of the review.
-        sentiment: its true one, `negative` or `positive`, where it is known.
+        text: The review.
+        sentiment: Its true sentiment, `negative` or `positive`; None if unknown.
     """
 
     text: str
@@ -30,29 +33,14 @@ class Review:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a version said of a review.
-
-    Attributes:
-        sentiment: `negative` or `positive`.
-        positive: probability of `positive`.
-        version: that answered; None if the server did not say.
-    """
-
-    sentiment: str
-    positive: float
-    version: int | None
-
-
-@dataclass(frozen=True)
 class Side:
-    """One of two versions.
+    """One of the two versions.
 
     Attributes:
-        name: as it was asked for: a number or a label.
-        versions: that answered; more than one if the label moved meanwhile.
+        name: The number or label that the user gave.
+        versions: Versions that answered; more than one if the label moved in between.
         latency_ms: `p50` and `p99` of requests with one review each.
-        accuracy: where the sentiments are known.
+        accuracy: Accuracy on the reviews whose sentiment is known; None if there are none.
     """
 
     name: str
@@ -63,13 +51,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Flip:
-    """A review on which the versions disagree.
+    """A review for which the versions predict different sentiments.
 
     Attributes:
-        text: of the review.
-        sentiment: its true one, where it is known.
-        sentiments: of the first and the second version.
-        positive: their probabilities of `positive`.
+        text: The review.
+        sentiment: Its true sentiment; None if unknown.
+        sentiments: Predictions of the first and the second version.
+        positive: Their probabilities of `positive`.
     """
 
     text: str
@@ -79,15 +67,15 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How two versions differ.
+class VersionComparison:
+    """The differences between two versions.
 
     Attributes:
-        reviews: that were asked.
-        agreement: share of them on which both have the same sentiment.
-        flips: the others, those with the widest gap between the probabilities first.
-        greatest_difference: between the probabilities of any review.
-        sides: the versions.
+        reviews: Number of reviews.
+        agreement: Share of reviews for which both predict the same sentiment.
+        flips: The other reviews, those with the widest gap between the probabilities first.
+        greatest_difference: Widest gap between the probabilities, over all reviews.
+        sides: The two versions.
     """
 
     reviews: int
@@ -97,104 +85,94 @@ class Comparison:
     sides: tuple[Side, Side]
 
 
-Ask = Callable[[str], Answer]
+# Sends one review to a version.
+Ask = Callable[[str], Prediction]
 
 
 def compare(
-    texts: Sequence[Review], names: tuple[str, str], asks: tuple[Ask, Ask], clock: Callable[[], float] = time.monotonic
-) -> Comparison:
-    """Asks two versions about each review, in turn, so that both meet the same load.
+    reviews: Sequence[ComparedReview],
+    names: tuple[str, str],
+    asks: tuple[Ask, Ask],
+    clock: Callable[[], float] = time.monotonic,
+) -> VersionComparison:
+    """Sends each review to two versions, one after the other, so that both see the same load.
 
     Args:
-        texts: at least one.
-        names: of the versions.
-        asks: sends one review to the first and to the second of them.
-        clock: seconds.
+        reviews: The reviews; at least one.
+        names: Names of the versions.
+        asks: Functions that send a review to the first and to the second version.
+        clock: Clock for the latencies, in seconds.
     """
-    answers: tuple[list[Answer], list[Answer]] = ([], [])
+    answers: tuple[list[Prediction], list[Prediction]] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
-    for ask in asks:  # what a first request takes is no version's fault
-        ask(texts[0].text)
-    for number, review in enumerate(texts):
-        # Who goes second finds warmer caches.
+    for ask in asks:  # the first request is slow for reasons that are not the version's
+        ask(reviews[0].text)
+    for number, review in enumerate(reviews):
+        # The second of two requests finds warmer caches, so the versions take turns.
         for side in (0, 1) if number % 2 == 0 else (1, 0):
             start = clock()
             answers[side].append(asks[side](review.text))
             seconds[side].append(clock() - start)
-    pairs = list(zip(texts, *answers, strict=True))
-    flips = [
-        Flip(review.text, review.sentiment, (one.sentiment, other.sentiment), (one.positive, other.positive))
-        for review, one, other in pairs
-        if one.sentiment != other.sentiment
+    pairs = [
+        (review, (one.label, other.label), (one.probabilities[_POSITIVE], other.probabilities[_POSITIVE]))
+        for review, one, other in zip(reviews, *answers, strict=True)
     ]
-    first, second = (_side(*side) for side in zip(names, [texts] * 2, answers, seconds, strict=True))
-    return Comparison(
-        reviews=len(texts),
-        agreement=1.0 - len(flips) / len(texts),
+    flips = [
+        Flip(review.text, review.sentiment, sentiments, positive)
+        for review, sentiments, positive in pairs
+        if sentiments[0] != sentiments[1]
+    ]
+    first, second = (_side(*side) for side in zip(names, [reviews] * 2, answers, seconds, strict=True))
+    return VersionComparison(
+        reviews=len(reviews),
+        agreement=1.0 - len(flips) / len(reviews),
         flips=tuple(sorted(flips, key=lambda flip: -abs(flip.positive[0] - flip.positive[1]))),
-        greatest_difference=max(abs(one.positive - other.positive) for _, one, other in pairs),
+        greatest_difference=max(abs(one - other) for _, _, (one, other) in pairs),
         sides=(first, second),
     )
 
 
-def read_reviews(file: Path, limit: int | None = None) -> list[Review]:
-    """Reads reviews from JSON lines with `text` and perhaps `label`, or from lines of plain text.
+def read_reviews(file: Path, limit: int | None = None) -> list[ComparedReview]:
+    """Reads reviews from JSON lines with `text` and, optionally, `label`, or from lines of text.
 
     Args:
-        file: JSON lines if its name ends in `.jsonl`, `.ndjson` or `.json`; empty lines do not count.
-        limit: most reviews to read.
+        file: A file of reviews; see `serving.client.review_files`. Empty lines are skipped.
+        limit: The maximum number of reviews.
 
     Raises:
-        ReleaseError: there is none, or a line cannot be used.
+        ReviewPipelineError: There is no review, or a line cannot be read.
     """
-    as_json = file.suffix in {".jsonl", ".ndjson", ".json"}
-    found: list[Review] = []
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in _stripped(lines):
-                if limit is not None and len(found) == limit:
-                    break
-                found.append(_parse(line, f"line {number} of {file}") if as_json else Review(line))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{file} cannot be read: {error}; give UTF-8 text or JSON lines") from None
+    is_json = review_files.is_json(file)
+    reviews = (
+        ComparedReview(review.text if is_json else review.text.strip(), _sentiment(review, file))
+        for review in review_files.read_reviews([file])
+        if is_json or review.text.strip()
+    )
+    found = list(islice(reviews, limit))
     if not found:
         raise ReleaseError(f"{file} holds no review; give one a line, or JSON lines with {features.TEXT!r}")
     return found
 
 
-def _side(name: str, texts: Sequence[Review], answers: Sequence[Answer], seconds: Sequence[float]) -> Side:
+def _side(
+    name: str, reviews: Sequence[ComparedReview], answers: Sequence[Prediction], seconds: Sequence[float]
+) -> Side:
     known = [
-        review.sentiment == answer.sentiment for review, answer in zip(texts, answers, strict=True) if review.sentiment
+        review.sentiment == answer.label for review, answer in zip(reviews, answers, strict=True) if review.sentiment
     ]
     return Side(
         name,
-        tuple(sorted({answer.version for answer in answers if answer.version is not None})),
+        tuple(sorted({answer.model_version for answer in answers if answer.model_version is not None})),
         {f"p{percent}": float(np.percentile(seconds, percent)) * 1000 for percent in _PERCENTILES},
         sum(known) / len(known) if known else None,
     )
 
 
-def _stripped(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield number, line.strip()
-
-
-def _parse(line: str, where: str) -> Review:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise ReleaseError(f"{where} is no JSON: {error}") from None
-    text = row.get(features.TEXT) if isinstance(row, dict) else None
-    if not isinstance(text, str):
-        raise ReleaseError(f"{where} has no string {features.TEXT!r}; give an object with it")
-    label = row.get(features.LABEL)
-    return Review(text, None if label is None else _sentiment(label, where))
-
-
-def _sentiment(label: object, where: str) -> str:
-    """Reads a label in the spellings that the pipeline's sources know."""
-    settings, spelled = DataSettings(), str(label).lower()
+def _sentiment(review: review_files.Review, file: Path) -> str | None:
+    """Reads a label in any of the spellings that the pipeline's sources may use."""
+    if review.label is None:
+        return None
+    settings, spelled = DataSettings(), str(review.label).lower()
     for code, spellings in (
         (features.NEGATIVE, settings.negative_labels),
         (features.POSITIVE, settings.positive_labels),
@@ -202,4 +180,6 @@ def _sentiment(label: object, where: str) -> str:
         if spelled in spellings:
             return features.SENTIMENTS[code]
     known = ", ".join((*settings.negative_labels, *settings.positive_labels))
-    raise ReleaseError(f"{where} has label {label!r}; give one of {known}, or none")
+    raise ReleaseError(
+        f"line {review.origin['line']} of {file} has label {review.label!r}; give one of {known}, or leave it out"
+    )

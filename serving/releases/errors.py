@@ -1,7 +1,7 @@
-"""The errors of releases."""
+"""The error of releases."""
 
 from imdb_core.errors import ReviewPipelineError
 
 
 class ReleaseError(ReviewPipelineError):
-    """A version cannot be released, checked or removed as asked."""
+    """A version cannot be released, verified or removed as requested."""

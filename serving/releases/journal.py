@@ -1,4 +1,4 @@
-"""`releases.jsonl`: every change of what is released: who, when, from, to, why; one JSON object a line."""
+"""The journal `releases.jsonl`: one JSON object a line for each change of a release."""
 
 import datetime
 import json
@@ -23,18 +23,18 @@ class Entry(BaseModel):
     """One change.
 
     Attributes:
-        when: ISO 8601, UTC.
-        who: user and machine.
-        model: its name.
-        action: `edit` is a change of the config by other hands, noticed at the next one by these.
-        label: that was moved.
-        before: the version that had it (`from` in the file); when there were no labels yet, the one that was live.
-        after: the version that has it now (`to` in the file).
-        removed: versions that were deleted.
-        why: in the words of who did it.
+        when: Time in UTC, ISO 8601.
+        who: User and machine.
+        model: Name of the model.
+        action: The command. `edit` is a change that somebody made to the config by hand; the next command records it.
+        label: The label that moved.
+        before: Version that had the label (`from` in the file). Before the first label, the live version.
+        after: Version that has the label now (`to` in the file).
+        removed: Versions that were deleted.
+        why: The user's reason.
     """
 
-    # `from` is no name in Python.
+    # `from` is a keyword of Python.
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -57,11 +57,11 @@ def read(models: Path, model: str | None = None) -> list[Entry]:
     """Reads the journal, oldest entry first.
 
     Args:
-        models: folder of all models.
-        model: only this one's entries.
+        models: The folder of all models.
+        model: Name of the model whose entries to return; None for all.
 
     Raises:
-        ReleaseError: a line is no entry.
+        ReleaseError: A line is not an entry.
     """
     file = models / JOURNAL_FILE
     entries = []
@@ -69,16 +69,18 @@ def read(models: Path, model: str | None = None) -> list[Entry]:
         try:
             entries.append(Entry.model_validate_json(line))
         except ValidationError:
-            raise ReleaseError(f"line {number} of {file} is no entry of the journal; correct or remove it") from None
+            raise ReleaseError(
+                f"line {number} of {file} is not an entry of the journal; correct or remove it"
+            ) from None
     return [entry for entry in entries if model in (None, entry.model)]
 
 
 def append(models: Path, *entries: Entry) -> None:
-    """Adds entries; the journal has either all of them or none.
+    """Adds entries, all or none. The caller holds the lock.
 
     Args:
-        models: folder of all models; its lock is held.
-        *entries: the new ones.
+        models: The folder of all models.
+        *entries: The new entries.
     """
     file = models / JOURNAL_FILE
     added = (json.dumps(entry.model_dump(by_alias=True, exclude_none=True), ensure_ascii=False) for entry in entries)
@@ -86,14 +88,14 @@ def append(models: Path, *entries: Entry) -> None:
 
 
 def history(entries: Iterable[Entry], label: str) -> list[int]:
-    """Replays who had a label, so that a roll-back of a roll-back goes one further back, not forth again.
+    """Replays which versions had a label, so that a second roll-back goes further back instead of forth again.
 
     Args:
-        entries: of one model, oldest first.
-        label: like `stable`.
+        entries: The entries of one model, oldest first.
+        label: The label, such as `stable`.
 
     Returns:
-        Versions, the present one last; what was rolled back is not among them.
+        The versions in order, the current one last, without those that were rolled back.
     """
     versions: list[int] = []
     for entry in entries:
@@ -112,5 +114,5 @@ def history(entries: Iterable[Entry], label: str) -> list[int]:
 
 
 def _lines(file: Path) -> list[str]:
-    # Not str.splitlines(), which also splits at characters that JSON strings may hold.
+    # str.splitlines() would also split at characters that JSON strings may contain.
     return [line for line in file.read_text(encoding="utf-8").split("\n") if line] if file.exists() else []

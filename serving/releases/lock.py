@@ -1,4 +1,4 @@
-"""Writing so that whoever reads sees all of it or nothing, and one writer at a time."""
+"""The lock that lets only one process at a time change releases, and the name of its holder."""
 
 import contextlib
 import fcntl
@@ -16,16 +16,16 @@ _LOCK_FILE: Final = ".releases.lock"
 
 @contextlib.contextmanager
 def exclusive(folder: Path, purpose: str) -> Iterator[None]:
-    """Holds a folder's lock; the kernel frees it when the process ends, however that is.
+    """Holds a folder's lock; the kernel releases it when the process ends, even if it is killed.
 
-    It does not wait: what another person does to the same releases should be known before one goes on.
+    It does not wait for the lock: whoever changes releases should first see what the other process changed.
 
     Args:
-        folder: of all models.
-        purpose: told to whoever comes meanwhile, like `promote 3`.
+        folder: The folder of all models.
+        purpose: The command, such as `promote 3`; the error of another process quotes it.
 
     Raises:
-        ReleaseError: another process holds it.
+        ReleaseError: Another process holds the lock.
     """
     with (folder / _LOCK_FILE).open("a+", encoding="utf-8") as lock:
         try:
@@ -41,9 +41,9 @@ def exclusive(folder: Path, purpose: str) -> Iterator[None]:
 
 
 def who() -> str:
-    """Names the user and the machine, as `ann@laptop`."""
+    """Returns the user and the machine, such as `ann@laptop`."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # in a container the user may have no name
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"

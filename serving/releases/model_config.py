@@ -1,7 +1,7 @@
-"""`models.config`: which versions servers load, and their labels; TensorFlow Serving's ModelServerConfig as text.
+"""`models.config`: the versions that servers load and their labels, as TensorFlow Serving's ModelServerConfig in text.
 
-Until the first promotion the policy is `latest`, so that each push goes live by itself. From then on the versions to
-load are listed (`specific`), and traffic follows the labels `stable` and `canary`.
+Until the first promotion the policy is `latest`: each push goes live by itself. From then on the config lists the
+versions to load (`specific`), and traffic follows the labels `stable` and `canary`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,25 +13,23 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 
 from imdb_core.errors import SettingsError
 from imdb_core.files import write_atomically
+from serving.names import DEFAULT_MODEL
 from serving.releases.versions import read_versions
 
 CONFIG_FILE: Final = "models.config"
-DEFAULT_MODEL: Final = "imdb_attention"
-STABLE: Final = "stable"
-CANARY: Final = "canary"
 
 _HEADER: Final = "# Written by `imdb-attention models`; releases.jsonl beside it tells who changed what and why.\n"
 
 
 def ensure(models: Path, model: str = DEFAULT_MODEL) -> Path:
-    """Makes the config where there is none: the newest version of each model on disk.
+    """Makes the config if it is missing: servers then load the newest version of each model on disk.
 
     Args:
-        models: folder of all models; made if missing.
-        model: listed even before its first version is pushed.
+        models: The folder of all models; it is made if it is missing.
+        model: A model to list even before its first version is pushed.
 
     Returns:
-        The config's path.
+        Path of the config.
     """
     models = models.absolute()
     file = models / CONFIG_FILE
@@ -49,13 +47,13 @@ def read(models: Path) -> ModelServerConfig:
     """Reads the config.
 
     Args:
-        models: folder of all models.
+        models: The folder of all models.
 
     Returns:
-        An empty one if the file is missing.
+        The config; an empty one if the file is missing.
 
     Raises:
-        SettingsError: it is no ModelServerConfig with a list of models.
+        SettingsError: The file is not a ModelServerConfig with a list of models.
     """
     file = models / CONFIG_FILE
     try:
@@ -70,25 +68,25 @@ def read(models: Path) -> ModelServerConfig:
 
 
 def write(models: Path, config: ModelServerConfig) -> None:
-    """Replaces the config as a whole.
+    """Replaces the config.
 
     Args:
-        models: folder of all models.
-        config: the new one.
+        models: The folder of all models.
+        config: The new config.
     """
     write_atomically(models / CONFIG_FILE, _HEADER + text_format.MessageToString(config))
 
 
 def entry(config: ModelServerConfig, models: Path, model: str) -> ModelConfig:
-    """Finds one model in a config, and adds it if it is not there.
+    """Returns a model's entry in a config, and adds it if it is missing.
 
     Args:
-        config: changed in place by changing what is returned.
-        models: folder of all models.
-        model: its name.
+        config: The config. A change of the returned entry changes it.
+        models: The folder of all models.
+        model: Name of the model.
 
     Raises:
-        SettingsError: the config looks for the model's versions elsewhere.
+        SettingsError: The entry names another folder for the model's versions.
     """
     base_path = models.absolute() / model
     found = next((one for one in config.model_config_list.config if one.name == model), None)
@@ -101,20 +99,16 @@ def entry(config: ModelServerConfig, models: Path, model: str) -> ModelConfig:
 
 
 def is_managed(model: ModelConfig) -> bool:
-    """Whether somebody has chosen the versions: no push goes live by itself.
-
-    Args:
-        model: its entry in the config.
-    """
+    """Returns whether the entry of a model lists its versions, so that no push goes live by itself."""
     return bool(model.model_version_policy.WhichOneof("policy_choice") == "specific")
 
 
 def loaded(model: ModelConfig, on_disk: Iterable[int]) -> set[int]:
-    """Says which versions a server loads, if it can.
+    """Returns the versions that a server tries to load.
 
     Args:
-        model: its entry in the config.
-        on_disk: all versions.
+        model: The model's entry in the config.
+        on_disk: All versions on disk.
     """
     versions = sorted(on_disk)
     policy = model.model_version_policy
@@ -128,12 +122,12 @@ def loaded(model: ModelConfig, on_disk: Iterable[int]) -> set[int]:
 
 
 def choose(model: ModelConfig, versions: Iterable[int], labels: Mapping[str, int]) -> None:
-    """Writes versions and labels into a model's entry, in place of those that it has.
+    """Replaces the versions and labels in a model's entry.
 
     Args:
-        model: its entry in the config.
-        versions: to load.
-        labels: version by label.
+        model: The model's entry in the config, changed in place.
+        versions: Versions to load.
+        labels: Version by label.
     """
     model.model_version_policy.Clear()
     model.model_version_policy.specific.versions.extend(sorted(versions))

@@ -1,4 +1,4 @@
-"""Changes of what is released: one at a time, each atomic and in the journal."""
+"""Changes of releases: one at a time, each atomic and recorded in the journal."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -8,27 +8,27 @@ from typing import Final, Literal
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.names import CANARY, STABLE
 from serving.releases import journal, model_config
 from serving.releases.errors import ReleaseError
 from serving.releases.journal import Entry
 from serving.releases.lock import exclusive
-from serving.releases.model_config import CANARY, STABLE
-from serving.releases.state import State, previous, read_state
+from serving.releases.state import ReleaseState, previous, read_state
 from serving.releases.versions import check_files
 
-# Servers take only numbers for versions.
+# Servers ignore folders whose name is not a number.
 _REMOVING: Final = ".removing-"
 
 
 @dataclass(frozen=True)
 class Configs:
-    """Two contents of `models.config`, and which model differs between them.
+    """Two contents of `models.config` that differ in one model.
 
     Attributes:
-        models: folder of all models.
-        model: the name of the one.
-        before: what servers have now.
-        after: what they are to have.
+        models: The folder of all models.
+        model: Name of the model.
+        before: The current config.
+        after: The new config.
     """
 
     models: Path
@@ -37,29 +37,30 @@ class Configs:
     after: ModelServerConfig
 
 
+# Brings the new config to the servers.
 RollOut = Callable[[Configs], None]
 
 
 def promote(models: Path, model: str, name: str, label: str, *, why: str, roll_out: RollOut) -> list[Entry]:
-    """Gives a version a label.
+    """Moves a label to a version.
 
-    The version that was stable stays loaded if it is older, so that a roll-back need not load it. A canary that becomes
-    stable is no canary any more.
+    The previous stable version stays loaded if it is older, so that a roll-back does not have to load it. A canary that
+    becomes stable loses the label `canary`.
 
     Args:
-        models: folder of all models.
-        model: name of the model.
-        name: of the version: its number, or a label that it has.
-        label: `stable` or `canary`.
-        why: for the journal.
-        roll_out: brings the new config to the servers.
+        models: The folder of all models.
+        model: Name of the model.
+        name: Number of the version, or a label that it has.
+        label: The label to move, `stable` or `canary`.
+        why: The reason, for the journal.
+        roll_out: Brings the new config to the servers.
 
     Returns:
-        What changed; nothing if the version has the label already.
+        The entries of the journal; none if the version already has the label.
 
     Raises:
-        ReviewPipelineError: there is no such version, its files are not those that were pushed, or a server does not
-            take it.
+        ReviewPipelineError: There is no such version, its files are not those that were pushed, or a server does not
+            load it.
     """
     _require_models(models, model)
     with exclusive(models, f"promote {name}"):
@@ -70,7 +71,7 @@ def promote(models: Path, model: str, name: str, label: str, *, why: str, roll_o
         stable = number if label == STABLE else state.live
         if label == CANARY and number == stable:
             raise ReleaseError(
-                f"version {number} is what clients get already, so it can be no canary; "
+                f"version {number} is what clients get already, so it cannot be the canary; "
                 "promote another one to stable first, or give another version"
             )
         labels = {**state.labels, **({STABLE: stable} if stable is not None else {}), label: number}
@@ -81,17 +82,17 @@ def rollback(models: Path, model: str, label: str, *, why: str, roll_out: RollOu
     """Makes the previous stable version stable again, or ends the canary.
 
     Args:
-        models: folder of all models.
-        model: name of the model.
+        models: The folder of all models.
+        model: Name of the model.
         label: `stable` or `canary`.
-        why: for the journal.
-        roll_out: brings the new config to the servers.
+        why: The reason, for the journal.
+        roll_out: Brings the new config to the servers.
 
     Returns:
-        What changed.
+        The entries of the journal.
 
     Raises:
-        ReviewPipelineError: there is nothing to go back to, or a server does not take it.
+        ReviewPipelineError: There is no previous version or no canary, or a server does not load the version.
     """
     _require_models(models, model)
     with exclusive(models, "rollback"):
@@ -99,7 +100,7 @@ def rollback(models: Path, model: str, label: str, *, why: str, roll_out: RollOu
         labels = dict(state.labels)
         if label == CANARY:
             if labels.pop(CANARY, None) is None:
-                raise ReleaseError(f"model {model!r} has no canary, so there is none to end")
+                raise ReleaseError(f"model {model!r} has no canary to end; see `imdb-attention models list`")
         elif state.previous is None:
             raise ReleaseError(
                 f"model {model!r} has no version to go back to: {_in_words(state)}; push or promote another one"
@@ -110,19 +111,19 @@ def rollback(models: Path, model: str, label: str, *, why: str, roll_out: RollOu
 
 
 def prune(models: Path, model: str, keep: int, *, dry_run: bool = False) -> list[int]:
-    """Deletes old versions, but none that a server loads, that has a label, or that a roll-back would need.
+    """Deletes old versions, except those that servers load, that have a label or that a roll-back would need.
 
     Args:
-        models: folder of all models.
-        model: name of the model.
-        keep: number of newest versions that stay in any case, at least 1.
-        dry_run: only say what would go.
+        models: The folder of all models.
+        model: Name of the model.
+        keep: Number of the newest versions to keep in any case, at least 1.
+        dry_run: Whether to delete nothing, and only return what would be deleted.
 
     Returns:
-        The versions that are gone, rising.
+        The deleted versions, in ascending order.
 
     Raises:
-        ReviewPipelineError: the config or the journal cannot be read, or somebody else is changing them.
+        ReviewPipelineError: The config or the journal cannot be read, or another process is changing them.
     """
     _require_models(models, model)
     with exclusive(models, f"prune --keep {keep}"):
@@ -132,11 +133,11 @@ def prune(models: Path, model: str, keep: int, *, dry_run: bool = False) -> list
         if dry_run:
             return removed
         if removed:
-            # Before they are gone: better a record of what a crash has left than none of what is missing.
+            # Record first: after a crash, an entry for a version that is still there does less harm than a missing one.
             journal.append(models, Entry(model=model, action="prune", removed=tuple(removed)))
         for number in removed:
             path = state.versions[number].path
-            # First out of sight, so that no server finds half a version.
+            # Hide the version first, so that no server finds half of it.
             path.rename(path.with_name(f"{_REMOVING}{number}"))
         for leftover in (models / model).glob(f"{_REMOVING}*"):
             shutil.rmtree(leftover)
@@ -145,14 +146,14 @@ def prune(models: Path, model: str, keep: int, *, dry_run: bool = False) -> list
 
 def _release(
     models: Path,
-    state: State,
+    state: ReleaseState,
     action: Literal["promote", "rollback"],
     labels: Mapping[str, int],
     *,
     why: str,
     roll_out: RollOut,
 ) -> list[Entry]:
-    """Brings labels to the servers, with what must be loaded for them, and records it."""
+    """Rolls out labels and the versions that they need, and records the change."""
     known_before = {STABLE: state.live, **state.labels}
     changes = [
         Entry(
@@ -171,7 +172,7 @@ def _release(
     versions = set(labels.values())
     stable = labels.get(STABLE)
     back = previous([*state.entries, *changes], stable, state.versions)
-    # Requests without a label get the largest loaded version: after a roll-back that must not be the bad one.
+    # Requests without a label get the loaded version of the largest number: after a roll-back, not the bad one.
     if stable is not None and back is not None and back < stable:
         versions.add(back)
     model_config.ensure(models, state.model)
@@ -182,14 +183,14 @@ def _release(
     try:
         roll_out(Configs(models, state.model, before, after))
     finally:
-        # A roll-out that fails may have come too far to be taken back.
+        # A roll-out may fail after the point at which it can be undone.
         if model_config.read(models) == after:
             journal.append(models, *changes)
     return changes
 
 
-def _record_edits(models: Path, model: str) -> State:
-    """Reads the state, and records what other hands have changed."""
+def _record_edits(models: Path, model: str) -> ReleaseState:
+    """Reads the state, and records changes that somebody made to the config by hand."""
     state = read_state(models, model)
     if state.unrecorded:
         journal.append(models, *state.unrecorded)
@@ -200,13 +201,13 @@ def _without_idle_canary(labels: dict[str, int]) -> dict[str, int]:
     return {name: number for name, number in labels.items() if name != CANARY or number != labels.get(STABLE)}
 
 
-def _in_words(state: State) -> str:
+def _in_words(state: ReleaseState) -> str:
     return f"version {state.live} is the only one" if state.live is not None else "nothing was pushed yet"
 
 
 def _require_models(models: Path, model: str) -> None:
     if not (models / model).is_dir():
         raise ReleaseError(
-            f"{models / model} is no folder, so no version of model {model!r} was pushed there; push one with "
+            f"{models / model} is not a folder, so no version of model {model!r} was pushed there; push one with "
             "`imdb-attention run`, or set IMDB_WORKSPACE or --model"
         )

@@ -1,7 +1,7 @@
-"""Brings a new `models.config` to servers that run, in steps of which none lets a request fail.
+"""Brings a new `models.config` to running servers without a failed request.
 
 Servers apply labels before they load models, and refuse the whole config if a label names a version that is not loaded.
-So new versions come first, under the old labels, and the labels move when they are available.
+So the new versions come first, under the old labels; the labels move when those versions are available.
 """
 
 import time
@@ -19,41 +19,41 @@ from serving.releases.versions import read_versions
 AVAILABLE: Final = "AVAILABLE"
 
 _FAILED: Final = "END: "
-_LOOK_EVERY: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 _AS_BEFORE: Final = "the config is as it was, and what was live still is"
 _Left = TypeVar("_Left", dict[int, str], dict[str, int | None])
 
 
-class Server(Protocol):
-    """A server that runs, as far as a roll-out needs to know it.
+class ReleaseServer(Protocol):
+    """A running server that follows `models.config`.
 
     Attributes:
-        target: its address.
+        target: Address of the server.
     """
 
     target: str
 
     def states(self) -> Mapping[int, str]:
-        """State of each version that the server knows: `AVAILABLE`, `LOADING`, ...; `END: why` if it cannot load it.
+        """Returns the state of each version: `AVAILABLE`, `LOADING` and so on, or `END: why` if it cannot be loaded.
 
-        Nothing at all if the server does not answer, or does not know the model.
+        The result is empty if the server does not answer or does not have the model.
         """
 
     def version_of(self, label: str) -> int | None:
-        """The version that answers to a label, if any does."""
+        """Returns the version that has a label, or None."""
 
 
-def roll_out(configs: Configs, servers: Sequence[Server], timeout: float) -> None:
-    """Writes a config and waits until the servers follow it; where none runs, the next to start will.
+def roll_out(configs: Configs, servers: Sequence[ReleaseServer], timeout: float) -> None:
+    """Writes a config and waits until the servers follow it. Without servers, the next one to start follows it.
 
     Args:
-        configs: the old config and the new one.
-        servers: those that read it.
-        timeout: seconds in which they must load a version, and in which they must follow the labels.
+        configs: The old and the new config.
+        servers: Servers that read the config.
+        timeout: Seconds to load the versions, and again to follow the labels.
 
     Raises:
-        ReleaseError: a server does not load a version; then the old config is in place again. Or it does not follow the
-            labels; then the new config stays, for the server has shown that it can load what it asks for.
+        ReleaseError: A server does not load a version; then the old config is restored. Or a server does not follow the
+            labels; then the new config stays, because the server has loaded all versions that it needs.
     """
     models, before, after = configs.models, _entry(configs.before, configs), _entry(configs.after, configs)
     needed = set(after.version_labels.values())
@@ -77,7 +77,7 @@ def _entry(config: ModelServerConfig, configs: Configs) -> ModelConfig:
 
 
 def _with_both(configs: Configs) -> ModelServerConfig:
-    """What is loaded now and what is to be, under the labels of now."""
+    """Returns a config that loads both the old and the new versions, under the old labels."""
     config = ModelServerConfig()
     config.CopyFrom(configs.before)
     entry = _entry(config, configs)
@@ -87,7 +87,9 @@ def _with_both(configs: Configs) -> ModelServerConfig:
     return config
 
 
-def _await_versions(server: Server, needed: set[int], known: Mapping[int, str], models: Path, timeout: float) -> None:
+def _await_versions(
+    server: ReleaseServer, needed: set[int], known: Mapping[int, str], models: Path, timeout: float
+) -> None:
     tried = set()
 
     def missing() -> dict[int, str]:
@@ -96,7 +98,7 @@ def _await_versions(server: Server, needed: set[int], known: Mapping[int, str], 
         for version, state in left.items():
             if state != known.get(version):
                 tried.add(version)
-            # What it says of an earlier attempt says nothing of this one.
+            # An error that the server remembers from an earlier attempt does not count.
             if version in tried and state.startswith(_FAILED):
                 raise _not_loaded(server, version, state)
         return left
@@ -113,11 +115,11 @@ def _await_versions(server: Server, needed: set[int], known: Mapping[int, str], 
         )
 
 
-def _not_loaded(server: Server, version: int, state: str) -> ReleaseError:
+def _not_loaded(server: ReleaseServer, version: int, state: str) -> ReleaseError:
     return ReleaseError(f"{server.target} cannot load version {version}: {state.removeprefix(_FAILED)}; {_AS_BEFORE}")
 
 
-def _await_labels(server: Server, labels: Mapping[str, int | None], models: Path, timeout: float) -> None:
+def _await_labels(server: ReleaseServer, labels: Mapping[str, int | None], models: Path, timeout: float) -> None:
     def wrong() -> dict[str, int | None]:
         answers = {label: server.version_of(label) for label in labels}
         return {label: version for label, version in answers.items() if version != labels[label]}
@@ -136,12 +138,12 @@ def _await_labels(server: Server, labels: Mapping[str, int | None], models: Path
 def _wait_until_empty(look: Callable[[], _Left], timeout: float) -> _Left:
     deadline = time.monotonic() + timeout
     while (left := look()) and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_POLL_SECONDS)
     return left
 
 
 def _what_to_do(models: Path) -> str:
     return (
-        f"Its log may say why; is it started with --model_config_file={models / model_config.CONFIG_FILE} and "
-        "--model_config_file_poll_wait_seconds=1? If it is no server of these models, give --offline"
+        f"See its log, and check that it was started with --model_config_file={models / model_config.CONFIG_FILE} and "
+        "--model_config_file_poll_wait_seconds=1. If it does not serve these models, give --offline"
     )

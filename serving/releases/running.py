@@ -1,25 +1,24 @@
-"""Servers that run, seen through the client."""
+"""Running servers, reached through the client."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from imdb_core import features
-from serving.client import Client, ClientError, ModelNotFoundError
-from serving.releases.compare import Answer, Ask
-from serving.releases.rollout import Server
+from serving.client import Client, ClientError, ModelNotFoundError, Prediction
+from serving.releases.compare import Ask
+from serving.releases.rollout import ReleaseServer
 
-_POSITIVE: Final = features.SENTIMENTS[features.POSITIVE]
-# For questions that a server answers at once or not at all.
+# Deadline of requests that a server answers at once or not at all.
 _SECONDS: Final = 5.0
 
 
 class RunningServer:
-    """A Server of a roll-out.
+    """A ReleaseServer that is asked through the client.
 
     Args:
-        target: its address.
-        model: name of the model.
+        target: Address of the server.
+        model: Name of the model.
     """
 
     def __init__(self, target: str, model: str) -> None:
@@ -27,7 +26,7 @@ class RunningServer:
         self._model = model
 
     def states(self) -> Mapping[int, str]:
-        """See Server."""
+        """See ReleaseServer."""
         try:
             with Client(self.target, self._model, deadline=_SECONDS, retries=0) as client:
                 statuses = client.status()
@@ -36,7 +35,7 @@ class RunningServer:
         return {one.version: f"{one.state}: {one.error}" if one.error else one.state for one in statuses}
 
     def version_of(self, label: str) -> int | None:
-        """See Server."""
+        """See ReleaseServer."""
         try:
             with Client(self.target, self._model, label=label, deadline=_SECONDS, retries=0) as client:
                 return client.metadata().version
@@ -44,22 +43,22 @@ class RunningServer:
             return None
 
 
-def connect(targets: Sequence[str], default: str, model: str) -> list[Server]:
-    """Finds the servers that a change has to reach.
+def connect(targets: Sequence[str], default: str, model: str) -> list[ReleaseServer]:
+    """Finds the servers that have to follow a change.
 
     Args:
-        targets: must all answer.
-        default: asked if no targets are given; it need not be there.
-        model: name of the model.
+        targets: Addresses of servers that must all answer.
+        default: Address to try if there are no targets; it need not answer.
+        model: Name of the model.
 
     Raises:
-        ClientError: one of `targets` does not answer.
+        ClientError: One of `targets` does not answer.
     """
     if not targets:
         found = RunningServer(default, model)
         return [found] if found.states() else []
     for target in targets:
-        # It may be waiting for the model's first version.
+        # A server may be waiting for the model's first version.
         with Client(target, model, deadline=_SECONDS, retries=0) as client, contextlib.suppress(ModelNotFoundError):
             client.status()
     return [RunningServer(target, model) for target in targets]
@@ -67,23 +66,23 @@ def connect(targets: Sequence[str], default: str, model: str) -> list[Server]:
 
 @contextlib.contextmanager
 def asking(target: str, model: str, name: str) -> Iterator[Ask]:
-    """Connects to a version.
+    """Connects to one version of a model.
 
     Args:
-        target: address of the server.
-        model: name of the model.
-        name: the version's number, or its label.
+        target: Address of the server.
+        model: Name of the model.
+        name: Number or label of the version.
 
     Yields:
-        What sends it a review; it raises ClientError.
+        A function that sends a review to the version; it raises ClientError.
     """
     version = int(name) if name.isdecimal() else None
     label = name if version is None else None
     with Client(target, model, version=version, label=label) as client:
 
-        def ask(text: str) -> Answer:
+        def ask(text: str) -> Prediction:
             (prediction,) = client.predict([text])
-            # REST does not say which version answered.
-            return Answer(prediction.label, prediction.probabilities[_POSITIVE], prediction.model_version or version)
+            # A REST answer does not name the version.
+            return dataclasses.replace(prediction, model_version=prediction.model_version or version)
 
         yield ask

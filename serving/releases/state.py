@@ -1,32 +1,32 @@
-"""What is released: the disk, the config and the journal, read together."""
+"""The state of a model's releases, read from the disk, the config and the journal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.names import STABLE
 from serving.releases import journal, model_config
 from serving.releases.errors import ReleaseError
 from serving.releases.journal import Entry
-from serving.releases.model_config import STABLE
-from serving.releases.versions import Version, read_versions
+from serving.releases.versions import PushedVersion, read_versions
 
 
 @dataclass(frozen=True)
-class State:
+class ReleaseState:
     """The releases of one model.
 
     Attributes:
-        model: its name.
-        versions: on disk, by number, rising.
-        managed: whether traffic follows labels; if not, each push goes live by itself.
-        loaded: versions that servers are told to load.
-        labels: version by label, as the config has it.
-        entries: of the journal, and of changes that it does not know yet.
-        unrecorded: these changes alone.
+        model: Name of the model.
+        versions: The versions on disk by number, in ascending order.
+        managed: Whether traffic follows labels; if not, each push goes live by itself.
+        loaded: Versions that the config tells servers to load.
+        labels: Version by label, as in the config.
+        entries: The entries of the journal, followed by the unrecorded ones.
+        unrecorded: Changes of the config that are not in the journal yet.
     """
 
     model: str
-    versions: Mapping[int, Version]
+    versions: Mapping[int, PushedVersion]
     managed: bool
     loaded: frozenset[int]
     labels: Mapping[str, int]
@@ -35,22 +35,22 @@ class State:
 
     @property
     def live(self) -> int | None:
-        """The stable version; without that label, the one that requests get. None if there is no version at all."""
+        """The stable version or, without that label, the one that requests get; None if there is no version."""
         return self.labels.get(STABLE, max(self.loaded, default=None))
 
     @property
     def previous(self) -> int | None:
-        """What a roll-back makes stable, or None."""
+        """The version that a roll-back would make stable, or None."""
         return previous(self.entries, self.live, self.versions)
 
     def number(self, name: str) -> int:
         """Finds a version by its number or label.
 
         Args:
-            name: like `1732406400` or `canary`.
+            name: The number or label, such as `1732406400` or `canary`.
 
         Raises:
-            ReleaseError: there is no such version.
+            ReleaseError: There is no such version.
         """
         number = self.labels.get(name, int(name) if name.isdecimal() else None)
         if number is None and name == STABLE:
@@ -64,15 +64,15 @@ class State:
         return number
 
 
-def read_state(models: Path, model: str) -> State:
-    """Reads the state of one model's releases; nothing is changed.
+def read_state(models: Path, model: str) -> ReleaseState:
+    """Reads the state of one model's releases; changes nothing.
 
     Args:
-        models: folder of all models.
-        model: its name.
+        models: The folder of all models.
+        model: Name of the model.
 
     Raises:
-        ReviewPipelineError: config or journal cannot be read.
+        ReviewPipelineError: The config or the journal cannot be read.
     """
     versions = read_versions(models / model)
     config = model_config.entry(model_config.read(models), models, model)
@@ -83,7 +83,7 @@ def read_state(models: Path, model: str) -> State:
         for label in sorted({*labels, *(entry.label for entry in entries if entry.label)})
         if (known := next(reversed(journal.history(entries, label)), None)) != labels.get(label)
     ]
-    return State(
+    return ReleaseState(
         model,
         versions,
         model_config.is_managed(config),
@@ -95,12 +95,12 @@ def read_state(models: Path, model: str) -> State:
 
 
 def previous(entries: Iterable[Entry], stable: int | None, on_disk: Iterable[int]) -> int | None:
-    """Finds the version to roll back to: the last stable one of the journal, or else the next older one.
+    """Finds the version for a roll-back: the last stable one in the journal or, without one, the next older version.
 
     Args:
-        entries: of one model.
-        stable: the version to leave.
-        on_disk: all versions; others cannot be gone back to.
+        entries: The entries of one model, oldest first.
+        stable: The version to leave.
+        on_disk: All versions on disk, which are the candidates.
     """
     if stable is None:
         return None

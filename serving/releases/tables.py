@@ -1,4 +1,4 @@
-"""Releases as people and programs read them."""
+"""Releases as tables for users and as JSON for programs."""
 
 import textwrap
 import time
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
+from serving.names import STABLE
 from serving.releases.journal import Entry
-from serving.releases.model_config import STABLE
-from serving.releases.state import State
+from serving.releases.state import ReleaseState
 from serving.releases.versions import Release
 
-if TYPE_CHECKING:  # it brings NumPy, which a list of versions can do without
-    from serving.releases.compare import Comparison
+if TYPE_CHECKING:  # it imports NumPy, which a list of versions does not need
+    from serving.releases.compare import VersionComparison
 
 _METRICS: Final = (("accuracy", "accuracy"), ("AUC", "auc"), ("log loss", "log_loss"))
 _UNKNOWN: Final = "-"
@@ -22,14 +22,14 @@ _SHOWN_FLIPS: Final = 10
 _SHOWN_CHARACTERS: Final = 100
 
 
-def describe(state: State) -> list[dict[str, Any]]:
-    """Describes all versions of a model.
+def describe(state: ReleaseState) -> list[dict[str, Any]]:
+    """Describes all versions of a model for programs.
 
     Args:
-        state: of its releases.
+        state: State of the model's releases.
 
     Returns:
-        JSON, newest version first: its `release.json`, where it lies, its size, and its part in what is served.
+        JSON, newest version first: the `release.json` of each version, its path, size and role in serving.
     """
     return [
         {
@@ -46,12 +46,12 @@ def describe(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def versions_table(state: State, width: int) -> Table:
-    """Lays the versions out, newest first.
+def versions_table(state: ReleaseState, width: int) -> Table:
+    """Makes a table of the versions, newest first.
 
     Args:
-        state: of the model's releases.
-        width: of the terminal, in characters; a narrow one gets no sizes and runs.
+        state: State of the model's releases.
+        width: Width of the terminal in characters. The table for a narrow one leaves out sizes and runs.
     """
     columns: list[tuple[str, dict[str, Any]]] = [
         ("version", {"no_wrap": True}),
@@ -72,7 +72,7 @@ def versions_table(state: State, width: int) -> Table:
         metrics = release.metrics if release else {}
         cells = [
             str(number),
-            _part(state, number),
+            _role(state, number),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(release.pushed_at)) if release else _UNKNOWN,
             (release.mode if release else None) or _UNKNOWN,
             *(f"{metrics[name]:.4f}" if name in metrics else _UNKNOWN for _, name in _METRICS),
@@ -84,11 +84,11 @@ def versions_table(state: State, width: int) -> Table:
     return table
 
 
-def notes(state: State) -> list[str]:
-    """Says what a table of versions does not show.
+def notes(state: ReleaseState) -> list[str]:
+    """Returns notes on what the table of versions does not show.
 
     Args:
-        state: of the model's releases.
+        state: State of the model's releases.
     """
     lines = []
     if not state.managed:
@@ -98,17 +98,17 @@ def notes(state: State) -> list[str]:
         lines.append(f"Requests that name neither label nor version get {newest}, the largest loaded.")
     missing = sorted(set(state.labels.values()) - set(state.versions))
     if missing:
-        lines.append(f"Not on disk, though labelled: {', '.join(map(str, missing))}.")
+        lines.append(f"Labelled, but not on disk: {', '.join(map(str, missing))}.")
     if state.unrecorded:
-        lines.append("models.config was changed by other hands since the last entry of the journal.")
+        lines.append("models.config was changed by hand since the last entry of the journal.")
     return lines
 
 
 def history_table(entries: Sequence[Entry]) -> Table:
-    """Lays the journal out, newest entry first.
+    """Makes a table of the journal, newest entry first.
 
     Args:
-        entries: oldest first.
+        entries: The entries, oldest first.
     """
     table = Table("when", "who", "action", "label", "from", "to", "why", box=None, pad_edge=False)
     for entry in reversed(entries):
@@ -123,11 +123,11 @@ def history_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def comparison_table(comparison: "Comparison") -> Table:
-    """Lays two versions out side by side.
+def comparison_table(comparison: "VersionComparison") -> Table:
+    """Makes a table of two versions, one a row.
 
     Args:
-        comparison: of them.
+        comparison: The comparison of the versions.
     """
     table = Table("", "version", "p50 ms", "p99 ms", "accuracy", box=None, pad_edge=False)
     for side in comparison.sides:
@@ -140,11 +140,11 @@ def comparison_table(comparison: "Comparison") -> Table:
     return table
 
 
-def comparison_lines(comparison: "Comparison") -> list[str]:
-    """Says on what two versions agree, and shows the reviews on which they do so least.
+def comparison_lines(comparison: "VersionComparison") -> list[str]:
+    """Returns lines on how often two versions agree, and on the reviews with the widest disagreement.
 
     Args:
-        comparison: of them.
+        comparison: The comparison of the versions.
     """
     first, second = (side.name for side in comparison.sides)
     agreed = comparison.reviews - len(comparison.flips)
@@ -157,7 +157,7 @@ def comparison_lines(comparison: "Comparison") -> list[str]:
         which = "all" if len(shown) == len(comparison.flips) else f"{len(shown)} of {len(comparison.flips)}"
         lines.append(f"Flips ({which}; {first} -> {second}, with the probability of positive):")
     for flip in comparison.flips[:_SHOWN_FLIPS]:
-        truth = f", in truth {flip.sentiment}" if flip.sentiment else ""
+        truth = f", labelled {flip.sentiment}" if flip.sentiment else ""
         lines.append(
             f"  {flip.sentiments[0]} {flip.positive[0]:.3f} -> {flip.sentiments[1]} {flip.positive[1]:.3f}{truth}: "
             + textwrap.shorten(flip.text, _SHOWN_CHARACTERS, placeholder="…")
@@ -172,14 +172,14 @@ def _blessed(release: Release | None) -> str:
     return "yes" if all(said.values()) else "no: " + ", ".join(name for name, blessed in said.items() if not blessed)
 
 
-def _labels(state: State, number: int) -> list[str]:
+def _labels(state: ReleaseState, number: int) -> list[str]:
     return sorted(label for label, version in state.labels.items() if version == number)
 
 
-def _part(state: State, number: int) -> str:
-    parts = _labels(state, number)
-    if number == state.live and STABLE not in parts:
-        parts.append("live")
+def _role(state: ReleaseState, number: int) -> str:
+    roles = _labels(state, number)
+    if number == state.live and STABLE not in roles:
+        roles.append("live")
     if number == state.previous:
-        parts.append("previous")
-    return ", ".join(parts)
+        roles.append("previous")
+    return ", ".join(roles)

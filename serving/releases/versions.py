@@ -1,4 +1,4 @@
-"""What is on disk: the pushed versions of a model, and what each says of itself."""
+"""The pushed versions of a model on disk, and the `release.json` of each."""
 
 import hashlib
 import os
@@ -12,19 +12,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serving.releases.errors import ReleaseError
 
-# Inside a version, where servers look for nothing of this name.
+# In a folder of the version where servers do not look for a file of this name.
 RELEASE_FILE: Final = os.path.join("assets.extra", "release.json")
 # Servers read an int64.
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
 class Blessing(BaseModel):
-    """What one check before the push said.
+    """The verdict of one check before the push.
 
     Attributes:
-        blessed: its verdict.
-        artifact: where its evidence is.
-        reason: in words, if it gave any.
+        blessed: Whether the model passed.
+        artifact: Path of the artifact with the evidence.
+        reason: The check's reason, if it gave one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,17 +35,17 @@ class Blessing(BaseModel):
 
 
 class Release(BaseModel):
-    """`assets.extra/release.json`: what the Pusher knew of a version, so that it needs no ML Metadata to be explained.
+    """`assets.extra/release.json`: the origin and quality of a version, readable without ML Metadata.
 
     Attributes:
-        source: the SavedModel that was pushed.
-        sha256: digest of its files; see `digest`.
-        pushed_at: Unix second.
-        run_id: of the pipeline run that pushed it.
-        mode: its attention mode.
-        metrics: of that mode on the `test` split, value by name.
-        reason: why this mode was chosen.
-        blessings: by what was checked: `model` (its quality), `infra` (that it can be served).
+        source: Path of the SavedModel that was pushed.
+        sha256: Digest of the version's files; see `digest`.
+        pushed_at: Time of the push, as a Unix timestamp.
+        run_id: Id of the pipeline run that pushed it.
+        mode: Attention mode of the model.
+        metrics: Metrics of that mode on the `test` split, by name.
+        reason: Why this mode was chosen.
+        blessings: Blessing by check: `model` for its quality, `infra` for whether it can be served.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,13 +61,13 @@ class Release(BaseModel):
 
 
 @dataclass(frozen=True)
-class Version:
+class PushedVersion:
     """A version on disk.
 
     Attributes:
-        number: its name as servers read it.
-        path: its folder.
-        release: None where no readable `release.json` is: somebody else put it there.
+        number: Number of the version, which is the name of its folder.
+        path: The folder.
+        release: Content of `release.json`; None if it cannot be read, as in a version that no pipeline pushed.
     """
 
     number: int
@@ -76,30 +76,33 @@ class Version:
 
     @property
     def megabytes(self) -> float:
-        """Size of its files in MB."""
+        """Size of the files in MB."""
         return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file()) / 1e6
 
 
-def read_versions(base: Path) -> dict[int, Version]:
-    """Reads what a server that watches a folder would find.
+def read_versions(base: Path) -> dict[int, PushedVersion]:
+    """Reads the versions that a server would find in a folder.
 
     Args:
-        base: folder of the model's versions; it need not exist.
+        base: The folder of a model's versions; it need not exist.
 
     Returns:
-        Version by number, rising.
+        Version by number, in ascending order.
     """
     if not base.is_dir():
         return {}
     numbered = {int(child.name): child for child in base.iterdir() if _NUMBER.fullmatch(child.name) and child.is_dir()}
-    return {number: Version(number, path, read_release(path)) for number, path in sorted(numbered.items())}
+    return {number: PushedVersion(number, path, read_release(path)) for number, path in sorted(numbered.items())}
 
 
 def read_release(version: Path) -> Release | None:
-    """Reads a version's `release.json`; None if there is none, or none that can be read.
+    """Reads a version's `release.json`.
 
     Args:
-        version: its folder.
+        version: Folder of the version.
+
+    Returns:
+        The content; None if the file is missing or cannot be read.
     """
     try:
         return Release.model_validate_json((version / RELEASE_FILE).read_bytes())
@@ -108,10 +111,10 @@ def read_release(version: Path) -> Release | None:
 
 
 def digest(folder: Path) -> str:
-    """Digests the names and contents of a SavedModel's files, all but `release.json`.
+    """Computes a digest of the names and contents of a SavedModel's files, except `release.json`.
 
     Args:
-        folder: of the SavedModel.
+        folder: Folder of the SavedModel.
 
     Returns:
         SHA-256 in hex.
@@ -125,14 +128,14 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def check_files(version: Version) -> None:
-    """Compares a version's files with the digest that was recorded when it was pushed.
+def check_files(version: PushedVersion) -> None:
+    """Compares a version's files with the digest in its `release.json`.
 
     Args:
-        version: one with a `release.json`.
+        version: The version.
 
     Raises:
-        ReleaseError: they differ, or nothing was recorded.
+        ReleaseError: The digests differ, or the version has no readable `release.json`.
     """
     if version.release is None:
         raise ReleaseError(

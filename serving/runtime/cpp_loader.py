@@ -1,7 +1,7 @@
-"""Runs a SavedModel the way TensorFlow Serving does: by the C++ loader, which TensorFlow's wheel brings too.
+"""Runs a SavedModel as TensorFlow Serving does: with the C++ loader, which is part of TensorFlow's wheel.
 
-That Python loads a model is no proof that a server can run it (tensorflow/serving#2250). The loader is reached through
-TensorFlow's C API; `tensorflow/c/*.h` in the wheel declares every function called here.
+A model that Python can load may still fail in a server (tensorflow/serving#2250). This module calls the loader through
+TensorFlow's C API; `tensorflow/c/*.h` in the wheel declares all functions used here.
 """
 
 import contextlib
@@ -20,12 +20,15 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from imdb_core.errors import RunError
 
-# A check must not take the memory of a GPU that somebody trains on.
+# A check must not take the memory of a GPU on which somebody trains.
 _ON_CPU: Final = tf.compat.v1.ConfigProto(device_count={"GPU": 0}).SerializeToString()
 
 
+_TAG: Final = tf.saved_model.SERVING
+
+
 class _Handle(c_void_p):
-    """A pointer that ctypes does not turn into an int, which it would pass on as 32 bits."""
+    """A pointer that ctypes does not convert to an int, which it would pass on as 32 bits."""
 
 
 class _Endpoint(ctypes.Structure):  # TF_Output
@@ -37,18 +40,22 @@ class _String(ctypes.Structure):  # TF_TString
 
 
 class CppSavedModel:
-    """A SavedModel in a C++ session on the CPU; a context manager, which frees it. Threads may share it.
+    """A SavedModel in a C++ session on the CPU. As a context manager it frees the session; threads may share it.
 
     Args:
-        path: folder of `saved_model.pb`.
+        path: The folder of `saved_model.pb`.
+
+    Attributes:
+        path: The same folder.
+        signatures: SignatureDef by key.
 
     Raises:
-        RunError: there is no such model, or the C++ loader refuses it.
+        RunError: The folder holds no model, or the C++ loader refuses it.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._signatures = _read_signatures(path)
+        self.signatures = _read_signatures(path)
         self._c = _c_api()
         with contextlib.ExitStack() as resources:
             self._graph = self._c.TF_NewGraph()
@@ -58,7 +65,7 @@ class CppSavedModel:
             with self._checked("cannot be loaded") as status:
                 self._c.TF_SetConfig(options, _ON_CPU, c_size_t(len(_ON_CPU)), status)
                 self._session = self._c.TF_LoadSessionFromSavedModel(
-                    options, None, os.fsencode(path), byref(c_char_p(b"serve")), 1, self._graph, None, status
+                    options, None, os.fsencode(path), byref(c_char_p(_TAG.encode())), 1, self._graph, None, status
                 )
             resources.callback(self._delete_session)
             self._resources = resources.pop_all()
@@ -70,21 +77,21 @@ class CppSavedModel:
         self._resources.close()
 
     def run(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-        """Calls a signature.
+        """Runs a signature.
 
         Args:
-            signature: its key.
-            inputs: an array, or what makes one, for each input of the signature; strings as str or bytes.
+            signature: Key of the signature.
+            inputs: An array, or a value that converts to one, for each input; strings as str or bytes.
 
         Returns:
-            All outputs; strings as objects of type bytes.
+            All outputs by name; strings as objects of type bytes.
 
         Raises:
-            RunError: there is no such signature, it takes other inputs, or its graph fails on these.
+            RunError: There is no such signature, it has other inputs, or its graph fails on these values.
         """
-        if signature not in self._signatures:
-            raise RunError(f"{self.path} has no signature {signature!r}; use one of {sorted(self._signatures)}")
-        definition = self._signatures[signature]
+        if signature not in self.signatures:
+            raise RunError(f"{self.path} has no signature {signature!r}; use one of {sorted(self.signatures)}")
+        definition = self.signatures[signature]
         if set(inputs) != set(definition.inputs):
             raise RunError(
                 f"signature {signature!r} of {self.path} got inputs {sorted(inputs)}; give {sorted(definition.inputs)}"
@@ -110,7 +117,7 @@ class CppSavedModel:
 
     @contextlib.contextmanager
     def _checked(self, what: str) -> Iterator[_Handle]:
-        """A TF_Status for one call, and RunError where that did not succeed."""
+        """Yields a TF_Status for one call; raises RunError if the call fails."""
         status = self._c.TF_NewStatus()
         try:
             yield status
@@ -154,21 +161,21 @@ class CppSavedModel:
 
 
 def _read_signatures(path: str) -> Mapping[str, meta_graph_pb2.SignatureDef]:
-    """The signatures of the graph that servers load."""
+    """Returns the signatures of the graph that servers load."""
     try:
         with tf.io.gfile.GFile(os.path.join(path, "saved_model.pb"), "rb") as file:
             saved = saved_model_pb2.SavedModel.FromString(file.read())
     except tf.errors.NotFoundError:
         raise RunError(f"{path} holds no saved_model.pb; give the folder of a SavedModel") from None
     for graph in saved.meta_graphs:
-        if "serve" in graph.meta_info_def.tags:
+        if _TAG in graph.meta_info_def.tags:
             return dict(graph.signature_def)
-    raise RunError(f"{path} holds no graph tagged 'serve'; export it with tf.saved_model.save")
+    raise RunError(f"{path} holds no graph tagged {_TAG!r}; export it with tf.saved_model.save")
 
 
 @functools.cache
 def _c_api() -> ctypes.CDLL:
-    """The wheel's library, told what its functions return where that is no C int."""
+    """Returns the wheel's library, with the return types of functions that do not return a C int."""
     found = sorted(glob.glob(os.path.join(tf.sysconfig.get_lib(), "libtensorflow_cc*")))
     if not found:
         raise RunError(f"TensorFlow's library libtensorflow_cc is not in {tf.sysconfig.get_lib()}; install it again")

@@ -169,7 +169,7 @@ def test_no_server() -> None:
             message = str(caught.value)
             assert message.startswith(f"no server answers at {target} (")
             assert "refused" in message
-            assert message.endswith("start one with `imdb-attention serve`, or give the address of another")
+            assert message.endswith("start one with `imdb-attention serve`, or give another address")
 
 
 def test_the_other_protocol_is_told(server: RunningServer) -> None:
@@ -186,7 +186,7 @@ def test_addresses(server: RunningServer) -> None:
     with Client("localhost") as client:
         assert client.target == "localhost:8500"
     for target in ("ftp://localhost:8500", "https://"):
-        with pytest.raises(SettingsError, match=r"a server is host:port \(gRPC\), http://host:port or https"):
+        with pytest.raises(SettingsError, match=r"give host:port \(gRPC\), http://host:port or https"):
             Client(target)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import json
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.client.errors import ReviewFileError
-from serving.client.review_files import Review, find_files, json_line, parse_reviews, read_reviews, written_atomically
+from serving.client.review_files import Review, find_files, parse_reviews, read_reviews
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LINE = TEXT.map(lambda text: text.replace("\n", "").replace("\r", ""))
@@ -41,6 +40,12 @@ def test_each_json_line_is_a_review(rows: list[dict[str, object]], ascii_only: b
     assert [review.origin for review in reviews] == [
         {"line": 2 * number + 1, **{key: row[key] for key in ("id",) if key in row}} for number, row in enumerate(rows)
     ]
+
+
+def test_a_label_is_returned_as_it_is_written() -> None:
+    content = b'{"text": "a", "label": 1}\n{"text": "b", "label": "neg"}\n{"text": "c"}\n'
+    assert [review.label for review in parsed(content, json_lines=True)] == [1, "neg", None]
+    assert [review.label for review in parsed(content, json_lines=False)] == [None] * 3
 
 
 def test_ends_of_files_and_lines() -> None:
@@ -124,61 +129,3 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for pattern in ("missing.txt", "*.csv", "."):
         with pytest.raises(ReviewFileError, match="there is no file "):
             find_files(f"{tmp_path}/{pattern}")
-
-
-def test_output_lines_begin_with_where_the_review_comes_from() -> None:
-    assert (
-        json_line({"line": 1}, {"text": "é\n\u2028", "label": "x"})
-        == '{"line": 1, "text": "é\\n\u2028", "label": "x"}\n'
-    )
-
-
-@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
-def test_output_appears_when_it_is_complete(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    with written_atomically(path) as file:
-        file.write("é\n")
-        assert not path.exists()
-    content = path.read_bytes()
-    assert (gzip.decompress(content) if name.endswith("gz") else content) == "é\n".encode()
-    assert [child.name for child in tmp_path.iterdir()] == [name]
-
-    with written_atomically(path) as file:
-        file.write("é\n")
-    assert path.read_bytes() == content  # no time in it
-
-    with contextlib.suppress(ZeroDivisionError), written_atomically(path) as file:
-        file.write("other\n")
-        file.write(str(1 / 0))
-    assert path.read_bytes() == content
-    assert [child.name for child in tmp_path.iterdir()] == [name]
-
-
-def test_output_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_text("")
-    with written_atomically(tmp_path / "out"):
-        pass
-    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_output_through_a_link_and_into_a_device(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    with written_atomically(tmp_path / "link") as file:
-        file.write("x")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "x"
-    (tmp_path / "null").symlink_to("/dev/null")  # whoever is root could replace the real one
-    with written_atomically(tmp_path / "null") as file:
-        file.write("x")
-    assert (tmp_path / "null").read_bytes() == b""
-    assert Path("/dev/null").is_char_device()
-
-
-def test_output_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "missing" / "out", tmp_path / "file" / "out", tmp_path):
-        with (
-            pytest.raises(ReviewFileError, match=r"cannot write .*; give a file in a folder that exists"),
-            written_atomically(path),
-        ):
-            pass

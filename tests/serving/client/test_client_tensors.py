@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from tensorflow.core.framework import tensor_pb2
 
 from serving.client.tensors import set_strings, to_list
-from serving.client.transport import StatusError
+from serving.client.transport import TransportError
 
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 
@@ -65,5 +65,5 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
     ],
 )
 def test_what_is_no_answer_is_an_error(proto: tensor_pb2.TensorProto, message: str) -> None:
-    with pytest.raises(StatusError, match=message):
+    with pytest.raises(TransportError, match=message):
         to_list(proto)

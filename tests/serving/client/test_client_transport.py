@@ -18,7 +18,7 @@ from scripted_servers import SERVERS, Scripted, scripted_grpc, scripted_rest
 from imdb_core.errors import SettingsError
 from serving.client import TLS, Client, DeadlineError, RequestRefusedError, ServerUnavailableError
 from serving.client import transport as transport_module
-from serving.client.transport import StatusError, with_retries
+from serving.client.transport import TransportError, with_retries
 
 
 @pytest.fixture(params=sorted(SERVERS))
@@ -182,9 +182,9 @@ def test_pauses_double_and_vary_and_stay_within_the_deadline(monkeypatch: pytest
 
         def unavailable(seconds: float, left: list[float] = left) -> None:
             left.append(seconds)
-            raise StatusError("UNAVAILABLE", "")
+            raise TransportError("UNAVAILABLE", "")
 
-        with pytest.raises(StatusError):
+        with pytest.raises(TransportError):
             with_retries(unavailable, retries=100, deadline=10.0)
         for number, pause in enumerate(clock.pauses):
             longest = min(0.1 * 2**number, 2.0)

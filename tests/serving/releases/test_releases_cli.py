@@ -122,9 +122,9 @@ def test_an_empty_folder_is_told(models: Path) -> None:
 
 def test_changes_are_said_and_recorded(pushed: Path) -> None:
     assert call("promote", "1", "--offline", "--why", "2 is slow") == (
-        "stable: 2 -> 1\nNo server was asked: those that start from now on follow.\n"
+        "stable: 2 -> 1\nNo running server was changed; the next one to start follows.\n"
     )
-    assert call("promote", "1", "--offline").startswith("It is so already.")
+    assert call("promote", "1", "--offline").startswith("Nothing to change.")
     assert call("rollback", "--offline", "--why", "it was not").startswith("stable: 1 -> 2\n")
     assert call("promote", "1", "--label", "canary", "--offline").startswith("canary: none -> 1\n")
     assert call("rollback", "--label", "canary", "--offline").startswith("canary: 1 -> none\n")

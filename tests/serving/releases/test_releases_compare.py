@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import math
@@ -9,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.releases.compare import Answer, Ask, Review, compare, read_reviews
-from serving.releases.errors import ReleaseError
+from imdb_core.errors import ReviewPipelineError
+from serving.client.results import Prediction, prediction
+from serving.releases.compare import Ask, ComparedReview, compare, read_reviews
 
 
-def said(positive: float, version: int | None = 1) -> Answer:
-    return Answer("positive" if positive > 0.5 else "negative", positive, version)
+def said(positive: float, version: int | None = 1) -> Prediction:
+    return prediction("", [1.0 - positive, positive], version)
 
 
 def scripted(answers: dict[str, float], version: int = 1) -> Ask:
@@ -23,7 +25,12 @@ def scripted(answers: dict[str, float], version: int = 1) -> Ask:
 
 FIRST = {"good": 0.9, "bad": 0.1, "so so": 0.75, "meh": 0.25}
 SECOND = {"good": 0.8, "bad": 0.6, "so so": 0.125, "meh": 0.25}
-REVIEWS = [Review("good", "positive"), Review("bad", "negative"), Review("so so"), Review("meh", "positive")]
+REVIEWS = [
+    ComparedReview("good", "positive"),
+    ComparedReview("bad", "negative"),
+    ComparedReview("so so"),
+    ComparedReview("meh", "positive"),
+]
 
 
 def test_agreement_flips_and_accuracy_are_counted() -> None:
@@ -42,7 +49,9 @@ def test_agreement_flips_and_accuracy_are_counted() -> None:
 
 
 def test_a_version_agrees_with_itself() -> None:
-    comparison = compare([Review("good"), Review("bad")], ("1", "1"), (scripted(FIRST), scripted(FIRST)))
+    comparison = compare(
+        [ComparedReview("good"), ComparedReview("bad")], ("1", "1"), (scripted(FIRST), scripted(FIRST))
+    )
     assert (comparison.agreement, comparison.flips, comparison.greatest_difference) == (1.0, (), 0.0)
     assert [side.accuracy for side in comparison.sides] == [None, None]
 
@@ -51,13 +60,13 @@ def test_each_version_is_asked_once_about_each_review_and_first_every_other_time
     asked: list[tuple[str, str]] = []
 
     def ask(name: str) -> Ask:
-        def one(text: str) -> Answer:
+        def one(text: str) -> Prediction:
             asked.append((name, text))
             return said(0.5)
 
         return one
 
-    compare([Review("a"), Review("b"), Review("c")], ("x", "y"), (ask("x"), ask("y")))
+    compare([ComparedReview("a"), ComparedReview("b"), ComparedReview("c")], ("x", "y"), (ask("x"), ask("y")))
     warm_up, counted = asked[:2], asked[2:]
     assert warm_up == [("x", "a"), ("y", "a")]
     assert counted == [("x", "a"), ("y", "a"), ("y", "b"), ("x", "b"), ("x", "c"), ("y", "c")]
@@ -68,14 +77,14 @@ def test_latency_is_that_of_the_version_that_was_asked() -> None:
     waits = {"slow": itertools.cycle([0.5]), "quick": itertools.chain([9.0], itertools.cycle([0.25, 0.25, 0.25, 1.25]))}
 
     def ask(name: str) -> Ask:
-        def one(text: str) -> Answer:
+        def one(text: str) -> Prediction:
             nonlocal now
             now += next(waits[name])
             return said(0.5)
 
         return one
 
-    texts = [Review(str(number)) for number in range(4)]
+    texts = [ComparedReview(str(number)) for number in range(4)]
     slow, quick = compare(texts, ("slow", "quick"), (ask("slow"), ask("quick")), clock=lambda: now).sides
     assert slow.latency_ms == {"p50": 500.0, "p99": 500.0}
     # The first request, of 9 s, does not count; the rest is 250, 250, 250 and 1250.
@@ -86,13 +95,15 @@ def test_latency_is_that_of_the_version_that_was_asked() -> None:
 def test_a_label_that_moves_meanwhile_shows() -> None:
     versions = itertools.count(1)
     asks = (lambda text: said(0.1, next(versions)), lambda text: said(0.1, None))
-    comparison = compare([Review("a"), Review("b")], ("stable", "9"), asks)
+    comparison = compare([ComparedReview("a"), ComparedReview("b")], ("stable", "9"), asks)
     assert [side.versions for side in comparison.sides] == [(2, 3), ()]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans()), min_size=1, max_size=20))
 def test_accuracy_and_agreement_hang_together(rows: list[tuple[float, float, bool]]) -> None:
-    texts = [Review(str(number), "positive" if truth else "negative") for number, (*_, truth) in enumerate(rows)]
+    texts = [
+        ComparedReview(str(number), "positive" if truth else "negative") for number, (*_, truth) in enumerate(rows)
+    ]
     asks = tuple(scripted({str(number): row[side] for number, row in enumerate(rows)}) for side in (0, 1))
     comparison = compare(texts, ("1", "2"), asks)
     # Of two sentiments, where they differ one is right.
@@ -109,8 +120,8 @@ def test_accuracy_and_agreement_hang_together(rows: list[tuple[float, float, boo
 def test_plain_lines_are_reviews(tmp_path: Path) -> None:
     file = tmp_path / "reviews.txt"
     file.write_text("first {\n\n  second\u2028line \r\n", encoding="utf-8")
-    assert read_reviews(file) == [Review("first {"), Review("second\u2028line")]
-    assert read_reviews(file, 1) == [Review("first {")]
+    assert read_reviews(file) == [ComparedReview("first {"), ComparedReview("second\u2028line")]
+    assert read_reviews(file, 1) == [ComparedReview("first {")]
 
 
 @pytest.mark.parametrize(
@@ -121,26 +132,31 @@ def test_json_lines_may_have_labels(tmp_path: Path, label: object, sentiment: st
     file = tmp_path / "reviews.jsonl"
     rows = [{"text": "good\nfilm", "label": label, "stars": 4}, {"text": ""}]
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    assert read_reviews(file) == [Review("good\nfilm", sentiment), Review("")]
+    assert read_reviews(file) == [ComparedReview("good\nfilm", sentiment), ComparedReview("")]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("reviews.jsonl", '{"text": "a"}\n{', "line 2 of .*is no JSON"),
-        ("reviews.jsonl", '"a"', "line 1 of .* has no string 'text'"),
-        ("reviews.jsonl", '{"review": "a"}', "line 1 of .* has no string 'text'"),
+        ("reviews.jsonl", '{"text": "a"}\n{', "line 2 of .*is not JSON"),
+        ("reviews.jsonl", '"a"', "line 1 of .* has no string `text`"),
+        ("reviews.jsonl", '{"review": "a"}', "line 1 of .* has no string `text`"),
         ("reviews.jsonl", '\n{"text": "a", "label": "maybe"}', "line 2 of .* has label 'maybe'; give one of 0, neg"),
         ("reviews.txt", "\n \n", "holds no review"),
-        ("reviews.txt", "caf\udce9", "cannot be read"),
+        ("reviews.txt", "caf\udce9", "line 1 of .* is not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ReleaseError, match=message):
+    with pytest.raises(ReviewPipelineError, match=message):
         read_reviews(tmp_path / name)
 
 
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "reviews.jsonl.gz").write_bytes(gzip.compress(b'{"text": "good", "label": "pos"}\n'))
+    assert read_reviews(tmp_path / "reviews.jsonl.gz") == [ComparedReview("good", "positive")]
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"nowhere\.txt cannot be read: .*No such file"):
+    with pytest.raises(ReviewPipelineError, match=r"cannot read .*nowhere\.txt: .*No such file"):
         read_reviews(tmp_path / "nowhere.txt")

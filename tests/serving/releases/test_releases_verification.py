@@ -12,16 +12,16 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 from imdb_core.errors import RunError
 from serving.releases.errors import ReleaseError
 from serving.releases.verification import verify
-from serving.releases.versions import RELEASE_FILE, Release, Version, digest, read_versions
+from serving.releases.versions import RELEASE_FILE, PushedVersion, Release, digest, read_versions
 
 
-def pushed(saved_model: Path, base: Path) -> Version:
+def pushed(saved_model: Path, base: Path) -> PushedVersion:
     path = base / "7"
     shutil.copytree(saved_model, path)
     return noted(path)
 
 
-def noted(path: Path) -> Version:
+def noted(path: Path) -> PushedVersion:
     release = Release(source="/model", sha256=digest(path), pushed_at=7)
     (path / RELEASE_FILE).parent.mkdir(exist_ok=True)
     (path / RELEASE_FILE).write_text(release.model_dump_json())
@@ -89,7 +89,7 @@ def test_what_servers_cannot_run_is_found_though_python_can(tmp_path: Path) -> N
 
 
 def test_a_model_that_takes_no_text_is_refused(slow: Path, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="no signature whose one input is 'text'"):
+    with pytest.raises(ReleaseError, match="no signature whose only input is 'text'"):
         verify(pushed(slow, tmp_path), print)
 
 

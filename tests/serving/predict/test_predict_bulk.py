@@ -15,8 +15,7 @@ from command_line import approximately, call, rows
 from running_server import RunningServer
 
 from imdb_core.errors import ReviewPipelineError
-from serving.client.errors import BulkInferenceError
-from serving.predict.bulk import predict_in_bulk, released_model
+from serving.predict.bulk import BulkInferenceError, predict_in_bulk, released_model
 
 TEXTS = ["A warm and funny film", "", "Ünlü, ΟΣ<br />don't 🎬 \0 日本", "word " * 30] + [
     f"review number {number}" for number in range(200)
@@ -50,6 +49,18 @@ def test_the_same_predictions_as_the_servers(
 
     assert predict_in_bulk(stable, [reviews / "a.jsonl", reviews / "b.jsonl.gz"], again) == len(TEXTS)
     assert rows(again.read_text()) == [approximately(row) for row in expected]
+
+
+def test_the_workspace_may_be_in_the_home_folder(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(workspace.folder.parent))
+    monkeypatch.setenv("IMDB_WORKSPACE", f"~/{workspace.folder.name}")
+    (tmp_path / "in.txt").write_text("a film\n")
+    output = tmp_path / "out.jsonl"
+    result = call("predict", "--input", str(tmp_path / "in.txt"), "--output", str(output), "--beam")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"1 predictions of {workspace.models / 'imdb_attention' / '1'} in {output}\n"
 
 
 def test_another_model_than_the_released_one(reviews: Path, workspace: Workspace, tmp_path: Path) -> None:

@@ -1,56 +1,14 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from imdb_core.files import write_atomically
 from serving.releases.errors import ReleaseError
 from serving.releases.lock import exclusive, who
-
-
-def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
-    file = tmp_path / "models.config"
-    for text in ("first\n", "zweite: ä\n"):
-        write_atomically(file, text)
-        assert text == file.read_text(encoding="utf-8")
-    assert os.listdir(tmp_path) == ["models.config"]
-    # A server under another user reads it too.
-    assert file.stat().st_mode & 0o777 == 0o644
-
-
-def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
-    file = tmp_path / "models.config"
-    write_atomically(file, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(file, "new \ud800")
-    assert file.read_text() == "old"
-    assert os.listdir(tmp_path) == ["models.config"]
-
-
-def test_a_reader_sees_one_content_or_the_other(tmp_path: Path) -> None:
-    file = tmp_path / "models.config"
-    contents = [json.dumps([letter] * 50_000) for letter in "ab"]
-    write_atomically(file, contents[0])
-    stop, seen = threading.Event(), set()
-
-    def read() -> None:
-        while not stop.is_set():
-            seen.add(file.read_text())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for turn in range(100):
-        write_atomically(file, contents[turn % 2])
-    stop.set()
-    reader.join()
-    assert seen <= set(contents)
-
 
 HOLD = """
 import pathlib, sys

@@ -149,7 +149,7 @@ def test_wrong_calls_end_with_2_and_tell_why(arguments: list[str], message: str)
     [
         (["--version", "1", "--label", "stable"], "version 1 and label 'stable' are both given"),
         (["--server", "http://localhost:1", "--tls"], "write https://localhost:1"),
-        (["--server", "ftp://x"], "ftp://x: a server is host:port (gRPC)"),
+        (["--server", "ftp://x"], "ftp://x is not a server's address; give host:port (gRPC)"),
     ],
 )
 def test_settings_that_make_no_sense_end_with_2_and_one_line(arguments: list[str], message: str) -> None:
