@@ -1,1 +1,1 @@
-"""What the modes' attention looks like over the test split, and whether it is meaningful; `Explainer` runs it."""
+"""Explainer: what both modes' attention looks like over the test split, and whether it is faithful."""

@@ -1,7 +1,7 @@
-"""Attention over many reviews: which words draw it, where in a review it lies, how concentrated it is.
+"""Describes attention over many reviews: which words draw it, where in a review it is, how concentrated it is.
 
-All weights are turned into shares of a review's tokens first, so that weights which do not compete across words, as
-those of the blog's softmax, are described too: they come out as uniform.
+All weights are first divided by their sum over a review's tokens. Weights that do not compete across words, as those of
+the blog's softmax, therefore become uniform.
 """
 
 from collections.abc import Sequence
@@ -11,30 +11,28 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from components.explainer.arrays import Bools, Floats, TokenIds
 from imdb_core import features
-
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
 
 WORDS: Final = 40
 DECILES: Final = 10
 ENTROPY_BINS: Final = 20
 
-# A word that stands in one of 200 reviews is no accident of a few of them.
+# A word is listed if it occurs in at least one of 200 reviews: fewer would make its mean depend on a few of them.
 _REVIEWS_A_WORD: Final = 200
 _FEWEST_REVIEWS: Final = 3
 _DECIMALS: Final = 6
 
 
 def shares_of(weights: Floats, is_token: Bools) -> Floats:
-    """Divides a review's weights by their sum.
+    """Divides each review's weights by their sum.
 
     Args:
-        weights: floating `[n, time]`, not negative.
-        is_token: `[n, time]`, False at padding, whose weight does not count.
+        weights: float `[n, time]`, not negative.
+        is_token: bool `[n, time]`, False at padding, whose weight is ignored.
 
     Returns:
-        float64 `[n, time]`; rows sum to 1, or to 0 where there is no token. Tokens whose weights are all 0 share alike.
+        float64 `[n, time]`. Rows sum to 1, or to 0 without tokens. Tokens whose weights are all 0 get equal shares.
     """
     counted: npt.NDArray[np.float64] = np.where(is_token, weights, 0.0).astype(np.float64)
     counted = np.where(counted.sum(axis=1, keepdims=True) > 0, counted, is_token)
@@ -42,37 +40,37 @@ def shares_of(weights: Floats, is_token: Bools) -> Floats:
 
 
 def least_reviews(measured: int) -> int:
-    """In how many of `measured` reviews a word has to stand to be listed."""
+    """Returns in how many of `measured` reviews a word must occur to be listed."""
     return max(_FEWEST_REVIEWS, ceil(measured / _REVIEWS_A_WORD))
 
 
 def attended_words(
-    token_ids: npt.NDArray[np.int64], shares: Floats, vocabulary: Sequence[str], min_reviews: int
+    token_ids: TokenIds, shares: Floats, vocabulary: Sequence[str], min_reviews: int
 ) -> list[dict[str, Any]]:
-    """Finds the words that draw most attention.
+    """Finds the words that draw the most attention.
 
     Args:
-        token_ids: `[n, time]`.
-        shares: `[n, time]`.
-        vocabulary: the word of each id from `reviews.FIRST_WORD_ID` on. Words that it lacks look all alike to the
-            network, and are not listed.
-        min_reviews: words in fewer reviews are left out.
+        token_ids: int64 `[n, time]`.
+        shares: Shares of attention, `[n, time]`.
+        vocabulary: The word of each id from `features.FIRST_WORD_ID` on. Words outside the vocabulary all look the same
+            to the network and are not listed.
+        min_reviews: The minimum number of reviews in which a listed word occurs.
 
     Returns:
-        At most `WORDS` words with `word`, `reviews`, `occurrences`, `mean_weight` (share of its review, mean over
-        occurrences) and `lift` (mean of the share times the number of tokens: 1 is what uniform attention gives),
-        greatest lift first and then by word.
+        At most `WORDS` words with `word`, `reviews`, `occurrences`, `mean_weight` (the mean share of attention in its
+        review) and `lift` (the mean of share times number of tokens; uniform attention gives 1), sorted by falling lift
+        and then by word.
     """
     known = token_ids >= features.FIRST_WORD_ID
     places, size = token_ids[known] - features.FIRST_WORD_ID, len(vocabulary)
     lifts = shares * (token_ids != features.PADDING_ID).sum(axis=1, keepdims=True)
     occurrences = np.bincount(places, minlength=size)
-    pairs = np.unique(np.nonzero(known)[0] * size + places)  # one for each review and word in it
+    pairs = np.unique(np.nonzero(known)[0] * size + places)  # one for each word of each review
     in_reviews = np.bincount(pairs % size, minlength=size)
     mean_weight = np.bincount(places, shares[known], minlength=size) / np.maximum(occurrences, 1)
     lift = np.bincount(places, lifts[known], minlength=size) / np.maximum(occurrences, 1)
     eligible = np.flatnonzero(in_reviews >= min_reviews)
-    # Rounded for the order alone: words that uniform attention treats alike are sorted by name, not by rounding errors.
+    # Rounding affects only the order: uniform attention sorts words by name, not by rounding errors.
     ordered = sorted(eligible, key=lambda place: (-round(lift[place], _DECIMALS), vocabulary[place]))
     return [
         {
@@ -87,19 +85,18 @@ def attended_words(
 
 
 def position_profile(shares: Floats, is_word: Bools) -> dict[str, Any]:
-    """Spreads the attention of each review over its length.
+    """Computes how attention is distributed over the length of a review.
 
-    The i-th of n words covers the stretch from (i - 1) / n to i / n of its review, and a decile gets the part of its
-    share that lies within. So uniform attention gives 0.1 everywhere, in reviews of fewer than ten words too.
+    The i-th of n words covers the part from (i - 1) / n to i / n of its review, and each decile gets the portion of the
+    word's share that falls into it. Uniform attention gives 0.1 everywhere, in reviews of fewer than ten words too.
 
     Args:
-        shares: `[n, time]`.
-        is_word: `[n, time]`; the words that the network sees, which of a long review are its last ones.
+        shares: Shares of attention, `[n, time]`.
+        is_word: bool `[n, time]`, True for the words that the network gets; of a long review, those are its last words.
 
     Returns:
-        `deciles`: the mean over reviews of the words' attention in each tenth, sums to 1 (to 0 where no review has a
-        word). `start_mark`: mean share of the start mark, which is no word, over the reviews that have one; None where
-        none has.
+        `deciles`: The mean over reviews of the words' attention in each tenth; they sum to 1, or to 0 if no review has
+        a word. `start_mark`: The mean share of the start mark over the reviews that have one; None if there are none.
     """
     edges = np.linspace(0.0, 1.0, DECILES + 1)
     profiles = []
@@ -115,16 +112,16 @@ def position_profile(shares: Floats, is_word: Bools) -> dict[str, Any]:
 
 
 def entropies_of(shares: Floats, is_token: Bools) -> Floats:
-    """Measures how evenly attention is spread.
+    """Measures how evenly attention is distributed.
 
     Args:
-        shares: `[n, time]`.
-        is_token: `[n, time]`.
+        shares: Shares of attention, `[n, time]`.
+        is_token: bool `[n, time]`.
 
     Returns:
         float64 `[n]` in [0, 1]: the entropy of each row divided by the logarithm of its number of tokens (Pielou's
         evenness, "The measurement of diversity in different types of biological collections", 1966). 1 is uniform, 0
-        one token alone; a review of a single token counts as uniform.
+        is a single one of several tokens. A review of one token counts as uniform.
     """
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     entropy = -(shares * logs).sum(axis=1)

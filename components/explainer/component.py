@@ -1,4 +1,4 @@
-"""Explainer: what both modes attend to in the test reviews, and whether it matters; no node waits for it."""
+"""Explainer: measures what both modes attend to in the test reviews, and whether it matters."""
 
 import json
 import os
@@ -6,15 +6,20 @@ import os
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, standard_artifacts
-from tfx.utils import path_utils
+from tfx.types import Artifact, standard_artifacts
 
-from components.explainer.artifact import Explanations
+from components.artifacts import saved_model_folder, trained_model_file
 from components.explainer.explain import ModelFiles, explain_reviews
 from components.explainer.reading import read_scored_reviews
-from imdb_core import features, file_names, modes
 from imdb_core.file_names import EXPLANATIONS_FILE
+from imdb_core.modes import MODES
 from imdb_core.settings import ReportSettings
+
+
+class Explanations(Artifact):  # type: ignore[misc]  # TFX ships no types
+    """A folder with `explanations.json`; docs/adr/0014-explainer.md describes its content."""
+
+    TYPE_NAME = "Explanations"
 
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
@@ -32,37 +37,30 @@ def Explainer(
     """Writes `explanations.json`.
 
     Args:
-        examples: with split `test`.
-        predictions: of both modes on that split.
-        scalar: the model of that mode, with the Keras model that it was exported from.
-        vector: likewise.
-        transform_graph: that both were trained on.
-        explanations: a folder for the file.
-        padding_masked: 1 where the models mask padding, 0 where it counts like any other token.
+        examples: Examples with split `test`.
+        predictions: Both modes' predictions of that split.
+        scalar: The model of mode scalar, with the Keras model that it was exported from.
+        vector: The model of mode vector, with the Keras model that it was exported from.
+        transform_graph: The Transform graph that both were trained on.
+        explanations: The folder for the file.
+        padding_masked: 1 if the models mask padding, 0 if they treat it like any other token.
         report: `ReportSettings` as JSON.
-        code_digest: makes a change of this code a new execution.
+        code_digest: Digest of this code. A change of the code makes a new execution.
 
     Raises:
-        RunError: a model cannot be run, or the predictions are of other reviews.
+        RunError: A model cannot be run, or the predictions are of other reviews.
     """
     del code_digest
     document = explain_reviews(
-        read_scored_reviews(
-            artifact_utils.get_split_uri([examples], features.TEST),
-            artifact_utils.get_split_uri([predictions], features.TEST),
-        ),
-        {modes.SCALAR: _files(scalar), modes.VECTOR: _files(vector)},
+        read_scored_reviews(examples, predictions),
+        {
+            mode: ModelFiles(saved_model_folder(model), trained_model_file(model))
+            for mode, model in zip(MODES, (scalar, vector), strict=True)
+        },
         transform_graph.uri,
         ReportSettings.model_validate_json(report),
         padding_masked=bool(padding_masked),
     )
     with fileio.open(os.path.join(explanations.uri, EXPLANATIONS_FILE), "w") as file:
-        # Floats that JSON does not know would make it unreadable to every browser.
+        # NaN and infinity are not JSON: no browser could read the file.
         file.write(json.dumps(document, ensure_ascii=True, allow_nan=False) + "\n")
-
-
-def _files(artifact: standard_artifacts.Model) -> ModelFiles:
-    return ModelFiles(
-        saved_model=path_utils.serving_model_path(artifact.uri, path_utils.is_old_model_artifact(artifact)),
-        trained_model=os.path.join(artifact.uri, file_names.TRAINED_MODEL),
-    )

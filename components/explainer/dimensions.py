@@ -1,4 +1,4 @@
-"""Which hidden dimensions made a decision of vector mode, and which words each of them attended to."""
+"""Finds the hidden dimensions that made a decision of mode vector, and the words that each of them attended to."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.explainer.faithfulness import Floats, Ids
+from components.explainer.arrays import Floats, TokenIds
 from components.network.attention import Attention
 from imdb_core import features, signatures
 
 
 @dataclass(frozen=True)
-class Dimension:
-    """One dimension of the GRU's states in one review.
+class HiddenDimension:
+    """A dimension of the GRU's states in one review.
 
     Attributes:
-        dimension: its number.
-        share: its part in the decision; those of all dimensions sum to 1.
-        weights: of its own attention over time, float32 `[time]`.
+        dimension: The dimension's number.
+        share: The dimension's share in the decision; the shares of all dimensions sum to 1.
+        weights: The dimension's own attention weights over time, float32 `[time]`.
     """
 
     dimension: int
@@ -27,28 +27,28 @@ class Dimension:
     weights: Floats
 
 
-def strongest_dimensions(network: keras.Model, token_ids: Ids, count: int) -> list[list[Dimension]]:
+def strongest_dimensions(network: keras.Model, token_ids: TokenIds, count: int) -> list[list[HiddenDimension]]:
     """Finds the dimensions that contribute most to the decision.
 
-    A dimension's contribution is gradient times input (Shrikumar et al., "Not just a black box", 2016): what the
-    attention pooled in it, times the derivative of the log-odds of the sentiments by that; with `flatten` summed over
-    time. Its share is the contribution's size relative to the sum over all dimensions.
+    A dimension's contribution is gradient times input (Shrikumar et al., "Not just a black box", 2016): the value that
+    the attention pooled in it, times the derivative of the log-odds of the sentiments by that value; with `flatten`,
+    summed over time. Its share is the contribution's size relative to the sum over all dimensions.
 
     Args:
-        network: from `components.network.model.build_model`, in vector mode.
+        network: A network of mode vector from `components.network.model.build_model`.
         token_ids: int64 `[n, time]`.
-        count: number of dimensions a review.
+        count: Number of dimensions per review.
 
     Returns:
-        For each review its strongest dimensions, greatest share first. Shares are 0 where nothing contributes.
+        The strongest dimensions of each review, in order of falling share. Shares are 0 if nothing contributes.
     """
     attention = next(layer for layer in network.layers if isinstance(layer, Attention))
     pooled_symbol, weights_symbol = attention.output
     last = network.get_layer(signatures.PROBABILITIES)
-    # Step by step the GRU would take a second.
+    # Without a graph, running the GRU step by step takes a second.
     opened = tf.function(keras.Model(network.input, [pooled_symbol, weights_symbol]))
     head = keras.Model(pooled_symbol, last.input)
-    # The log-odds of a softmax over two are the difference of its logits. Its own logarithm would overflow when sure.
+    # The log-odds of a softmax over two classes are the difference of its logits. Its logarithm could overflow.
     direction = last.kernel[:, features.POSITIVE] - last.kernel[:, features.NEGATIVE]
 
     pooled, weights = opened(token_ids, training=False)
@@ -61,7 +61,7 @@ def strongest_dimensions(network: keras.Model, token_ids: Ids, count: int) -> li
     shares = _shares(contributions.reshape(len(token_ids), -1, units).sum(axis=1))
     order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
     return [
-        [Dimension(int(unit), float(row[unit]), np.asarray(attended[:, unit])) for unit in strongest]
+        [HiddenDimension(int(unit), float(row[unit]), np.asarray(attended[:, unit])) for unit in strongest]
         for row, strongest, attended in zip(shares, order, np.asarray(weights), strict=True)
     ]
 

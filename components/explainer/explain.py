@@ -1,4 +1,4 @@
-"""All that is measured and shown of the modes' attention, as one JSON document."""
+"""Measures the modes' attention and shows it on examples, as one JSON document."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +10,18 @@ import numpy as np
 import tensorflow_transform as tft
 
 from components.explainer import aggregates, faithfulness
+from components.explainer.arrays import Floats, TokenIds
 from components.explainer.dimensions import strongest_dimensions
-from components.explainer.inference import Progress, Run, ask_served, encode, runner
-from components.explainer.selection import ScoredReview, choose_examples, drawn_order, kind_of
+from components.explainer.inference import (
+    InferenceFunction,
+    InferenceProgress,
+    encode,
+    explain_served,
+    inference_function,
+)
+from components.explainer.reading import ScoredReview
+from components.explainer.selection import choose_examples, drawn_order, kind_of
+from components.network.model import load_trained_model
 from imdb_core import features, file_names
 from imdb_core.modes import VECTOR, Mode
 from imdb_core.settings import ReportSettings
@@ -23,11 +32,11 @@ _STRONGEST: Final = 3
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """One mode's model.
+    """The files of one mode's model.
 
     Attributes:
-        saved_model: folder of what is served.
-        trained_model: the `.keras` file that it was exported from.
+        saved_model: Folder of the exported model.
+        trained_model: The `.keras` file that it was exported from.
     """
 
     saved_model: str
@@ -41,24 +50,23 @@ def explain_reviews(
     settings: ReportSettings,
     padding_masked: bool,
 ) -> dict[str, Any]:
-    """Measures the attention of both modes and picks reviews to show.
+    """Measures the attention of both modes and selects reviews to show.
 
-    What is measured is measured on the Keras models, which take token ids: words can be taken away, and no review is
-    cut into words more than once. The few reviews that are shown have what the exported models give in the C++
-    runtime, so what is shown is what is served.
+    Measurements run on the Keras models: they take token ids, so words can be removed, and each review is tokenized
+    once. The few reviews to show get the outputs of the exported models in the C++ runtime, which are what is served.
 
     Args:
-        scored: the test split; one review at least.
-        models: by mode.
-        transform_output: folder of the Transform graph.
-        settings: numbers of reviews, and the seed.
-        padding_masked: `model.mask`.
+        scored: The test split; at least one review.
+        models: The models by mode.
+        transform_output: Folder of the Transform graph.
+        settings: Numbers of reviews, and the seed.
+        padding_masked: The setting `model.mask`.
 
     Returns:
-        The document; docs/adr/0014-explainer.md says what stands in it.
+        The document; docs/adr/0014-explainer.md describes its content.
 
     Raises:
-        RunError: a model cannot be run.
+        RunError: A model cannot be run.
     """
     order = drawn_order((review.id for review in scored), settings.seed)
     perturbed = settings.faithfulness_reviews or len(scored)
@@ -70,12 +78,12 @@ def explain_reviews(
     ]
     draws = faithfulness.draws_for(min(perturbed, len(measured)), token_ids.shape[1], settings.seed)
 
-    networks = {mode: keras.saving.load_model(files.trained_model, compile=False) for mode, files in models.items()}
-    progress = Progress()
-    runners = {mode: runner(network, padding_masked, progress) for mode, network in networks.items()}
-    # Side by side: one network alone does not keep two cores busy.
+    networks = {mode: load_trained_model(files.trained_model) for mode, files in models.items()}
+    progress = InferenceProgress()
+    functions = {mode: inference_function(network, padding_masked, progress) for mode, network in networks.items()}
+    # In parallel, because one network alone does not keep two cores busy.
     with ThreadPoolExecutor(len(models)) as pool:
-        described = pool.map(lambda mode: describe_mode(runners[mode], token_ids, vocabulary, draws), models)
+        described = pool.map(lambda mode: describe_mode(functions[mode], token_ids, vocabulary, draws), models)
         modes = dict(zip(models, described, strict=True))
     return {
         "reviews": len(measured),
@@ -92,23 +100,23 @@ def explain_reviews(
 
 
 def describe_mode(
-    run: Run, token_ids: faithfulness.Ids, vocabulary: Sequence[str], draws: faithfulness.Floats
+    run: InferenceFunction, token_ids: TokenIds, vocabulary: Sequence[str], draws: Floats
 ) -> dict[str, Any]:
     """Measures one mode's attention.
 
     Args:
-        run: its network.
+        run: The mode's network.
         token_ids: int64 `[n, max_tokens]`.
-        vocabulary: the word of each id from `reviews.FIRST_WORD_ID` on.
-        draws: for the first `m` reviews, which have words taken away, `[m, 2, max_tokens]`.
+        vocabulary: The word of each id from `features.FIRST_WORD_ID` on.
+        draws: Random numbers for the first `m` reviews, from which words are removed, `[m, 2, max_tokens]`.
 
     Returns:
         `words`, `min_reviews`, `position`, `entropy` and `faithfulness`.
     """
-    said = run(token_ids)
+    outputs = run(token_ids)
     is_token = token_ids != features.PADDING_ID
     is_word = faithfulness.words_in(token_ids)
-    shares = aggregates.shares_of(said.weights, is_token)
+    shares = aggregates.shares_of(outputs.weights, is_token)
     min_reviews = aggregates.least_reviews(len(token_ids))
     rows = np.flatnonzero(is_word[: len(draws)].any(axis=1))
     return {
@@ -120,7 +128,7 @@ def describe_mode(
             lambda changed: run(changed).probabilities,
             token_ids[rows],
             shares[rows],
-            said.probabilities[rows],
+            outputs.probabilities[rows],
             draws[rows],
         ),
     }
@@ -135,18 +143,18 @@ def _examples(
     if not shown:
         return []
     texts = [review.text for review in shown]
-    served = {mode: ask_served(path, texts) for mode, path in saved_models.items()}
+    served = {mode: explain_served(path, texts) for mode, path in saved_models.items()}
     dimensions = strongest_dimensions(vector, encode(texts, transform), _STRONGEST)
     documents = []
     for place, review in enumerate(shown):
         modes: dict[str, dict[str, Any]] = {}
-        for mode, (tokens, said) in served.items():
+        for mode, (tokens, outputs) in served.items():
             is_token = tokens[place] != PADDING_TOKEN.encode()
             modes[mode] = {
-                "probability": float(said.probabilities[place, features.POSITIVE]),
-                "label": features.SENTIMENTS[said.probabilities[place].argmax()],
+                "probability": float(outputs.probabilities[place, features.POSITIVE]),
+                "label": features.SENTIMENTS[outputs.probabilities[place].argmax()],
                 "tokens": [_text(token) for token in tokens[place][is_token]],
-                "weights": said.weights[place][is_token].tolist(),
+                "weights": outputs.weights[place][is_token].tolist(),
             }
             if mode == VECTOR:
                 modes[mode]["dimensions"] = [

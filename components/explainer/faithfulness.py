@@ -1,55 +1,50 @@
-"""Do the most-attended words carry the decision? Words are taken away, and the prediction is watched.
+"""Measures whether the most-attended words carry the decision: words are removed, and the prediction is compared.
 
 Comprehensiveness and sufficiency are those of DeYoung et al., "ERASER: A benchmark to evaluate rationalized NLP
-models", ACL 2020, each beside the same number of words drawn at random from the same review.
+models", ACL 2020. Each has a control: the same number of words, drawn at random from the same review.
 """
 
 from collections.abc import Callable, Mapping
-from math import sqrt
-from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from components.explainer.arrays import Bools, Floats, TokenIds
 from imdb_core import features
-
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
-Predict = Callable[[Ids], Floats]
+from imdb_core.stats import intervals
 
 KS: Final = (1, 2, 5, 10, 20)
 ATTENTION: Final = "attention"
 RANDOM: Final = "random"
 
 _CONFIDENCE: Final = 0.95
-# Differences below this part of uniform attention are rounding errors, so such words count as equally attended.
+# Differences smaller than this fraction of uniform attention are rounding errors: such words are equally attended.
 _DECIMALS: Final = 5
 
 
-def words_in(token_ids: Ids) -> Bools:
-    """Tells words from padding and the start mark.
+def words_in(token_ids: TokenIds) -> Bools:
+    """Distinguishes words from padding and the start mark.
 
     Args:
         token_ids: int64 `[n, time]`.
 
     Returns:
-        bool, same shape as `token_ids`.
+        bool `[n, time]`, True for words.
     """
     is_word: Bools = ~np.isin(token_ids, (features.PADDING_ID, features.START_ID))
     return is_word
 
 
-def keep(token_ids: Ids, kept: Bools) -> Ids:
-    """Deletes tokens: what is left moves up, and padding comes after it.
+def keep(token_ids: TokenIds, kept: Bools) -> TokenIds:
+    """Deletes tokens. The remaining ones move up, and padding follows them.
 
     Args:
         token_ids: int64 `[n, time]`.
-        kept: bool, same shape as `token_ids`.
+        kept: The tokens to keep, bool `[n, time]`.
 
     Returns:
-        Same shape and dtype as `token_ids`.
+        int64 `[n, time]`.
     """
     order = np.argsort(~kept, axis=1, kind="stable")
     moved = np.take_along_axis(token_ids, order, axis=1)
@@ -60,12 +55,12 @@ def ranks_of(scores: Floats, is_word: Bools, tie_breaks: Floats) -> npt.NDArray[
     """Ranks the words of each review by falling score.
 
     Args:
-        scores: floating `[n, time]`.
-        is_word: `[n, time]`.
-        tie_breaks: floating `[n, time]`; of words with equal scores the one with the smaller comes first.
+        scores: float `[n, time]`.
+        is_word: bool `[n, time]`.
+        tie_breaks: float `[n, time]`. Of words with equal scores, the one with the smaller tie break comes first.
 
     Returns:
-        `[n, time]`: 0 for the first word; whatever is no word ranks after all words.
+        `[n, time]`: 0 for the first word. Tokens that are not words rank after all words.
     """
     order = np.lexsort((tie_breaks, -scores, ~is_word), axis=1)
     ranks: npt.NDArray[np.intp] = np.empty(order.shape, np.intp)
@@ -74,7 +69,7 @@ def ranks_of(scores: Floats, is_word: Bools, tie_breaks: Floats) -> npt.NDArray[
 
 
 def draws_for(count: int, time: int, seed: int) -> Floats:
-    """Random numbers for ties and for words at random; the first reviews get the same whatever their number.
+    """Draws the random numbers that break ties and select random words; the first reviews get the same for any count.
 
     Returns:
         float64 `[count, 2, time]` in [0, 1).
@@ -82,21 +77,23 @@ def draws_for(count: int, time: int, seed: int) -> Floats:
     return np.random.default_rng(seed).random((count, 2, time))
 
 
-def measure(predict: Predict, token_ids: Ids, shares: Floats, probabilities: Floats, draws: Floats) -> dict[str, Any]:
+def measure(
+    predict: Callable[[TokenIds], Floats], token_ids: TokenIds, shares: Floats, probabilities: Floats, draws: Floats
+) -> dict[str, Any]:
     """Measures one mode.
 
     Args:
-        predict: token ids `[n, time]` to probabilities `[n, 2]`.
-        token_ids: int64 `[n, time]`, each row with a word.
-        shares: of attention, `[n, time]`, rows sum to 1.
-        probabilities: of the whole reviews, `[n, 2]`.
-        draws: `[n, 2, time]`, see `draws_for`.
+        predict: The network, from token ids `[n, time]` to probabilities `[n, 2]`.
+        token_ids: int64 `[n, time]`; each row has a word.
+        shares: Shares of attention, `[n, time]`; rows sum to 1.
+        probabilities: The network's output for the whole reviews, `[n, 2]`.
+        draws: Random numbers from `draws_for`, `[n, 2, time]`.
 
     Returns:
-        `reviews`, `k`, and for `attention` and `random`, with one entry per k: `comprehensiveness` (what the
-        probability of the predicted class loses without the k words), `sufficiency` (what it loses when the k words
-        are all that is left), each with `mean`, `low` and `high`; `flips`, the share of reviews that get the other
-        label without the k words. The start mark always stays.
+        `reviews`; `k`; `comprehensiveness`, how much the probability of the predicted class falls without the k words;
+        `sufficiency`, how much it falls if only the k words are left; and `flips`, the share of reviews whose label
+        changes without the k words. The last three hold a list by `attention` and `random`, with one entry for each k:
+        a number, or `mean`, `low` and `high`. The start mark is never removed.
     """
     is_word = words_in(token_ids)
     is_start = token_ids == features.START_ID
@@ -128,20 +125,19 @@ def measure(predict: Predict, token_ids: Ids, shares: Floats, probabilities: Flo
 
 
 def mean_with_interval(values: Floats) -> dict[str, float]:
-    """Bounds a mean by the normal approximation.
+    """Estimates a mean by the normal approximation.
 
     Args:
-        values: floating `[n]`.
+        values: float `[n]`.
 
     Returns:
-        `mean`, and `low` and `high` of its 95% interval; all equal for one value, and 0 for none.
+        `mean`, and `low` and `high` of its 95% interval. All equal the value if there is only one; all are 0 for none.
     """
-    if not values.size:
-        return {"mean": 0.0, "low": 0.0, "high": 0.0}
-    mean = float(values.mean(dtype=np.float64))
-    deviation = float(values.std(ddof=1, dtype=np.float64)) if values.size > 1 else 0.0
-    half = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2) * deviation / sqrt(values.size)
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+    if len(values) < 2:  # noqa: PLR2004 - a variance needs two
+        only = float(values.sum())
+        return {"mean": only, "low": only, "high": only}
+    found = intervals.mean(values.astype(np.float64), _CONFIDENCE)
+    return {"mean": found.value, "low": found.low, "high": found.high}
 
 
 def _of_class(probabilities: Floats, classes: npt.NDArray[np.intp]) -> Floats:

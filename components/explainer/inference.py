@@ -1,4 +1,4 @@
-"""Runs the models: the trained one on thousands of reviews, the served one on those that are shown."""
+"""Runs the models: the trained ones on thousands of reviews, the served ones on the reviews to show."""
 
 import logging
 import os
@@ -15,7 +15,8 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.explainer.faithfulness import Floats, Ids
+from components.explainer.arrays import Floats, TokenIds
+from components.network.export import signature_inputs
 from components.network.model import explaining_model
 from imdb_core import features, signatures
 from imdb_core.errors import RunError
@@ -29,23 +30,24 @@ _progress = logging.getLogger(PROGRESS_LOGGER)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model says of `n` reviews.
+class ModelOutputs:
+    """The outputs of a model for `n` reviews.
 
     Attributes:
-        probabilities: float32 `[n, 2]`.
-        weights: of its attention, one a token, float32 `[n, max_tokens]`.
+        probabilities: Probabilities of the classes, float32 `[n, 2]`.
+        weights: Attention weights, one per token, float32 `[n, max_tokens]`.
     """
 
     probabilities: Floats
     weights: Floats
 
 
-Run = Callable[[Ids], Answers]
+# Maps token ids `[n, max_tokens]` to the outputs of a network.
+InferenceFunction = Callable[[TokenIds], ModelOutputs]
 
 
-class Progress:
-    """Tells every half minute how many reviews went through a model. Threads may share it."""
+class InferenceProgress:
+    """Logs every half minute how many reviews have passed through a model. Threads may share it."""
 
     def __init__(self) -> None:
         self._done = 0
@@ -61,12 +63,12 @@ class Progress:
                 _progress.info("Explainer  %s reviews, whole or with words taken away", f"{self._done:,}")
 
 
-def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> Ids:
+def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> TokenIds:
     """Sends reviews through the Transform graph.
 
     Args:
-        texts: `n` reviews, UTF-8; one at least.
-        transform: the graph that the models were trained on.
+        texts: `n` reviews, UTF-8; at least one.
+        transform: The graph that the models were trained on.
 
     Returns:
         int64 `[n, max_tokens]`.
@@ -77,40 +79,38 @@ def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> Ids:
     def token_ids(batch: tf.Tensor) -> tf.Tensor:
         return layer({features.TEXT: batch[:, tf.newaxis]})[features.TOKEN_IDS]
 
-    def encoded(start: int) -> Ids:
-        ids: Ids = token_ids(tf.constant(list(texts[start : start + _BATCH]), tf.string)).numpy()
+    def encoded(start: int) -> TokenIds:
+        ids: TokenIds = token_ids(tf.constant(list(texts[start : start + _BATCH]), tf.string)).numpy()
         return ids
 
     token_ids.get_concrete_function()
-    # One batch alone keeps but one core busy.
+    # A single batch keeps only one core busy.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return np.concatenate(list(pool.map(encoded, range(0, len(texts), _BATCH))))
 
 
-def runner(network: keras.Model, padding_masked: bool, progress: Progress) -> Run:
-    """Makes a function of a trained network that sends any number of reviews through it.
+def inference_function(network: keras.Model, padding_masked: bool, progress: InferenceProgress) -> InferenceFunction:
+    """Compiles a trained network to a function that takes any number of reviews.
 
     Args:
-        network: from `components.network.model.build_model`.
-        padding_masked: whether padding at the end changes nothing, so that a batch need be no longer than its longest
-            review.
-        progress: told of each batch.
+        network: A network from `components.network.model.build_model`.
+        padding_masked: Whether the network ignores padding. A batch is then no longer than its longest review.
+        progress: Counts the reviews of each batch.
 
     Returns:
-        `token_ids` int64 `[n, max_tokens]` → `Answers`, in the same order. It raises RunError where they are not
-        finite.
+        The function. It raises RunError if outputs are not finite.
     """
     explaining = explaining_model(network)
     length = None if padding_masked else network.input_shape[1]
 
-    # Not `explaining(...)`, which insists on the length that the network was built with.
+    # `explaining(...)` would accept only the length that the network was built with.
     @tf.function(input_signature=[tf.TensorSpec([None, length], tf.int64)])  # type: ignore[untyped-decorator]  # no types
-    def run(token_ids: tf.Tensor) -> Any:
+    def call(token_ids: tf.Tensor) -> Any:
         return explaining.call(token_ids, training=False)
 
-    run.get_concrete_function()  # here, for threads must not trace Keras layers side by side
+    call.get_concrete_function()  # threads must not trace Keras layers at the same time
 
-    def answers(token_ids: Ids) -> Answers:
+    def run(token_ids: TokenIds) -> ModelOutputs:
         lengths = (token_ids != features.PADDING_ID).sum(axis=1)
         order = np.argsort(lengths, kind="stable")
         probabilities: npt.NDArray[np.float32] = np.zeros((len(token_ids), len(features.SENTIMENTS)), np.float32)
@@ -118,32 +118,32 @@ def runner(network: keras.Model, padding_masked: bool, progress: Progress) -> Ru
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
             longest = max(lengths[rows[-1]], 1) if padding_masked else token_ids.shape[1]
-            said, attended = run(tf.constant(token_ids[rows, :longest]))
-            probabilities[rows], weights[rows, :longest] = said.numpy(), attended.numpy()
+            batch_probabilities, batch_weights = call(tf.constant(token_ids[rows, :longest]))
+            probabilities[rows], weights[rows, :longest] = batch_probabilities.numpy(), batch_weights.numpy()
             progress.advance(len(rows))
         if not (np.isfinite(probabilities).all() and np.isfinite(weights).all()):
             raise RunError(
                 f"{network.name} gave probabilities or weights that are NaN or infinite; see its Trainer's losses, and "
                 "lower training.learning_rate if they diverge"
             )
-        return Answers(probabilities, weights)
+        return ModelOutputs(probabilities, weights)
 
-    return answers
+    return run
 
 
-def ask_served(saved_model: str, texts: Sequence[bytes]) -> tuple[npt.NDArray[np.object_], Answers]:
-    """Asks an exported model to explain reviews, in the runtime that servers use.
+def explain_served(saved_model: str, texts: Sequence[bytes]) -> tuple[npt.NDArray[np.object_], ModelOutputs]:
+    """Calls signature `explain` of an exported model, in the runtime that servers use.
 
     Args:
-        saved_model: its folder.
+        saved_model: The model's folder.
         texts: `n` reviews, UTF-8.
 
     Returns:
-        Tokens, bytes `[n, max_tokens]`, and `Answers`.
+        Tokens, bytes `[n, max_tokens]`, and the outputs of the model.
 
     Raises:
-        RunError: the model cannot be run.
+        RunError: The model cannot be run.
     """
     with CppSavedModel(saved_model) as model:
-        said = model.run(signatures.EXPLAIN, {"text": list(texts)})
-    return said[signatures.TOKENS], Answers(said[signatures.PROBABILITIES], said[signatures.ATTENTION])
+        outputs = model.run(signatures.EXPLAIN, signature_inputs(signatures.EXPLAIN, texts))
+    return outputs[signatures.TOKENS], ModelOutputs(outputs[signatures.PROBABILITIES], outputs[signatures.ATTENTION])

@@ -1,64 +1,37 @@
-"""Which reviews are measured, and which are shown: functions of their ids and a seed, never of order or chance."""
+"""Selects the reviews to measure and to show. The selection depends only on their ids and a seed."""
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
+from components.explainer.reading import ScoredReview
 from imdb_core import modes
 
-Kind = Literal["right", "wrong", "disagreement"]
+ExampleKind = Literal["right", "wrong", "disagreement"]
+KINDS: Final[tuple[ExampleKind, ...]] = ("right", "wrong", "disagreement")
 
-KINDS: Final[tuple[Kind, ...]] = ("right", "wrong", "disagreement")
-
-# White-space separated words of a review that fits on a screen and yet says something.
+# Numbers of white-space separated words; such a review fits on a screen and still has content.
 _SHORTEST: Final = 20
-
 _LONGEST: Final = 150
 
 
-@dataclass(frozen=True)
-class ScoredReview:
-    """A test review.
-
-    Attributes:
-        id: of the review in its source.
-        text: UTF-8.
-        label: index into `reviews.SENTIMENTS`.
-        rating: 1 to 10, None where unknown.
-        length_bucket: see `reviews.length_bucket`.
-        positive: probability of the positive class by mode.
-    """
-
-    id: bytes
-    text: bytes
-    label: int
-    rating: int | None
-    length_bucket: str
-    positive: Mapping[modes.Mode, float]
-
-    def predicted(self, mode: modes.Mode) -> int:
-        """The class that a mode takes it for; negative where both are equally probable, as argmax has it."""
-        return int(self.positive[mode] > 0.5)  # noqa: PLR2004 - the middle
-
-
 def drawn_order(ids: Iterable[bytes], seed: int) -> list[int]:
-    """Shuffles reviews by a hash of seed and id: the first `n` are a random sample, the same in each run.
+    """Shuffles reviews by a hash of seed and id. The first `n` are a random sample, the same in each run.
 
     Args:
-        ids: of the reviews.
-        seed: another one gives another order.
+        ids: Ids of the reviews.
+        seed: Seed of the order.
 
     Returns:
-        Positions in `ids`. Where an id stands twice, the first comes first.
+        Positions in `ids`. Equal ids keep their order.
     """
     digests = [hashlib.sha256(b"%d %b" % (seed, name)).digest() for name in ids]
     return sorted(range(len(digests)), key=digests.__getitem__)
 
 
-def kind_of(review: ScoredReview) -> Kind:
-    """Says what a review shows: both modes right, both wrong, or one of each."""
+def kind_of(review: ScoredReview) -> ExampleKind:
+    """Returns whether both modes are right about a review, both are wrong, or they disagree."""
     right = {review.predicted(mode) == review.label for mode in modes.MODES}
     if len(right) > 1:
         return "disagreement"
@@ -66,22 +39,22 @@ def kind_of(review: ScoredReview) -> Kind:
 
 
 def choose_examples(scored: Sequence[ScoredReview], order: Iterable[int], count: int) -> list[int]:
-    """Takes as many reviews of each kind, with both labels, and of moderate length where there are such.
+    """Selects equally many reviews of each kind, with alternating labels, and of moderate length if possible.
 
     Args:
-        scored: all reviews.
-        order: positions in `scored`; earlier ones are taken first.
-        count: number of reviews. A kind that has too few leaves its places to the others.
+        scored: All reviews.
+        order: Positions in `scored`, in order of preference.
+        count: Number of reviews. If a kind has too few, the other kinds fill its places.
 
     Returns:
         Positions in `scored`, by kind in the order of `KINDS`.
     """
-    waiting: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
-    # Sorting is stable: within and without moderate length, the order stays.
+    waiting: dict[ExampleKind, list[int]] = {kind: [] for kind in KINDS}
+    # Sorting is stable: reviews of moderate length come first, and both groups keep their order.
     for position in sorted(order, key=lambda position: not _is_moderate(scored[position].text)):
         waiting[kind_of(scored[position])].append(position)
     queues = {kind: _alternating(scored, positions) for kind, positions in waiting.items()}
-    taken: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+    taken: dict[ExampleKind, int] = dict.fromkeys(KINDS, 0)
     while sum(taken.values()) < min(count, len(scored)):
         open_kinds = [kind for kind in KINDS if taken[kind] < len(queues[kind])]
         taken[min(open_kinds, key=taken.__getitem__)] += 1
@@ -89,7 +62,7 @@ def choose_examples(scored: Sequence[ScoredReview], order: Iterable[int], count:
 
 
 def _alternating(scored: Sequence[ScoredReview], positions: Iterable[int]) -> list[int]:
-    """The first of each label, then the second of each, and so on; the rest of the longer list comes last."""
+    """Alternates the labels; the rest of the more frequent label comes last."""
     seen: dict[int, int] = defaultdict(int)
     turns = {}
     for position in positions:

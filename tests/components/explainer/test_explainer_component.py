@@ -13,8 +13,7 @@ from tfx.types import standard_artifacts
 from tiny_evaluator import example, predict, write_examples
 from transformed_reviews import Transformed
 
-from components.explainer.artifact import Explanations
-from components.explainer.component import Explainer
+from components.explainer.component import Explainer, Explanations
 from components.network.export import export_model
 from imdb_core import features, file_names, modes
 from imdb_core.errors import RunError

@@ -11,7 +11,7 @@ from transformed_reviews import Transformed
 from components.explainer import inference
 from components.explainer.aggregates import shares_of
 from components.explainer.faithfulness import draws_for, measure
-from components.explainer.inference import Progress, encode, runner
+from components.explainer.inference import InferenceProgress, encode, inference_function
 from components.network.model import explaining_model
 from imdb_core.errors import RunError
 from imdb_core.progress import PROGRESS_LOGGER
@@ -37,15 +37,17 @@ def test_short_batches_change_no_answer(transformed, token_ids, preset, padding_
     network = a_model(preset, mode, transformed)
     empty = np.zeros((3, token_ids.shape[1]), np.int64)
     rows = np.concatenate([empty, token_ids])
-    answers = runner(network, padding_masked, Progress())(rows)
+    outputs = inference_function(network, padding_masked, InferenceProgress())(rows)
     probabilities, weights = explaining_model(network).predict(rows, verbose=0)
-    np.testing.assert_allclose(answers.probabilities, probabilities, atol=1e-5)
-    np.testing.assert_allclose(answers.weights, weights, atol=1e-5)
+    np.testing.assert_allclose(outputs.probabilities, probabilities, atol=1e-5)
+    np.testing.assert_allclose(outputs.weights, weights, atol=1e-5)
 
 
 def test_no_review_gives_no_answer(transformed):
-    answers = runner(a_model("attention", "scalar", transformed), True, Progress())(np.zeros((0, 12), np.int64))
-    assert (answers.probabilities.shape, answers.weights.shape) == ((0, 2), (0, 12))
+    outputs = inference_function(a_model("attention", "scalar", transformed), True, InferenceProgress())(
+        np.zeros((0, 12), np.int64)
+    )
+    assert (outputs.probabilities.shape, outputs.weights.shape) == ((0, 2), (0, 12))
 
 
 def test_a_network_that_says_nan_is_named(transformed, token_ids):
@@ -53,7 +55,7 @@ def test_a_network_that_says_nan_is_named(transformed, token_ids):
     # Behind a ReLU some CPUs would make 0 of it.
     network.layers[-1].bias.assign([np.nan] * 2)
     with pytest.raises(RunError, match="attention_scalar gave probabilities or weights that are NaN"):
-        runner(network, True, Progress())(token_ids)
+        inference_function(network, True, InferenceProgress())(token_ids)
 
 
 def test_where_one_word_decides_and_is_attended_to_attention_is_faithful():
@@ -62,12 +64,12 @@ def test_where_one_word_decides_and_is_attended_to_attention_is_faithful():
     token_ids[:, 0] = 1
     token_ids[:, 1:21] = rng.integers(8, 100, (300, 20))
     token_ids[np.arange(300), rng.integers(1, 21, 300)] = DECISIVE
-    run = runner(decisive_network(), True, Progress())
-    said = run(token_ids)
-    assert np.all(said.probabilities[:, 1] > 0.98)
-    shares = shares_of(said.weights, token_ids != 0)
+    run = inference_function(decisive_network(), True, InferenceProgress())
+    outputs = run(token_ids)
+    assert np.all(outputs.probabilities[:, 1] > 0.98)
+    shares = shares_of(outputs.weights, token_ids != 0)
     found = measure(
-        lambda ids: run(ids).probabilities, token_ids, shares, said.probabilities, draws_for(300, MAX_TOKENS, 1)
+        lambda ids: run(ids).probabilities, token_ids, shares, outputs.probabilities, draws_for(300, MAX_TOKENS, 1)
     )
     comprehensiveness, sufficiency = found["comprehensiveness"], found["sufficiency"]
     for place, k in enumerate(found["k"][:-1]):
@@ -79,7 +81,7 @@ def test_where_one_word_decides_and_is_attended_to_attention_is_faithful():
 
 def test_long_work_tells_how_far_it_is(monkeypatch, caplog):
     caplog.set_level(logging.INFO, PROGRESS_LOGGER)
-    progress = Progress()
+    progress = InferenceProgress()
     progress.advance(1200)
     assert caplog.messages == []
     monkeypatch.setattr(inference, "_PROGRESS_SECONDS", 0.0)

@@ -2,7 +2,8 @@ import hashlib
 
 import pytest
 
-from components.explainer.selection import ScoredReview, choose_examples, drawn_order, kind_of
+from components.explainer.reading import ScoredReview
+from components.explainer.selection import choose_examples, drawn_order, kind_of
 
 PREDICTED = {"right": (1, 1), "wrong": (0, 0), "disagreement": (0, 1)}
 
