@@ -1,1 +1,1 @@
-"""AnomalyGate: stops a run whose data does not fit the schema."""
+"""AnomalyGate: stops a run if its data does not fit the schema."""

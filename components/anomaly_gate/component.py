@@ -1,4 +1,4 @@
-"""AnomalyGate: stops a run when the data does not fit the schema; ExampleValidator itself only notes it."""
+"""The AnomalyGate node: stops a run on anomalies, which ExampleValidator only records."""
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
@@ -11,11 +11,14 @@ from imdb_core.errors import BadDataError
 
 @component  # type: ignore[untyped-decorator]  # TFX ships no types
 def AnomalyGate(anomalies: InputArtifact[standard_artifacts.ExampleAnomalies], code_digest: Parameter[str]) -> None:
-    """Raises BadDataError that names every feature with an anomaly, the split and the reason.
+    """Fails if the data does not fit the schema.
 
     Args:
-        anomalies: of all splits.
-        code_digest: makes a change of this code a new execution.
+        anomalies: Anomalies of all splits, from ExampleValidator.
+        code_digest: Digest of this code; part of the cache key.
+
+    Raises:
+        BadDataError: Some split has an anomaly; the message names every feature, split and reason.
     """
     del code_digest
     found = []
@@ -30,6 +33,6 @@ def AnomalyGate(anomalies: InputArtifact[standard_artifacts.ExampleAnomalies], c
             found.append(f"{split}: the dataset: {report.dataset_anomaly_info.description}")
     if found:
         raise BadDataError(
-            "the data does not fit schemas/review.pbtxt, so nothing was trained; mend the data, or the schema if it is "
-            "wrong: " + "; ".join(found)
+            "the data does not fit schemas/review.pbtxt, so nothing was trained; correct the data, or the schema if it "
+            "is wrong: " + "; ".join(found)
         )

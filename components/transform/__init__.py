@@ -1,1 +1,1 @@
-"""Transform: turns text into token ids."""
+"""Transform: turns the texts of reviews into token ids."""

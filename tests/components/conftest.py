@@ -12,7 +12,7 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 
 @pytest.fixture(scope="session")
 def token_ids_in_graph(transformed: Transformed):
-    """The saved Transform graph: a list of reviews to their token ids."""
+    """A function that turns a list of reviews into token ids with the saved Transform graph."""
     layer = transformed.output.transform_features_layer()
     graph = tf.function(
         lambda texts: layer({"text": texts[:, tf.newaxis]})["token_ids"],

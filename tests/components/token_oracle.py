@@ -1,4 +1,4 @@
-"""The token rules of the design, section 3, in plain Python: written from that page, not from the code under test."""
+"""The token rules of the design, section 3, in plain Python, independent of the code under test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_break(inside: str) -> bool:
 
 
 def vocabulary_of(reviews: Iterable[bytes], vocabulary_size: int) -> list[str]:
-    """Most frequent first; of equally frequent words the one with greater bytes first, as TF Transform documents."""
+    """Sorts words by falling frequency, then by falling bytes, as TF Transform documents."""
     counts = Counter(word for review in reviews for word in words_of(review))
     by_bytes = sorted(counts, key=str.encode, reverse=True)
     return sorted(by_bytes, key=lambda word: -counts[word])[: vocabulary_size - 4]
@@ -50,7 +50,7 @@ def tokens_of(review: bytes, max_tokens: int) -> list[bytes]:
     return kept + [b""] * (max_tokens - len(kept))
 
 
-# Capital sigma, an accent and a soft hyphen: the lower case of the first depends on its neighbours.
+# The lower case of a capital sigma depends on its neighbours, such as an accent or a soft hyphen.
 _PIECES = st.one_of(
     st.sampled_from(
         ["a", "The", "FILM", "isn't", "'", "Σ", "σ", "\u0301", "\u00ad", "İ", "🎬", "👩‍👩‍👧", "naïve", "ẞ"]

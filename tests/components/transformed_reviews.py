@@ -1,4 +1,4 @@
-"""Hand-made reviews, sent through a real TF Transform analysis."""
+"""Hand-made reviews, transformed by a real TF Transform analysis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCHEMA = Path(__file__).parents[2] / "schemas" / "review.pbtxt"
 
 @dataclass(frozen=True)
 class Transformed:
-    """What TF Transform made of `reviews`, whose vocabulary it also counted."""
+    """The result of TF Transform for `reviews`, which also gave the vocabulary."""
 
     settings: TransformSettings
     reviews: list[bytes] = field(repr=False)
@@ -37,13 +37,13 @@ class Transformed:
 
 
 def reviews_to_transform() -> list[bytes]:
-    rng = random.Random(1)  # noqa: S311  - no secret
+    rng = random.Random(1)  # noqa: S311  - not a secret
     words = [f"word{place}" for place in range(50)] + ["Ünlü", "ΟΣ", "don't", "İyi", "🎬", "日本", "ñandú", "l'été"]
     rng.shuffle(words)
     drawn = [rng.choices(words, [1 / (1 + rank) for rank in range(len(words))], k=length) for length in range(40)]
     separated = [rng.choice([" ", ", ", "<br />", "\u00a0", "\n"]).join(review) for review in drawn]
     alone = [*words, "", " ", "...", *BREAKS, *NO_BREAKS, "x" * 5000]
-    by_length = [" ".join(["same"] * length) for length in range(10, 15)]  # about the limit of 12 tokens
+    by_length = [" ".join(["same"] * length) for length in range(10, 15)]  # around the limit of 12 tokens
     longest = " ".join(words * (10_000 // len(words)))
     return [review.encode() for review in (*separated, *alone, *by_length, longest)] + [
         b"not \xff\xc3",

@@ -1,1 +1,1 @@
-"""The built-in sample: reviews that a grammar invents."""
+"""The built-in sample: reviews generated from a grammar."""

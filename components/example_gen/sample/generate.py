@@ -1,8 +1,8 @@
-"""The built-in sample: made-up reviews of made-up films, learnable but never perfectly.
+"""Generates the built-in sample: invented reviews of invented films, learnable but not perfectly.
 
-A review is a function of its split, index and seed alone, so that any number of workers can make the sample in any
-order. What keeps a model from 1.0: reviews with a rating near the middle mix praise and blame, negation and contrast
-use the words of the other sentiment, and a few reviews are ironic, their tone contradicts their label.
+A review depends on its split, index and seed alone, so any number of workers can generate the sample in any order.
+Three things keep a model's accuracy below 1.0: reviews with a rating near the middle mix praise and blame, negation
+and contrast use the words of the other sentiment, and the tone of a few ironic reviews contradicts their label.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,39 +24,39 @@ from components.example_gen.sample.grammar import (
     pick,
 )
 
-# Chances. They are calibrated: fewer plain opinions, and the small networks of this project learn nothing from 2,000
-# reviews; fewer ironic reviews, and counting words alone comes close to 1.0.
+# Probabilities, calibrated: with fewer plain opinions the small networks of this project learn nothing from 2,000
+# reviews; with fewer ironic reviews, counting words alone comes close to an accuracy of 1.0.
 _IRONIC: Final = 0.05
 _OPINION: Final = 0.75
-_FACT: Final = 0.6  # of the sentences that are no opinion
+_FACT: Final = 0.6  # of the sentences that are not opinions
 _NEGATED, _CONTRASTED = 0.08, 0.06  # of opinions
 _OPENED, _CLOSED = 0.85, 0.8
 _BROKEN: Final = 0.6
 _SHOUTED, _LOWERED, _MISTYPED = 0.12, 0.05, 0.2
-_CONTRARIAN: Final = 0.8  # chance of an opposite opinion wherever the rating allows one more
-_SWAPPED: Final = 0.05  # chance of each longer word of a mistyped review
+_CONTRARIAN: Final = 0.8  # of an opposite opinion wherever the rating allows one more
+_SWAPPED: Final = 0.05  # of each longer word of a mistyped review
 _SHORTEST_MISTYPED: Final = 5  # letters
 
-_BRIEF: Final = 25  # words; a shorter review is opinions and a verdict, nothing else
+_BRIEF: Final = 25  # words; a shorter review has only opinions and a verdict
 _PEOPLE: Final = ("director", "writer", "lead", "second", "extra")
 
-# Rating: largest share of opinions that contradict the verdict. As in IMDB there is no 5 and no 6.
+# Rating: maximum share of opinions that contradict the verdict. As in IMDB there is no 5 and no 6.
 _CONTRARY: Final = {1: 0.0, 2: 0.1, 3: 0.15, 4: 0.2, 7: 0.2, 8: 0.15, 9: 0.1, 10: 0.0}
 _RATINGS: Final = ((1, 1, 1, 2, 2, 3, 3, 4, 4, 4), (7, 7, 7, 8, 8, 9, 9, 10, 10, 10))
 
-# Words at equidistant quantiles of the length distribution, the shortest and the longest review at its ends.
+# Numbers of words at equidistant quantiles of the length distribution, from the shortest to the longest review.
 _LENGTHS: Final = (3, 40, 80, 105, 125, 145, 165, 195, 240, 340, 570)
 
 
 @dataclass(frozen=True)
 class SampleReview:
-    """One made-up review.
+    """One generated review.
 
     Attributes:
         id: `sample/SPLIT/INDEX`, the index with six digits.
-        text: the review; may hold `<br />` tags, never a line break or a tab.
+        text: The review; may contain `<br />` tags, never a line break or a tab.
         label: 0 negative, 1 positive.
-        rating: 1 to 4 where negative, 7 to 10 where positive, as in IMDB.
+        rating: 1 to 4 if negative, 7 to 10 if positive, as in IMDB.
     """
 
     id: str
@@ -66,18 +66,15 @@ class SampleReview:
 
 
 def sample_review(split: str, index: int, seed: int) -> SampleReview:
-    """Makes one review; the same one in every process, on every machine and version of Python.
+    """Generates one review, the same in every process, on every machine and in every version of Python.
 
     Args:
-        split: name of the split; other splits hold other reviews.
-        index: position in the split, from 0; even ones are negative, odd ones positive.
-        seed: of the whole sample.
-
-    Returns:
-        The review.
+        split: Name of the split; each split has its own reviews.
+        index: 0-based position in the split; even reviews are negative, odd ones positive.
+        seed: Seed of the whole sample.
     """
-    # Random hashes a string seed with SHA-512, whatever PYTHONHASHSEED says.
-    rng = Random(f"{seed}/{split}/{index}")  # noqa: S311  - reviews are no secrets
+    # Random hashes a string seed with SHA-512, whatever the value of PYTHONHASHSEED.
+    rng = Random(f"{seed}/{split}/{index}")  # noqa: S311  - reviews are not secrets
     label = index % 2
     rating = _RATINGS[label][int(rng.random() * 10)]
     tone = 1 - label if rng.random() < _IRONIC else label
@@ -87,7 +84,7 @@ def sample_review(split: str, index: int, seed: int) -> SampleReview:
 
 
 def _film(rating: int, rng: Random) -> dict[str, str]:
-    """Invents what stays the same throughout a review: the film's title, its people, its town."""
+    """Invents what stays the same throughout a review: the film's title, people, town and so on."""
 
     def word(slot: str) -> str:
         return derive(f"{{{slot}}}", 0, {}, rng)
@@ -100,7 +97,7 @@ def _film(rating: int, rng: Random) -> dict[str, str]:
 
 
 def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: Random) -> Iterator[str]:
-    """Yields the sentences of one review; its opinions are mostly of the given tone, its verdict always is."""
+    """Yields the sentences of one review; most opinions have the given tone, the verdict always has it."""
     words_left = _length(rng)
     brief = words_left < _BRIEF
     if not brief and rng.random() < _OPENED:
@@ -125,14 +122,14 @@ def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: R
 
 
 def _length(rng: Random) -> int:
-    """Draws a number of words by linear interpolation, which no platform rounds in its own way."""
+    """Draws a number of words by linear interpolation, which gives the same result on every platform."""
     position = rng.random() * (len(_LENGTHS) - 1)
     step = int(position)
     return int(_LENGTHS[step] + (position - step) * (_LENGTHS[step + 1] - _LENGTHS[step]))
 
 
 def _typeset(sentences: list[str], rng: Random) -> str:
-    """Joins sentences the way people type them: paragraphs, shouting, no capitals, typing errors."""
+    """Joins sentences as people type them: with paragraphs, shouting, missing capitals and typing errors."""
     sentences = [sentence[0].upper() + sentence[1:] for sentence in sentences]
     if rng.random() < _SHOUTED:
         loud = int(rng.random() * len(sentences))

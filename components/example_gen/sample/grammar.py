@@ -1,8 +1,8 @@
-"""The sentences of the sample reviews, and how a sentence is derived from its template.
+"""The sentence templates of the sample reviews, and the derivation of a sentence from a template.
 
-In a template, `{slot}` is filled from the film at hand or from `lexicon.NEUTRAL`, `{=slot}` with a word of the
-sentence's polarity and `{!slot}` with one of the opposite polarity, both from `lexicon.POLAR`. One template therefore
-serves both sentiments: "never {!adj}" is praise as "never boring" and blame as "never funny".
+In a template, `{slot}` is filled from the film or from `lexicon.NEUTRAL`, `{=slot}` with a word of the sentence's
+polarity and `{!slot}` with a word of the opposite polarity, both from `lexicon.POLAR`. So one template serves both
+sentiments: "never {!adj}" praises as "never boring" and blames as "never funny".
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 from components.example_gen.sample.lexicon import NEUTRAL, POLAR, Choices
 
 _SLOT = re.compile(r"\{([=!]?)(\w+)\}")
-_ARTICLE = re.compile(r" a (?=[aeiou])")  # no word of the lexicon sounds otherwise, as "unique" would
+_ARTICLE = re.compile(r" a (?=[aeiou])")  # the lexicon has no word like "unique", whose sound differs from its spelling
 
 
 def _lines(text: str) -> Choices:
@@ -22,7 +22,7 @@ def _lines(text: str) -> Choices:
 
 TITLES: Final = ("The {title_adj} {title_noun}", "{title_adj} {title_noun}", "The {title_noun} of {town}")
 
-# Sentiment in the words themselves.
+# The words themselves carry the sentiment.
 PLAIN: Final = _lines(
     """
     The {aspect} is {very} {=adj}.
@@ -57,7 +57,7 @@ PLAIN: Final = _lines(
     """
 )
 
-# Sentiment that a negation turns round; in the last few the negation turns nothing.
+# A negation reverses the sentiment of the words, except in the last three.
 NEGATED: Final = _lines(
     """
     The {aspect} is never {!adj}.
@@ -80,7 +80,7 @@ NEGATED: Final = _lines(
     """
 )
 
-# Sentiment of both kinds, where the order or the conjunction tells which one counts.
+# Both sentiments occur; their order or the conjunction decides which one counts.
 CONTRASTED: Final = _lines(
     """
     Despite a {!adj} {part}, the film {=works}.
@@ -207,7 +207,7 @@ VERDICTS: Final[tuple[Choices, Choices]] = (
 
 
 def deck(choices: Choices, rng: Random) -> Iterator[str]:
-    """Yields the choices for ever, in random order, none again before all the others."""
+    """Yields the choices endlessly in random order; repeats a choice only after all the others."""
     while True:
         yield from sorted(choices, key=lambda _: rng.random())
 
@@ -215,26 +215,26 @@ def deck(choices: Choices, rng: Random) -> Iterator[str]:
 def pick(choices: Choices, rng: Random) -> str:
     """Picks one of the choices.
 
-    Only `Random.random` is used, here and wherever the sample is made: it alone is documented to give the same
-    sequence in every version of Python (`random` module, "Notes on Reproducibility").
+    The whole generator uses only `Random.random`, because no other method is documented to give the same sequence in
+    every version of Python (`random` module, "Notes on Reproducibility").
     """
     return choices[int(rng.random() * len(choices))]
 
 
 def derive(template: str, polarity: int, film: Mapping[str, str], rng: Random) -> str:
-    """Fills the slots of a template, and those of what fills them.
+    """Fills the slots of a template, and the slots within their words.
 
     Args:
-        template: a sentence, or a part of one, with slots.
-        polarity: 1 where the sentence praises, 0 where it blames.
-        film: values of the slots that stay the same throughout a review.
-        rng: source of all choices.
+        template: A sentence, or a part of one, with slots.
+        polarity: 1 if the sentence praises, 0 if it blames.
+        film: Values of the slots that stay the same throughout a review.
+        rng: Random generator of all choices.
 
     Returns:
-        The sentence, with "a", unless it is the first word, turned into "an" where a vowel follows.
+        The sentence, with "an" instead of "a" before a vowel, except as the first word.
 
     Raises:
-        KeyError: a slot has no words.
+        KeyError: A slot has no words.
     """
 
     def fill(slot: re.Match[str]) -> str:

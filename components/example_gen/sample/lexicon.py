@@ -1,7 +1,7 @@
-"""The words of the sample reviews: what the slots of `grammar` are filled with.
+"""The words that fill the slots of the sample's sentence templates, see `grammar`.
 
-`POLAR` holds, for each slot, the negative words and then the positive ones, so that `POLAR[slot][label]` is what a
-reviewer of that label says. `NEUTRAL` holds words that say nothing about sentiment. Entries may hold slots themselves.
+`POLAR[slot][label]` contains the words of a slot for that label, 0 negative or 1 positive. `NEUTRAL` contains words
+without sentiment. Entries may contain slots themselves.
 """
 
 from typing import Final
@@ -48,7 +48,7 @@ _QUALITIES = _phrases(
     """acting, direction, music, camera work, photography, lighting, editing, pacing, dialogue, costume design, casting,
     humour, sound design, suspense, action, choreography, animation, voice work"""
 )
-_COMMON = 48  # how much oftener a common adjective is picked than a rare one
+_COMMON = 48  # a common adjective is picked this many times as often as a rare one
 
 POLAR: Final[dict[str, tuple[Choices, Choices]]] = {
     "adj": (_BAD * _COMMON + _RARELY_BAD, _GOOD * _COMMON + _RARELY_GOOD),

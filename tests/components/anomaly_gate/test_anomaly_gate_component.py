@@ -25,7 +25,7 @@ def schema() -> schema_pb2.Schema:
 
 
 def validate(schema: schema_pb2.Schema, **changed: list[object]) -> anomalies_pb2.Anomalies:
-    """What TFDV finds, as ExampleValidator asks it; a feature that is None is left out."""
+    """Validates CLEAN with changes, as ExampleValidator does; None removes a feature."""
     features = {name: values for name, values in {**CLEAN, **changed}.items() if values is not None}
     statistics: statistics_pb2.DatasetFeatureStatisticsList = tfdv.generate_statistics_from_dataframe(
         pd.DataFrame(features)
@@ -35,7 +35,7 @@ def validate(schema: schema_pb2.Schema, **changed: list[object]) -> anomalies_pb
 
 @pytest.fixture
 def run_gate(tmp_path):
-    """Runs the node's real executor on what ExampleValidator would have written."""
+    """Runs the node's real executor on anomalies in the files of ExampleValidator."""
 
     def run(**splits: anomalies_pb2.Anomalies) -> None:
         artifact = standard_artifacts.ExampleAnomalies()
@@ -71,14 +71,14 @@ def test_data_that_does_not_fit_is_refused_with_split_feature_and_reason(run_gat
     with pytest.raises(BadDataError) as caught:
         run_gate(train=validate(schema), test=validate(schema, **changed))
     message = str(caught.value)
-    assert message.startswith("the data does not fit schemas/review.pbtxt, so nothing was trained; mend the data")
+    assert message.startswith("the data does not fit schemas/review.pbtxt, so nothing was trained; correct the data")
     assert "test: " in message
     assert "train: " not in message
     assert all(part in message for part in parts), message
     assert "\n" not in message
 
 
-def test_all_anomalies_of_all_splits_are_told(run_gate, schema):
+def test_all_anomalies_of_all_splits_are_reported(run_gate, schema):
     with pytest.raises(BadDataError) as caught:
         run_gate(train=validate(schema, label=[1, 7, 0], length_bucket=["?", "?", "?"]), eval=validate(schema, id=None))
     message = str(caught.value)
@@ -86,7 +86,7 @@ def test_all_anomalies_of_all_splits_are_told(run_gate, schema):
     assert places == sorted(places)
 
 
-def test_an_anomaly_of_the_whole_dataset_is_told(run_gate):
+def test_an_anomaly_of_the_whole_dataset_is_reported(run_gate):
     report = anomalies_pb2.Anomalies()
     report.dataset_anomaly_info.description = "There are fewer examples than the schema asks for."
     with pytest.raises(BadDataError, match="train: the dataset: There are fewer examples"):

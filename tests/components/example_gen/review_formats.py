@@ -1,4 +1,4 @@
-"""Hand-written reviews, and the same in every format that ingest reads."""
+"""Hand-written reviews, in every format that ImdbExampleGen reads."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ import pyarrow.parquet
 
 
 class Review(NamedTuple):
-    """A review as aclImdb holds it."""
+    """A review of aclImdb."""
 
     split: str
     label: str
@@ -42,7 +42,7 @@ def hand_written_reviews() -> list[Review]:
         for label in ("pos", "neg")
         for number, plot in enumerate(_PLOTS)
     ]
-    # A surplus copy in `train`, and one text that stands in both splits.
+    # A surplus copy in `train`, and one text that occurs in both splits.
     copied, leaked = reviews[0], reviews[3]
     return [*reviews, copied._replace(number=100), leaked._replace(split="test", number=101)]
 
@@ -82,7 +82,7 @@ def _write_folder(reviews: list[Review], folder: Path) -> Path:
 
 
 def write_tar(reviews: list[Review], path: Path, tar_format: int = tarfile.GNU_FORMAT, prefix: str = "") -> Path:
-    """Packs the folder as published: directories first, every file with an owner and a time."""
+    """Packs the folder like the published archive: a directory first, and an owner and a time for every file."""
     with tarfile.open(path, "w:gz", format=tar_format) as tar:
         members = [(f"{r.split}/{r.label}/{r.number}_{r.rating}.txt", r.text.encode()) for r in reviews]
         members += [("README", b"about the data"), ("train/unsup/0_0.txt", b"nobody said what this is")]

@@ -14,15 +14,15 @@ from imdb_core.settings import BeamSettings, DataSettings
 STATES = metadata_store_pb2.Execution.State
 
 
-class Runs:
-    """A pipeline of one node, run as often as asked."""
+class OneNodePipeline:
+    """A pipeline of one node that keeps its ML Metadata between runs."""
 
     def __init__(self, folder):
         self.folder = folder
         self.connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
 
     def run(self, code_digest="1", **data):
-        """Runs it, and returns the state of the last execution and how many files the node ever wrote."""
+        """Runs the pipeline and returns the state of the last execution."""
         settings = DataSettings(**{"eval_fraction": 0.3, "shards": 2} | data)
         node = ImdbExampleGen(settings, code_digest, str(self.folder / "cache"))
         pipeline = Pipeline(
@@ -49,7 +49,7 @@ class Runs:
 @pytest.fixture
 def runs(tmp_path):
     (tmp_path / "state").mkdir()
-    return Runs(tmp_path / "state")
+    return OneNodePipeline(tmp_path / "state")
 
 
 def test_it_runs_again_only_when_something_changed(runs, csv_source):
@@ -78,7 +78,7 @@ def test_a_missing_source_fails_the_node_with_one_line(runs, tmp_path):
     assert runs.last_state() == "FAILED"
 
 
-def test_bad_data_fails_the_node_and_leaves_the_dead_letter_file_alone(runs, tmp_path):
+def test_bad_data_fails_the_node_and_keeps_only_the_dead_letter_file(runs, tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("text,label\nfine,1\nfine,maybe\n")
     with pytest.raises(BadDataError, match="unknown_label 1"):

@@ -34,7 +34,7 @@ def ingest(to, beam_args=(), cache_dir="", **data):
 
 
 def examples_of(artifact, split):
-    """All examples of a split, as dictionaries, in the order of their texts."""
+    """Returns all examples of a split as dictionaries, sorted by text."""
     paths = sorted(str(path) for path in Path(artifact.uri).glob(f"Split-{split}/*"))
     found = []
     for record in tf.data.TFRecordDataset(paths, "GZIP").as_numpy_iterator():
@@ -53,7 +53,7 @@ def bytes_of(folder):
 
 @pytest.fixture(scope="module")
 def from_archive(hand_written, tmp_path_factory):
-    """What every other source must give too."""
+    """The examples that every other kind of source must give too."""
     source = WRITERS["tar.gz"](hand_written, tmp_path_factory.mktemp("source"))
     return ingest(tmp_path_factory.mktemp("out"), source=str(source))
 
@@ -113,7 +113,7 @@ def test_dedupe_drops_the_copy_and_the_leak(tar_source, tmp_path):
     assert (len(training), len(tested), training & tested) == (15, 17, set())
 
 
-def test_workers_change_no_byte(hand_written, tmp_path):
+def test_the_number_of_workers_changes_no_byte(hand_written, tmp_path):
     for number in range(7):
         folder = tmp_path / f"source/{number}"
         folder.mkdir(parents=True)
@@ -170,7 +170,7 @@ def test_rejected_rows_are_listed(tmp_path, hand_written):
     ]
 
 
-def test_too_many_rejected_rows_stop_the_run_and_stay_listed(tmp_path):
+def test_too_many_rejected_rows_stop_the_run_and_are_listed_in_the_cache(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("text,label\nfine,1\n,1\nfine,maybe\n")
     with pytest.raises(BadDataError, match=r"2 of 3 rows cannot be used \(no_text 1, unknown_label 1\)") as caught:
@@ -230,5 +230,5 @@ def test_the_real_archive(tmp_path):
         assert examples["train"][sentiment] + examples["eval"][sentiment] == 12_500
     assert sum(examples["eval"].values()) == pytest.approx(2_500, abs=190)
     assert report["rejected"] == {}
-    # Counted before by someone else.
+    # Counted independently of this code.
     assert (report["duplicates"]["training"], report["duplicates"]["test"], report["leaks"]) == (96, 199, 123)

@@ -19,7 +19,7 @@ def test_the_limit_itself_is_allowed(rejected, too_many):
     assert reporting.too_many_rejected(summary(100, rejected, data), data) == too_many
 
 
-def test_the_rejection_error_is_one_line_with_all_one_needs():
+def test_the_rejection_error_is_one_line_with_counts_reasons_and_the_file():
     data = DataSettings(source="r.csv")
     message = str(reporting.rejection_error(summary(10, 3, data), data, "kept.jsonl"))
     assert message.startswith("data.source = 'r.csv': 3 of 10 rows cannot be used (no_text 3)")

@@ -24,7 +24,7 @@ def test_known_values():
 
 
 @given(texts, fractions, fractions)
-def test_declared_test_and_eval_stand(text, eval_fraction, test_fraction):
+def test_a_declared_test_or_eval_split_is_kept(text, eval_fraction, test_fraction):
     digest = content_hash(text)
     assert assign_split(digest, "test", eval_fraction, test_fraction) == "test"
     assert assign_split(digest, "eval", eval_fraction, test_fraction) == ("eval" if eval_fraction else "train")
@@ -46,7 +46,7 @@ def test_a_larger_fraction_only_adds(text, one, other, test_fraction):
 
 
 @given(texts)
-def test_no_fraction_holds_nothing_out(text):
+def test_a_fraction_of_zero_holds_nothing_out(text):
     assert assign_split(content_hash(text), "train", 0.0, 0.5) == "train"
 
 
@@ -58,7 +58,7 @@ def test_equal_texts_share_a_shard(text, shards):
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5])
-def test_shares_are_as_asked(fraction):
+def test_shares_match_the_fractions(fraction):
     digests = [hashlib.sha256(str(number).encode()).digest() for number in range(20_000)]
     splits = [assign_split(digest, None, fraction, fraction) for digest in digests]
     # Four standard deviations of a share of 20,000 are at most 0.0142.

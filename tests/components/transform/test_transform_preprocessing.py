@@ -58,7 +58,7 @@ def test_other_tags_are_text(tag: str) -> None:
 
 
 def test_every_character_is_separated_and_lowered_as_python_does() -> None:
-    # Python 3.10 and the ICU in TensorFlow 2.16 know the same Unicode, 13.
+    # Python 3.10 and the ICU in TensorFlow 2.16 both implement Unicode 13.
     words = [f"Ab{chr(code)}cd" for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
     reviews = [" ".join(words[start : start + 256]).encode() for start in range(0, len(words), 256)]
     assert tokenized(*reviews) == [[word.encode() for word in words_of(review)] for review in reviews]
@@ -85,7 +85,7 @@ def test_vocabulary_is_by_falling_frequency_and_ties_by_falling_bytes(transforme
     counts = Counter(word for review in transformed.reviews for word in words_of(review))
     assert len(counts) > len(expected) == transformed.settings.vocabulary_size - 4
     tied = [word for word in counts if counts[word] == counts[expected[-1]]]
-    # Else the limit and the order of ties would go untested.
+    # Otherwise the limit and the order of ties are not tested.
     assert set(tied) & set(expected)
     assert set(tied) - set(expected)
     assert len({counts[word] for word in expected}) < len(expected)
@@ -148,7 +148,7 @@ from components.transform.preprocessing import tokenize
 
 texts = json.load(sys.stdin)
 for locale in ("tr_TR.UTF-8", "lt_LT.UTF-8"):
-    # TensorFlow asks for the locale once, when it first needs it: after this fork.
+    # TensorFlow reads the locale once, on first use: after this fork.
     if not os.fork():
         os.environ["LC_ALL"] = locale
         naive = [text.decode() for text in tf.strings.lower(texts, encoding="utf-8").numpy()]
@@ -166,7 +166,7 @@ def test_lower_case_does_not_depend_on_the_locale() -> None:
     )
     seen = [json.loads(line) for line in run.stdout.splitlines()]
     assert [row["words"] for row in seen] == [[words_of(text.encode()) for text in texts]] * 2
-    # The locales did take effect, each in its own way.
+    # Both locales took effect, each in its own way.
     lowered = [text.lower() for text in texts]
     assert lowered not in [row["naive"] for row in seen]
     assert seen[0]["naive"] != seen[1]["naive"]

@@ -37,7 +37,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"[\w']+", text.replace("<br />", " ").lower())
 
 
-def test_the_first_reviews_are_these_forever(train: list[SampleReview]) -> None:
+def test_the_first_reviews_never_change(train: list[SampleReview]) -> None:
     assert digest(train[:10]) == FIRST_TEN_SHA256
 
 
@@ -60,14 +60,14 @@ def test_order_and_worker_do_not_matter(train: list[SampleReview]) -> None:
     assert train[:200] == made[::-1]
 
 
-def test_labels_alternate_and_ids_count(train: list[SampleReview], held_out: list[SampleReview]) -> None:
+def test_labels_alternate_and_ids_are_numbered(train: list[SampleReview], held_out: list[SampleReview]) -> None:
     assert [review.label for review in train] == [0, 1] * (TRAIN_SIZE // 2)
     assert [review.label for review in held_out] == [0, 1] * (TEST_SIZE // 2)
     assert train[123].id == "sample/train/000123"
     assert held_out[7].id == "sample/test/000007"
 
 
-def test_all_ratings_of_imdb_occur_on_their_side(train: list[SampleReview]) -> None:
+def test_all_ratings_of_imdb_occur_with_their_label(train: list[SampleReview]) -> None:
     assert {review.rating for review in train if review.label == 0} == {1, 2, 3, 4}
     assert {review.rating for review in train if review.label == 1} == {7, 8, 9, 10}
 

@@ -21,7 +21,7 @@ TEMPLATES = [
 
 
 def rolls(seed: int = 0) -> Random:
-    return Random(seed)  # noqa: S311  - nothing secret is drawn
+    return Random(seed)  # noqa: S311  - not a secret
 
 
 def words_of(slot: str, polarity: int) -> set[str]:
@@ -68,7 +68,7 @@ def test_every_template_can_be_filled(template: str) -> None:
             assert not set("{}=") & set(derive(template, polarity, film, rolls(seed)))
 
 
-def test_no_template_stands_twice() -> None:
+def test_no_template_occurs_twice() -> None:
     assert len(TEMPLATES) - len(set(TEMPLATES)) == len(set(grammar.VERDICTS[0]) & set(grammar.VERDICTS[1]))
 
 

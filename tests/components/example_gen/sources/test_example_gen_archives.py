@@ -30,7 +30,7 @@ def test_archives_of_every_tar_format(hand_written, tmp_path, tar_format, prefix
     assert [fields(raw) for raw in read_archive(str(path), 1000)] == expected(hand_written)
 
 
-def test_a_long_text_is_read_only_so_far(tmp_path, hand_written):
+def test_only_the_start_of_a_long_text_is_read(tmp_path, hand_written):
     path = write_tar(hand_written[:1], tmp_path / "r.tar.gz")
     (raw,) = read_archive(str(path), 10)
     assert raw.text == hand_written[0].text.encode()[:11]
@@ -45,7 +45,7 @@ def test_a_file_of_another_name_is_rejected(tmp_path):
     ]
 
 
-def test_links_and_other_folders_are_no_reviews(tmp_path):
+def test_links_and_other_folders_are_skipped(tmp_path):
     path = tmp_path / "r.tgz"
     with tarfile.open(path, "w:gz") as tar:
         link = tarfile.TarInfo("aclImdb/train/pos/1_9.txt")
@@ -57,7 +57,7 @@ def test_links_and_other_folders_are_no_reviews(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
-def test_a_truncated_archive_is_never_taken_for_a_whole_one(tar_source, share):
+def test_a_truncated_archive_is_refused(tar_source, share):
     content = tar_source.read_bytes()
     tar_source.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(SourceError, match=r"cannot read .*aclImdb_v1\.tar\.gz"):
@@ -66,7 +66,7 @@ def test_a_truncated_archive_is_never_taken_for_a_whole_one(tar_source, share):
 
 def test_a_damaged_archive_is_refused(tar_source):
     content = bytearray(gzip.decompress(tar_source.read_bytes()))
-    # The checksum of a header midway: tarfile takes that for the end.
+    # Damages the checksum of a header midway, which tarfile mistakes for the end.
     middle = len(content) // 2 // 512 * 512
     while content[middle + 257 : middle + 262] != b"ustar":
         middle += 512
@@ -87,14 +87,14 @@ def test_a_flipped_bit_is_noticed(tmp_path, hand_written):
         list(read_archive(str(path), 1000))
 
 
-def test_not_an_archive(tmp_path):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     path = tmp_path / "r.tar.gz"
     path.write_bytes(b"<html>not found</html>")
     with pytest.raises(SourceError, match="Not a gzipped file"):
         list(read_archive(str(path), 1000))
 
 
-def test_folder(tmp_path):
+def test_a_folder_gives_raw_and_rejected_rows(tmp_path):
     good, odd = tmp_path / "train/pos/7_10.txt", tmp_path / "train/pos/notes.txt"
     good.parent.mkdir(parents=True)
     good.write_bytes(b"\xff")
@@ -105,6 +105,6 @@ def test_folder(tmp_path):
     ]
 
 
-def test_a_missing_file_of_a_folder(tmp_path):
+def test_a_missing_file_of_a_folder_is_an_error(tmp_path):
     with pytest.raises(SourceError, match="cannot read"):
         list(read_folder((str(tmp_path / "train/pos/7_10.txt"),), 10))

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +12,8 @@ CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT; its attributes say how badly."""
+class FileServer(ThreadingHTTPServer):
+    """Serves CONTENT; its attributes make it misbehave."""
 
     daemon_threads = True
 
@@ -21,6 +22,9 @@ class Server(ThreadingHTTPServer):
         self.content = CONTENT
         self.ranges = True
         self.says_length = True
+        self.chunked = False
+        self.encoding = None
+        self.redirects_to = None
         self.bytes_a_connection = None
         self.statuses = []
         self.requested = []
@@ -35,6 +39,11 @@ class Handler(BaseHTTPRequestHandler):
         if server.statuses:
             self.send_error(server.statuses.pop(0))
             return
+        if server.redirects_to and self.path != "/moved":
+            self.send_response(302)
+            self.send_header("Location", server.redirects_to)
+            self.end_headers()
+            return
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and server.ranges else 0
         if start >= len(server.content):
             self.send_error(416)
@@ -43,10 +52,18 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
-        if server.says_length:
+        if server.encoding:
+            self.send_header("Content-Encoding", server.encoding)
+        if server.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif server.says_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if server.chunked:
+            self.wfile.write(b"%x\r\n" % len(body))
         self.wfile.write(body[: server.bytes_a_connection])
+        if server.chunked and len(body) <= (server.bytes_a_connection or len(body)):
+            self.wfile.write(b"\r\n0\r\n\r\n")
 
     def log_message(self, *args):
         pass
@@ -54,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with Server() as running:
+    with FileServer() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
@@ -84,28 +101,30 @@ def test_a_whole_file_with_progress(server, path):
     assert seen == sorted(seen)
 
 
-def test_a_file_that_is_there_is_not_asked_for(server, path):
+def test_an_existing_file_is_not_downloaded_again(server, path):
     path.parent.mkdir()
     path.write_bytes(CONTENT)
     get(server, path, SHA256.upper())
     assert server.requested == []
 
 
-def test_another_file_under_its_name_is_replaced(server, path):
+def test_another_file_of_the_same_name_is_replaced(server, path):
     path.parent.mkdir()
     path.write_bytes(b"older")
     get(server, path)
     assert path.read_bytes() == CONTENT
 
 
-def test_dropped_connections_are_continued(server, path):
+@pytest.mark.parametrize("chunked", [False, True])
+def test_dropped_connections_are_resumed(server, path, chunked):
+    server.chunked = chunked
     server.bytes_a_connection = 300_000
     get(server, path)
     assert path.read_bytes() == CONTENT
     assert server.requested == [None, "bytes=300000-", "bytes=600000-", "bytes=900000-"]
 
 
-def test_a_part_of_an_earlier_run_is_continued(server, path):
+def test_a_part_of_an_earlier_run_is_resumed(server, path):
     path.parent.mkdir()
     path.with_name("reviews.tar.gz.part").write_bytes(CONTENT[:1000])
     get(server, path)
@@ -113,7 +132,7 @@ def test_a_part_of_an_earlier_run_is_continued(server, path):
     assert server.requested == ["bytes=1000-"]
 
 
-def test_a_whole_part_of_an_earlier_run_only_needs_its_name(server, path):
+def test_a_complete_part_of_an_earlier_run_is_only_renamed(server, path):
     path.parent.mkdir()
     path.with_name("reviews.tar.gz.part").write_bytes(CONTENT)
     get(server, path)
@@ -129,7 +148,7 @@ def test_a_part_of_another_file_is_dropped(server, path, left_over):
     assert server.requested[-1] is None
 
 
-def test_a_server_without_ranges_starts_again(server, path):
+def test_without_ranges_the_download_starts_again(server, path):
     server.ranges = False
     path.parent.mkdir()
     path.with_name("reviews.tar.gz.part").write_bytes(CONTENT[:1000])
@@ -137,7 +156,7 @@ def test_a_server_without_ranges_starts_again(server, path):
     assert path.read_bytes() == CONTENT
 
 
-def test_a_server_without_ranges_that_always_drops_is_given_up(server, path):
+def test_without_ranges_a_connection_that_always_drops_is_an_error(server, path):
     server.ranges = False
     server.bytes_a_connection = 1000
     with pytest.raises(SourceError, match=r"closed early \(3 attempts in a row\).*the next run continues it"):
@@ -148,7 +167,7 @@ def test_a_server_without_ranges_that_always_drops_is_given_up(server, path):
     assert path.read_bytes() == CONTENT
 
 
-def test_a_server_that_does_not_say_the_length(server, path):
+def test_a_response_without_its_length_is_enough(server, path):
     server.says_length = False
     get(server, path)
     assert path.read_bytes() == CONTENT
@@ -162,32 +181,50 @@ def test_a_wrong_checksum_leaves_nothing(server, path):
     assert names(path) == []
 
 
-def test_not_found_is_not_asked_again(server, path):
+def test_not_found_is_not_retried(server, path):
     server.statuses = [404]
     with pytest.raises(SourceError, match=r"answered 404 Not Found; check data\.download_url"):
         get(server, path)
     assert len(server.requested) == 1
 
 
-def test_a_busy_server_is_asked_again(server, path):
+def test_a_busy_server_is_retried(server, path):
     server.statuses = [503, 429, 500]
     get(server, path, attempts=4)
     assert path.read_bytes() == CONTENT
 
 
-def test_a_server_that_stays_busy_is_given_up(server, path):
+def test_a_server_that_stays_busy_is_an_error(server, path):
     server.statuses = [503] * 5
     with pytest.raises(SourceError, match="503"):
         get(server, path)
     assert len(server.requested) == 3
 
 
-def test_nobody_answers(server, path):
+def test_an_archive_that_the_server_declares_as_encoded_stays_packed(server, path):
+    server.encoding = "x-gzip"
+    server.content = gzip.compress(CONTENT)
+    get(server, path, hashlib.sha256(server.content).hexdigest())
+    assert gzip.decompress(path.read_bytes()) == CONTENT
+
+
+def test_redirects_are_followed_to_http_only(server, path):
+    server.redirects_to = "/moved"
+    get(server, path)
+    assert path.read_bytes() == CONTENT
+    path.unlink()
+    server.redirects_to = "file:///etc/hosts"
+    with pytest.raises(SourceError, match=r"unsupported protocol.*check data\.download_url"):
+        get(server, path)
+    assert len(server.requested) == 3
+
+
+def test_an_unreachable_server_is_an_error(server, path):
     with pytest.raises(SourceError, match="could not be downloaded"):
         fetch("http://127.0.0.1:9/reviews.tar.gz", SHA256, path, attempts=2, backoff_seconds=0.001)
 
 
-def test_only_http(path):
+def test_other_schemes_than_http_are_refused(path):
     with pytest.raises(SourceError, match="must start with http"):
         fetch("file:///etc/hosts", SHA256, path)
 

@@ -23,7 +23,7 @@ from imdb_core.settings import DataSettings
         ("nosuch://bucket/a.csv", "auto", "cannot list"),
     ],
 )
-def test_a_source_that_is_none(tmp_path, source, format_, message):
+def test_an_unusable_source_is_refused_with_the_reason(tmp_path, source, format_, message):
     (tmp_path / "empty").mkdir()
     write_file(tmp_path / "notes.txt")
     path = source if "://" in source else f"{tmp_path}/{source}"
@@ -32,7 +32,7 @@ def test_a_source_that_is_none(tmp_path, source, format_, message):
     assert "\n" not in str(caught.value)
 
 
-def test_the_fingerprint_changes_with_a_file_only(tmp_path):
+def test_the_fingerprint_changes_only_with_a_file(tmp_path):
     data = DataSettings(source=f"{tmp_path}/*.csv")
     path = write_file(tmp_path / "a.csv")
     first = locate(data, "").fingerprint
@@ -54,7 +54,7 @@ def test_the_fingerprint_of_a_folder_sees_every_review(hand_written, tmp_path):
     assert locate(data, "").fingerprint != first
 
 
-def test_fingerprints_of_what_is_no_file():
+def test_the_fingerprints_of_the_sample_and_the_download():
     data = DataSettings(source="imdb")
     assert locate(data, "here").fingerprint == locate(data, "there").fingerprint
     assert locate(data, "").fingerprint != locate(DataSettings(source="imdb", download_sha256="0"), "").fingerprint

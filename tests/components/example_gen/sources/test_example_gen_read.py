@@ -27,7 +27,7 @@ def test_ids_are_unique(source_of_each_kind, hand_written):
         assert "train/pos/0_9" in ids
 
 
-def test_the_sample_is_whole_and_each_review_itself():
+def test_the_sample_is_complete_and_each_review_is_the_generated_one():
     found = rows(DataSettings(sample_train=501, sample_test=3, sample_seed=7))
     assert [row.split for row in found] == ["train"] * 501 + ["test"] * 3
     expected = sample_review("test", 2, 7)

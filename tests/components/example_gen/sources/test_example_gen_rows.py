@@ -19,7 +19,7 @@ def test_a_good_row_keeps_its_text_exactly():
     assert RULES.check(raw(text, split="Valid", rating="9")) == ValidRow("f.csv:3", text, text.encode(), 1, 9, "eval")
 
 
-def test_bytes_and_text_are_one():
+def test_bytes_and_str_give_the_same_row():
     assert RULES.check(raw("é")) == RULES.check(raw("é".encode()))
 
 
@@ -48,7 +48,7 @@ def test_bytes_and_text_are_one():
         (raw(rating="1e999"), "bad_rating", "1e999"),
     ],
 )
-def test_a_bad_row_says_why(row, reason, shown):
+def test_a_bad_row_is_rejected_with_its_reason(row, reason, shown):
     assert RULES.check(row) == RejectedRow("f.csv", 3, reason, shown)
 
 

@@ -27,12 +27,12 @@ def write(tmp_path, content, name="f.csv"):
 
 
 def parsed(rows):
-    """RawRow rows as tuples of text, label, split and rating; rejected ones as their reason."""
+    """Reduces raw rows to tuples of text, label, split and rating, and rejected rows to their reason."""
     return [(r.text, r.label, r.split, r.rating) if isinstance(r, RawRow) else r.reason for r in rows]
 
 
 def quoted(rows, delimiter):
-    """Every field in quotes; csv.writer refuses NUL before Python 3.11."""
+    """Quotes every field; csv.writer itself refuses NUL before Python 3.11."""
     return "".join(delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) + "\r\n" for row in rows)
 
 
@@ -79,7 +79,7 @@ def test_what_parquet_writes_is_read(tmp_path, rows):
     assert parsed(read_parquet(str(path), "f", DATA)) == [tuple(cell.encode() for cell in row) for row in rows]
 
 
-def test_rows_are_numbered_from_one_without_the_header(tmp_path):
+def test_rows_are_numbered_from_one_after_the_header(tmp_path):
     path = write(tmp_path, 'label,text\n1,"a\nb"\n\n0,c\n')
     assert [(r.source, r.position, r.id) for r in read_csv(path, "x/f.csv", DATA, ",")] == [
         (path, 1, "x/f.csv:1"),
@@ -134,7 +134,7 @@ def test_the_error_names_the_columns_there_are(tmp_path):
         list(read_csv(path, "f", DATA, ","))
 
 
-def test_json_lines_that_are_no_rows(tmp_path):
+def test_lines_that_are_not_json_objects_are_rejected(tmp_path):
     lines = [
         b'\xef\xbb\xbf{"text": "fine", "label": 1, "split": "test", "rating": 9}',
         b"",
@@ -184,14 +184,14 @@ def test_parquet_types(tmp_path):
     ]
 
 
-def test_parquet_strings_that_are_no_utf8(tmp_path):
+def test_parquet_strings_that_are_not_utf8(tmp_path):
     path = tmp_path / "f.parquet"
     broken = pa.array([b"caf\xe9"], pa.binary()).view(pa.string())
     pa.parquet.write_table(pa.table({"text": broken, "label": [1]}), path)
     assert parsed(read_parquet(str(path), "f", DATA)) == [(b"caf\xe9", 1, None, None)]
 
 
-def test_parquet_that_is_none(tmp_path):
+def test_a_file_that_is_not_parquet_is_an_error(tmp_path):
     with pytest.raises(SourceError, match=r"cannot read .*f\.parquet"):
         list(read_parquet(write(tmp_path, "text,label\n", "f.parquet"), "f", DATA))
 
