@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from imdb_core.errors import ReviewPipelineError, RunError
-from pipeline.study.command import compare
+from pipeline.study.cli import compare
 from pipeline.tfx_cli.command import pipeline_options, run_pipeline, settings_environment
 from serving.predict.cli import explain, predict
 from serving.releases.cli import models_group
@@ -39,23 +39,17 @@ def main() -> None:
     """Movie reviews in, a served and explainable sentiment model out."""
 
 
-def _settings_options(*names: str) -> list[click.Parameter]:
+def _options(*names: str) -> list[click.Parameter]:
     return [option for option in pipeline_options() if option.name in names]
 
 
-def _run(config: Path | None, overrides: tuple[str, ...], verbose: bool) -> None:
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@main.command(params=_options("config", "overrides", "verbose"))
+def run(config: Path | None, overrides: tuple[str, ...], verbose: bool) -> None:
     """Run the pipeline on this machine; the same as `tfx run create --pipeline pipeline/`."""
     run_pipeline(Path(__file__).parent, config, overrides, verbose=verbose)
-
-
-main.add_command(
-    click.Command(
-        "run",
-        callback=_run,
-        help=_run.__doc__,
-        params=_settings_options("config", "overrides", "verbose"),
-    )
-)
 
 
 @main.group("config")
@@ -63,7 +57,9 @@ def config_group() -> None:
     """Inspect the settings."""
 
 
-def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+@config_group.command(params=_options("config", "overrides"))
+@_json_option
+def show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print the effective settings as TOML, with the origin of each value."""
     from pipeline.settings import flatten, settings_from_environment, toml_value
 
@@ -71,28 +67,12 @@ def _show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> Non
     settings = settings_from_environment({**os.environ, **settings_environment(config, overrides)})
     values = flatten(settings.config)
     if as_json:
-        click.echo(
-            json.dumps(
-                {key: {"value": value, "from": settings.origins[key]} for key, value in values.items()}, indent=2
-            )
-        )
+        described = {key: {"value": value, "from": settings.origins[key]} for key, value in values.items()}
+        click.echo(json.dumps(described, indent=2))
         return
     for key, value in values.items():
         line = f"{key} = {toml_value(value)}"
         click.echo(f"{line:<60} # {settings.origins[key]}")
-
-
-config_group.add_command(
-    click.Command(
-        "show",
-        callback=_show,
-        help=_show.__doc__,
-        params=[
-            *_settings_options("config", "overrides"),
-            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
-        ],
-    )
-)
 
 
 def _metadata() -> tuple[Any, Path]:
@@ -127,7 +107,7 @@ def report(run: str | None, no_open: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_json_option
 def runs(as_json: bool) -> None:
     """List past runs, newest first: outcome, accuracy of both modes, cached nodes, settings."""
     from pipeline.history import tables
@@ -143,7 +123,7 @@ def runs(as_json: bool) -> None:
 
 @main.command()
 @click.argument("version")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_json_option
 def lineage(version: str, as_json: bool) -> None:
     """Trace a pushed VERSION back to its data in ML Metadata."""
     from pipeline.history import tables

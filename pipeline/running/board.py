@@ -12,7 +12,6 @@ NodeState = Literal["pending", "running"] | Ending
 ENDED: Final = get_args(Ending)
 
 _MINUTE: Final = 60
-_HOUR: Final = 3600
 
 
 @dataclass
@@ -126,9 +125,9 @@ def clock(seconds: float) -> str:
     """Formats a duration: `4.2 s`, `1:05`, `2:00:07`."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
-    hours, rest = divmod(int(seconds), _HOUR)
-    minutes = f"{rest // _MINUTE:02d}" if hours else f"{rest // _MINUTE}"
-    return f"{f'{hours}:' if hours else ''}{minutes}:{rest % _MINUTE:02d}"
+    minutes, rest = divmod(int(seconds), _MINUTE)
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _advance(row: NodeProgress, event: object, record: logging.LogRecord) -> None:

@@ -142,17 +142,14 @@ def _failure_message(run: FinishedRun, failed: PastNode | None, cause: Exception
     if own is not None:
         reason = str(own)
     elif cause is not None:
-        reason = f"{type(cause).__name__}: {_first_line(cause)}\nUnexpected error; see the end of the log."
+        first_line = next(iter(str(cause).splitlines()), "")
+        reason = f"{type(cause).__name__}: {first_line}\nUnexpected error; see the end of the log."
     else:
         reason = f"it ended as {failed.state if failed else 'unknown'}: its inputs were not produced"
     return (
         f"{node or 'the pipeline'} failed: {reason}\nThe full log is {run.log_file}. Fix the cause and run the same "
         f"command again{f'; it resumes at {node}' if node else ''}."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
 
 
 def _own_error(error: BaseException | None) -> ReviewPipelineError | None:

@@ -1,4 +1,4 @@
-"""What an Explainer would write, of invented reviews; one is hostile."""
+"""The explanations that an Explainer would write for invented reviews; one review is hostile."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Runs that never ran: ML Metadata as a pipeline would leave it, and artifacts of invented reviews."""
+"""Made-up runs: their ML Metadata, and artifacts of invented reviews."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ LENGTHS = ("001-050", "101-200")
 
 
 class MadeRuns:
-    """A workspace.
+    """A workspace with made-up runs.
 
     Attributes:
-        workspace: its folder.
-        connection: to its ML Metadata.
+        workspace: Folder of the workspace.
+        connection: How to connect to its ML Metadata.
     """
 
     def __init__(self, workspace: Path):
@@ -88,7 +88,7 @@ class MadeRuns:
         return Path(artifact.uri)
 
     def pushed_run(self, run_id: str = PUSHED, *, explained: bool = True) -> dict[str, int]:
-        """A whole run, with artifacts; returns ids of what the tests ask for."""
+        """Records a whole run with its artifacts; returns the ids of artifacts that tests need."""
         source = DataSettings().model_dump(mode="json")
         fingerprints = {"input_fingerprint": "f" * 64, "code_digest": "c" * 64, "data_config": json.dumps(source)}
         examples = self.execute(run_id, "ImdbExampleGen", {}, {"examples": "Examples"}, properties=fingerprints)
@@ -145,7 +145,7 @@ class MadeRuns:
         return {**examples, **graph, "chosen": chosen["model"], **pushed}
 
     def failed_run(self, run_id: str = FAILED) -> None:
-        """A run that ended in its first node."""
+        """Records a run that failed in its first node."""
         self.execute(run_id, "ImdbExampleGen", state="FAILED", properties={"data_config": '{"source": "nowhere.csv"}'})
 
     def record(self, run_id: str, name: str, **fields: Any) -> None:
@@ -196,7 +196,8 @@ def write_predictions(folder: Path) -> None:
     rows = []
     for place in range(60):
         label = place % 2
-        row: dict[str, Any] = {"label": label, "length_bucket": LENGTHS[place % 3 == 0], "rating": 9 if label else 2}
+        row: dict[str, Any] = {"id": f"made/{place}", "label": label, "length_bucket": LENGTHS[place % 3 == 0]}
+        row["rating"] = 9 if label else 2
         for role in ROLES.values():
             positive = float(np.clip(random.normal(0.3 + 0.4 * label, 0.2), 0.01, 0.99))
             row[role] = [1 - positive, positive]

@@ -46,7 +46,7 @@ def test_what_config_show_prints_is_a_settings_file(call, tmp_path):
     assert load_settings(tmp_path / "again.toml").config == load_settings(None, wanted).config
 
 
-def test_config_show_for_programs(call, tmp_path):
+def test_config_show_prints_json(call, tmp_path):
     (tmp_path / "mine.toml").write_text("[training]\nepochs = 5\n")
     result = call("config", "show", "--json", "--config", "mine.toml", "--set", "data.shards=2")
     shown = json.loads(result.stdout)
@@ -55,7 +55,7 @@ def test_config_show_for_programs(call, tmp_path):
     assert shown["data.positive_labels"] == {"value": ["1", "pos", "positive", "true"], "from": "default"}
 
 
-def test_config_show_heeds_the_environment_as_a_run_does(call, tmp_path, monkeypatch):
+def test_config_show_reads_the_same_environment_as_a_run(call, tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text("[training]\nepochs = 5\n")
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "mine.toml"))
     monkeypatch.setenv(SET_VARIABLE, '["training.seed=7"]')
@@ -115,7 +115,7 @@ def test_lineage_leads_from_a_version_to_its_source(past):
     assert unknown.stderr == f"error: no run pushed a version '3'; known are {VERSION}\n"
 
 
-def test_report_writes_the_page_of_a_run_and_says_where(past, made):
+def test_report_writes_the_page_of_a_run_and_prints_its_path(past, made):
     page = made.workspace / "reports" / PUSHED.replace(":", "-") / "index.html"
     assert past("report", PUSHED, "--no-open").stdout == f"{page}\n"
     assert page.read_text().startswith("<!DOCTYPE html>")
@@ -123,7 +123,7 @@ def test_report_writes_the_page_of_a_run_and_says_where(past, made):
 
 
 @pytest.mark.parametrize("arguments", [["runs"], ["lineage", "3"], ["report", "--no-open"]])
-def test_a_workspace_without_runs_is_left_as_it_is(call, monkeypatch, tmp_path, arguments):
+def test_commands_do_not_change_a_workspace_without_runs(call, monkeypatch, tmp_path, arguments):
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "empty"))
     result = call(*arguments)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -148,7 +148,7 @@ def test_help_imports_nothing_heavy():
     assert len(imported) < 400
 
 
-def test_the_installed_command_answers():
+def test_the_installed_command_prints_its_help():
     result = run_command(str(COMMAND), "--help")
     assert (result.returncode, result.stderr) == (0, "")
     assert "Usage: imdb-attention" in result.stdout

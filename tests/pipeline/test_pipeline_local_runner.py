@@ -12,7 +12,7 @@ FILE = Path(pipeline.__file__).with_name("local_runner.py")
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_the_rooms_of_the_package_are_no_top_level_modules(monkeypatch, place):
+def test_the_folder_of_the_file_is_not_on_the_module_path(monkeypatch, place):
     others = ["/first", "/second"]
     monkeypatch.setattr(sys, "path", [*others[:place], str(FILE.parent), *others[place:]])
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,7 +20,7 @@ def test_the_rooms_of_the_package_are_no_top_level_modules(monkeypatch, place):
     assert sys.path == [*others[:place], str(FILE.parents[1]), *others[place:]]
 
 
-def test_a_path_without_the_folder_stays_as_it_is(monkeypatch):
+def test_a_module_path_without_the_folder_is_unchanged(monkeypatch):
     before = ["/first", str(FILE.parents[1]), ""]
     monkeypatch.setattr(sys, "path", list(before))
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,4 +1,4 @@
-"""Records as nodes tell them, without a logger in between."""
+"""Log records of the progress logger, made without a logger."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A run of three invented nodes, for tests that look at it: `python shown_run.py LOG END`."""
+"""Shows an invented run of three nodes: `python shown_run.py LOG END`."""
 
 import logging
 import os

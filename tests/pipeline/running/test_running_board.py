@@ -11,7 +11,7 @@ from pipeline.running.board import Board, clock
     ("seconds", "expected"),
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1:00"), (125.9, "2:05"), (3599, "59:59"), (3600, "1:00:00")],
 )
-def test_times_are_written_as_people_say_them(seconds, expected):
+def test_durations_are_formatted_for_people(seconds, expected):
     assert clock(seconds) == expected
 
 
@@ -48,14 +48,14 @@ def test_steps_show_stage_count_and_metrics():
     assert board.rows[0].detail() == "epoch 2/4  loss 0.2500  accuracy 0.9000  1,280 of 22,500 examples"
 
 
-def test_pieces_add_up():
+def test_added_counts_are_summed():
     board = trainer_board(Added(256, "reviews"), Added(1000, "reviews"))
     assert board.rows[0].detail() == "1,256 reviews"
     board.update(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
     assert board.rows[0].detail() == "1,256 reviews"
 
 
-def test_the_best_epoch_is_what_remains_of_a_training():
+def test_an_ended_training_shows_its_best_epoch():
     losses = {1: 0.4, 2: 0.3, 3: 0.5}
     ends = [EpochEnd(n, 3, {"loss": 0.1, "eval loss": losses[n], "eval accuracy": n / 10}) for n in losses]
     board = trainer_board(*ends)
@@ -64,33 +64,33 @@ def test_the_best_epoch_is_what_remains_of_a_training():
     assert board.rows[0].detail() == "best of 3 epochs: eval loss 0.3000  eval accuracy 0.2000"
 
 
-def test_without_eval_the_last_epoch_remains():
+def test_an_ended_training_without_eval_shows_its_last_epoch():
     board = trainer_board(EpochEnd(1, 2, {"loss": 0.2}), EpochEnd(2, 2, {"loss": 0.4}))
     board.update(record(NodeEnded("Trainer.scalar", 2.0, "done")), 3.0)
     assert board.rows[0].detail() == "2 epochs, at the end: loss 0.4000"
 
 
-def test_a_plain_line_counts_until_something_else_is_told():
+def test_a_plain_line_is_shown_until_the_next_event():
     board = trainer_board(Steps(1, 2, "examples"), "Trainer.scalar trial 3 of 20\n loss 0.4")
     assert board.rows[0].detail() == "trial 3 of 20 loss 0.4"
     board.update(record(Steps(2, 2, "examples")), 2.0)
     assert board.rows[0].detail() == "2 of 2 examples"
 
 
-def test_what_is_not_worth_a_line_of_the_log_is_not_shown_either():
+def test_a_debug_line_is_not_shown():
     board = trainer_board("working")
     board.update(record(message="a detail", level=logging.DEBUG), 2.0)
     assert board.rows[0].detail() == "working"
 
 
-def test_a_note_is_about_no_node():
+def test_a_note_belongs_to_the_run_not_to_a_node():
     board = Board(["Trainer"])
     board.update(record(NodeBegan("Trainer")), 0.0)
     assert board.update(record(Note("half is done")), 1.0) is None
     assert (board.note, board.rows[0].detail()) == ("half is done", "")
 
 
-def test_what_is_told_while_nothing_runs_belongs_to_nobody():
+def test_a_line_is_ignored_while_no_node_runs():
     board = Board(["A"])
     assert board.update(record(message="hello"), 0.0) is None
     assert board.rows[0].detail() == ""

@@ -21,7 +21,7 @@ def log(tmp_path):
 
 
 def speak(word: str) -> None:
-    """Says a word on every way that a library may take."""
+    """Writes a word in every way that a library may use."""
     os.write(1, f"{word} to descriptor 1\n".encode())
     os.write(2, f"{word} to descriptor 2\n".encode())
     subprocess.run([sys.executable, "-S", "-c", f"print('{word} by a child')"], check=True)
@@ -70,7 +70,7 @@ def test_verbose_shows_and_keeps_the_logs(log, capfd):
 
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, SystemExit])
-def test_everything_is_as_before_afterwards(log, capfd, verbose, error):
+def test_the_console_is_restored_afterwards(log, capfd, verbose, error):
     before = python_state(), open_descriptors()
 
     def body() -> None:
@@ -90,7 +90,7 @@ def test_everything_is_as_before_afterwards(log, capfd, verbose, error):
     assert capfd.readouterr() == ("out again\n", "err again\n")
 
 
-def test_what_python_has_buffered_stays_on_its_side(log, tmp_path):
+def test_buffered_output_goes_where_it_was_written(log, tmp_path):
     code = f"""
 import sys
 from pathlib import Path
@@ -105,7 +105,7 @@ sys.stdout.write("after")
     assert log.read_text() == "inside"
 
 
-def test_a_terminal_that_cannot_show_a_character_stops_nothing(log):
+def test_a_character_that_the_terminal_cannot_show_is_escaped(log):
     code = f"""
 import logging
 from pathlib import Path

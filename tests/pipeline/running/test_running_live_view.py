@@ -59,7 +59,7 @@ def test_on_a_terminal_nodes_are_redrawn_in_place(tmp_path):
     assert "chatter" in log.read_text()
 
 
-def test_control_c_gives_the_cursor_back(tmp_path):
+def test_control_c_shows_the_cursor_again(tmp_path):
     terminal = spawned(tmp_path / "run.log", "waits")
     terminal.expect("is waited for")
     terminal.sendintr()
@@ -69,14 +69,14 @@ def test_control_c_gives_the_cursor_back(tmp_path):
     assert "interrupted" in shown.rpartition(SHOW)[2]
 
 
-def test_without_colours_it_is_live_all_the_same(tmp_path):
+def test_the_view_is_live_without_colours_too(tmp_path):
     assert COLOUR.search(watched(tmp_path / "coloured.log"))
     shown = watched(tmp_path / "plain.log", NO_COLOR="1")
     assert HIDE in shown
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown)
 
 
-def test_a_terminal_that_can_only_write_gets_lines(tmp_path):
+def test_a_dumb_terminal_gets_plain_lines(tmp_path):
     shown = watched(tmp_path / "run.log", TERM="dumb")
     assert "\x1b" not in shown
     assert "cached: Data" in shown.splitlines()
@@ -104,7 +104,7 @@ def picture(width: int, height: int, nodes: list[str], ended: int) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 89, 90, 200])
-def test_every_node_is_one_line_that_fits_however_narrow(width):
+def test_every_node_fits_on_one_line_in_any_width(width):
     lines = picture(width, 24, ["Trainer.scalar", "Trainer.vector", "Predictions.champion"], 1)
     assert len(lines) == 4
     assert all(len(line) <= width for line in lines)
@@ -114,7 +114,7 @@ def test_every_node_is_one_line_that_fits_however_narrow(width):
 
 @pytest.mark.parametrize("ended", [0, 1, 20, 38, 39])
 @pytest.mark.parametrize("height", [3, 6, 12, 24])
-def test_more_nodes_than_lines_show_the_one_that_runs(height, ended):
+def test_the_running_node_is_visible_even_if_there_are_more_nodes_than_lines(height, ended):
     nodes = [f"Trainer.{number:02d}" for number in range(40)]
     lines = picture(100, height, nodes, ended)
     assert len(lines) <= max(height - 1, 4)

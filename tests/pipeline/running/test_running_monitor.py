@@ -15,7 +15,7 @@ progress = logging.getLogger(PROGRESS_LOGGER)
 
 @pytest.fixture
 def lines():
-    """What NodeMonitor prints."""
+    """The lines that NodeMonitor reports."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     level = progress.level
@@ -59,14 +59,14 @@ def test_nodes_are_timed_and_cached_ones_marked(monitor, absl, lines):
     assert re.fullmatch(r"Transform +cached", transform)
 
 
-def test_other_lines_are_no_nodes(monitor, absl):
+def test_other_log_lines_are_ignored(monitor, absl):
     absl.info("Component A is running. Or so they say.")
     absl.info("A Component A is running.")
     absl.info("A cached execution 7 is used.")
     assert monitor.usages == []
 
 
-def test_a_node_that_ends_the_run_is_timed_too(absl, lines):
+def test_an_unfinished_node_is_timed_too(absl, lines):
     monitor = NodeMonitor()
     monitor.start()
     absl.info("Component %s is running.", "Transform")
@@ -77,7 +77,7 @@ def test_a_node_that_ends_the_run_is_timed_too(absl, lines):
     assert len(monitor.usages) == 1
 
 
-def test_even_the_shortest_node_has_its_memory(monitor, absl):
+def test_memory_is_measured_even_for_the_shortest_node(monitor, absl):
     ballast = bytearray(100 * 2**20)
     absl.info("Component %s is running.", "Resolver")
     absl.info("Component %s is finished.", "Resolver")
@@ -85,7 +85,7 @@ def test_even_the_shortest_node_has_its_memory(monitor, absl):
     assert 100 < monitor.usages[0].peak_megabytes < 100_000
 
 
-def test_memory_of_child_processes_counts(monitor, absl):
+def test_memory_includes_child_processes(monitor, absl):
     hold = "x = bytearray(300 * 2**20); print('ready', flush=True); import time; time.sleep(60)"
     absl.info("Component %s is running.", "Light")
     absl.info("Component %s is finished.", "Light")
@@ -101,7 +101,7 @@ def test_memory_of_child_processes_counts(monitor, absl):
     assert heavy.peak_megabytes > monitor.usages[0].peak_megabytes + 250
 
 
-def test_a_malformed_log_line_or_an_unpaired_one_stops_nothing(monitor):
+def test_malformed_and_unpaired_log_lines_are_ignored(monitor):
     for message, argument in (
         ("%d reviews", "many"),
         ("Component %s is finished.", "Never begun"),

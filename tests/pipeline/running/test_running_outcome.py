@@ -37,14 +37,14 @@ def printed(record, tmp_path) -> str:
     return console.export_text()
 
 
-def test_a_pushed_version_that_was_removed_since_is_not_claimed(record, tmp_path):
+def test_a_pushed_version_that_was_removed_is_reported_as_removed(record, tmp_path):
     record["pushed"]["path"] = str(tmp_path / "7")
     assert f"Removed since an earlier run pushed it: {tmp_path / '7'}" in printed(record, tmp_path)
     (tmp_path / "7").mkdir()
     assert f"Pushed: {tmp_path / '7'}" in printed(record, tmp_path)
 
 
-def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, tmp_path):
+def test_the_outcome_shows_modes_winner_data_version_and_next_commands(record, tmp_path):
     text = printed(record, tmp_path)
     assert "vector (winner)" in text
     assert "0.8500" in text
@@ -59,12 +59,12 @@ def test_a_person_sees_modes_winner_data_version_and_what_to_type_next(record, t
     assert len(outcome.next_commands(record)) == 3
 
 
-def test_it_leaves_a_run_in_a_pipe_room_within_two_dozen_lines(record, tmp_path):
+def test_a_whole_run_in_a_pipe_prints_at_most_two_dozen_lines(record, tmp_path):
     # TFX's command line prints two lines of its own.
     assert 2 + RUN_LINES + len(printed(record, tmp_path).splitlines()) <= 24
 
 
-def test_a_model_that_is_not_pushed_says_why(record, tmp_path):
+def test_the_outcome_says_why_a_model_was_not_pushed(record, tmp_path):
     record["pushed"] = {"pushed": False, "path": None, "version": None}
     record["champion"]["reasons"] = ["accuracy is bad", "log loss is bad"]
     record["executed"] = []
@@ -74,11 +74,11 @@ def test_a_model_that_is_not_pushed_says_why(record, tmp_path):
     assert len(outcome.next_commands(record)) == 3
 
 
-def test_what_the_server_said_is_told(record, tmp_path):
+def test_the_outcome_shows_the_result_of_the_serving_check(record, tmp_path):
     assert "Served: 6 reviews through every signature." in printed(record, tmp_path)
 
 
-def test_a_model_that_failed_in_the_server_says_why_it_was_not_pushed(record, tmp_path):
+def test_a_failed_serving_check_is_the_reason_for_not_pushing(record, tmp_path):
     record["serving_check"].update(passed=False, reason="the server ended before it served: no such op")
     record["pushed"] = {"pushed": False, "path": None, "version": None}
     assert "Not pushed: the serving check failed: the server ended before it served: no such op." in printed(
@@ -94,7 +94,7 @@ def test_after_a_push_the_next_commands_serve_and_explain(record):
     assert real_data == "tfx run create --pipeline pipeline/ --set data.source=imdb"
 
 
-def test_what_the_tuner_found_is_told_with_the_file_that_keeps_it(record, tmp_path):
+def test_the_outcome_shows_the_tuned_settings_and_their_file(record, tmp_path):
     assert "Tuned:" not in printed(record, tmp_path)
     record["tuning"] = {
         "trials": [{}, {}],

@@ -11,7 +11,7 @@ from pipeline.running.plain_view import CappedLines, PlainView
 
 
 class Stage:
-    """A view, its output, and a clock that stands still until it is moved."""
+    """A view, its output, and a clock that only the test moves."""
 
     def __init__(self, max_lines: int = 8, nodes: tuple[str, ...] = ("Data", "Trainer", "Pusher")):
         self.seconds = 0.0
@@ -31,7 +31,7 @@ class Stage:
         return self.stream.getvalue().splitlines()
 
 
-def test_a_short_run_is_a_heading_a_line_a_training_and_one_for_what_is_around_it():
+def test_a_short_run_prints_a_heading_and_gives_each_training_its_own_line():
     stage = Stage()
     stage.tell(NodeBegan("Data"))
     stage.tell(Added(1600, "reviews"))
@@ -50,7 +50,7 @@ def test_a_short_run_is_a_heading_a_line_a_training_and_one_for_what_is_around_i
     ]
 
 
-def test_a_note_is_a_line_after_what_it_is_about():
+def test_a_note_gets_its_own_line_after_the_nodes_that_ended():
     stage = Stage()
     stage.tell(NodeBegan("Data"))
     stage.tell(NodeEnded("Data", 2.0, "done"))
@@ -58,7 +58,7 @@ def test_a_note_is_a_line_after_what_it_is_about():
     assert stage.lines()[1:] == ["Data 2.0 s", "1 of 2 done"]
 
 
-def test_cached_nodes_are_one_line():
+def test_cached_nodes_share_one_line():
     stage = Stage()
     for node in ("Data", "Trainer", "Pusher"):
         stage.tell(NodeBegan(node))
@@ -67,7 +67,7 @@ def test_cached_nodes_are_one_line():
     assert stage.lines()[1:] == ["cached: Data, Trainer, Pusher"]
 
 
-def test_a_long_node_is_heard_of_even_if_it_tells_nothing():
+def test_a_long_node_is_printed_even_if_it_reports_nothing():
     stage = Stage()
     stage.tell(NodeBegan("Data"))
     stage.wait(24)
@@ -78,7 +78,7 @@ def test_a_long_node_is_heard_of_even_if_it_tells_nothing():
     assert stage.lines()[2:] == ["Data so far 55.0 s (trial 2 of 9)"]
 
 
-def test_a_node_that_the_run_ended_in_did_not_finish():
+def test_an_unfinished_node_is_printed_as_such():
     stage = Stage()
     stage.tell(NodeBegan("Data"))
     stage.tell(NodeEnded("Data", 1.0, "unfinished"))
@@ -86,7 +86,7 @@ def test_a_node_that_the_run_ended_in_did_not_finish():
     assert stage.lines()[1:] == ["Data 1.0 s (did not finish)"]
 
 
-def test_long_runs_go_on_in_one_line_and_each_training_still_ends_one():
+def test_a_long_run_stays_within_its_lines_and_each_training_still_ends_one():
     stage = Stage(max_lines=8)
     for trainer in ("Trainer.scalar", "Trainer.vector"):
         stage.tell(NodeBegan(trainer))
@@ -115,7 +115,7 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(st.tuples(EVENTS, TEXT, st.floats(0, 100)), max_size=60), st.integers(1, 8))
-def test_whatever_happens_the_lines_are_capped(told, max_lines):
+def test_the_number_of_lines_is_limited_for_any_events(told, max_lines):
     stage = Stage(max_lines)
     for event, message, after in told:
         stage.tell(event, message, after)
@@ -127,7 +127,7 @@ def test_whatever_happens_the_lines_are_capped(told, max_lines):
 
 @settings(max_examples=30)
 @given(st.lists(st.tuples(EVENTS, TEXT, st.integers(0, 100)), max_size=10))
-def test_whatever_happens_a_run_is_never_silent_for_half_a_minute(told):
+def test_a_run_prints_something_every_half_minute_for_any_events(told):
     stage = Stage(8)
     stage.tell(NodeBegan("Trainer"))
     spoken = [0.0]
@@ -144,14 +144,14 @@ def test_whatever_happens_a_run_is_never_silent_for_half_a_minute(told):
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb\u2028c\x0bd"])
-def test_one_text_is_one_line(text):
+def test_line_breaks_in_a_text_become_spaces(text):
     stream = io.StringIO()
     lines = CappedLines(stream, 2)
     lines.write(text)
     assert len(stream.getvalue().splitlines()) == 1
 
 
-def test_a_reader_that_has_gone_stops_nothing():
+def test_a_closed_pipe_does_not_stop_the_run():
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError

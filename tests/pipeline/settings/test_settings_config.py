@@ -55,7 +55,7 @@ def test_the_blog_preset_is_the_code_of_the_post():
     assert (config.model.embedding_dim, config.model.gru_units, config.model.dense_units) == (100, 64, 32)
 
 
-def test_later_sources_win_and_each_key_knows_its_own(toml):
+def test_later_sources_win_and_each_key_has_its_origin(toml):
     file = toml('preset = "blog"\n[training]\nepochs = 5\nbatch_size = 32\n')
     settings = load_settings(file, ["training.epochs=7"])
     origins = settings.origins
@@ -74,7 +74,7 @@ def test_a_preset_given_by_set_does_not_undo_what_the_file_says(toml):
     assert settings.config.model.pooling == "flatten"
 
 
-def test_a_preset_in_the_file_gives_way_to_set(toml):
+def test_set_replaces_a_preset_in_the_file(toml):
     settings = load_settings(toml('preset = "blog"\n'), ["preset=attention"])
     assert settings.config == PipelineConfig()
 
@@ -83,7 +83,7 @@ def test_the_last_of_two_assignments_wins():
     assert load_settings(None, ["training.epochs=2", "training.epochs=3"]).config.training.epochs == 3
 
 
-def test_loading_one_preset_leaves_no_trace_in_the_next():
+def test_loading_one_preset_does_not_change_the_next():
     load_settings(None, ["preset=blog", "model.dropout=0.5"])
     assert load_settings(None, ["preset=blog"]).config.model.dropout == 0.0
 
@@ -129,7 +129,7 @@ def test_a_wrong_setting_is_refused_in_one_line_with_its_key_and_what_is_allowed
     assert "\n" not in message
 
 
-def test_tuning_without_an_eval_split_is_refused_and_with_one_is_not():
+def test_tuning_needs_an_eval_split():
     with pytest.raises(SettingsError, match=r"training.tune = true .* data.eval_fraction = 0.0 .*preset 'blog'.*use "):
         load_settings(None, ["preset=blog", "training.tune=true"])
     assert load_settings(None, ["preset=blog", "training.tune=true", "data.eval_fraction=0.1"]).config.training.tune
@@ -144,7 +144,7 @@ def test_tuning_without_an_eval_split_is_refused_and_with_one_is_not():
         ("model.dropout", "tuning.space = 'model.dropout'"),
     ],
 )
-def test_a_search_space_of_something_else_is_refused_in_one_line(space, message):
+def test_an_invalid_search_space_is_refused_in_one_line(space, message):
     with pytest.raises(SettingsError) as caught:
         load_settings(None, [f"tuning.space={space}"])
     assert message in str(caught.value)
@@ -169,7 +169,7 @@ def test_mixed_precision_on_the_cpu_is_refused():
     assert load_settings(None, ["training.mixed_precision=true"]).config.training.mixed_precision
 
 
-def test_all_wrong_settings_are_told_at_once():
+def test_all_wrong_settings_are_reported_at_once():
     lines = refusal("training.epochs=0", "model.softmax=words").splitlines()
     assert [line.split()[0] for line in lines] == ["model.softmax", "training.epochs"]
 
@@ -188,12 +188,12 @@ def test_an_error_in_a_file_names_the_file(toml):
 
 
 @pytest.mark.parametrize("text", ["data = 5", "data = [1]", "preset = {}"])
-def test_a_section_that_is_no_table_is_not_lost_under_later_sources(toml, text):
+def test_a_section_that_is_not_a_table_is_refused_even_if_later_sources_replace_it(toml, text):
     with pytest.raises(SettingsError, match="expected a"):
         load_settings(toml(text), ["data.source=x", "preset=blog"])
 
 
-def test_an_unknown_name_is_refused_in_every_shape(toml):
+def test_an_unknown_section_is_refused_as_a_value_and_as_a_table(toml):
     with pytest.raises(SettingsError, match="unknown setting 'datta'"):
         load_settings(toml("datta = 5"), ["datta.source=x"])
 
@@ -233,7 +233,7 @@ def test_a_whole_number_is_taken_where_a_fraction_is_expected():
         ("1\nsource = 2", "1\nsource = 2"),
     ],
 )
-def test_what_is_not_toml_is_text(written, source):
+def test_a_value_that_is_not_toml_is_text(written, source):
     assert load_settings(None, [f"data.source={written}"]).config.data.source == source
 
 
@@ -275,7 +275,7 @@ def test_any_value_survives_set(source, labels, rate, epochs, dedupe):
 
 
 @given(st.text())
-def test_any_assignment_is_taken_or_refused_and_nothing_else(text):
+def test_any_assignment_is_accepted_or_refused_with_a_settings_error(text):
     for assignment in (text, f"data.source={text}", f"training.epochs={text}", f"preset={text}", f"data.{text}=1"):
         with contextlib.suppress(SettingsError):
             load_settings(None, [assignment])

@@ -6,7 +6,7 @@ from imdb_core.errors import SettingsError
 from pipeline.settings import CONFIG_VARIABLE, SET_VARIABLE, load_settings, settings_from_environment
 
 
-def test_the_environment_carries_the_same_settings(tmp_path):
+def test_the_environment_gives_the_same_settings_as_a_file_and_assignments(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("[training]\nepochs = 5\n")
     environ = {CONFIG_VARIABLE: str(file), SET_VARIABLE: json.dumps(["training.seed=9", 'data.source="a=b"'])}
@@ -17,7 +17,7 @@ def test_the_environment_carries_the_same_settings(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["training.epochs=3", "{}", "[1]", '"training.epochs=3"', "null"])
-def test_another_form_of_the_environment_is_refused(text):
+def test_an_environment_variable_that_is_not_a_list_of_texts_is_refused(text):
     with pytest.raises(SettingsError, match="expected a JSON list like") as caught:
         settings_from_environment({SET_VARIABLE: text})
     assert repr(text) in str(caught.value)

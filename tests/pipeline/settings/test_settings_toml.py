@@ -10,11 +10,11 @@ VALUES = TEXTS | st.booleans() | NUMBERS
 
 
 @given(st.one_of(VALUES, st.lists(VALUES), st.dictionaries(TEXTS, st.lists(VALUES))))
-def test_a_value_is_read_as_what_it_was(value):
+def test_a_value_survives_writing_and_reading(value):
     assert tomli.loads(f"value = {toml_value(value)}") == {"value": value}
 
 
-def test_sections_become_tables_and_the_rest_stands_before_them():
+def test_sections_become_tables_after_the_top_level_values():
     text = toml_file(
         {"training.epochs": 3, "model.dropout": 0.3, "preset": "blog", "training.seed": 7}, "A comment, first."
     )

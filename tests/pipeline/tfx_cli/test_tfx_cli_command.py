@@ -17,7 +17,7 @@ TINY_RUNNER = Path(__file__).with_name("tiny_runner.py")
 
 @pytest.fixture(scope="module")
 def tfx_group() -> click.Group:
-    """What the `tfx` script calls, taken as the script takes it, extended."""
+    """The function that the `tfx` script calls, with our extension."""
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="tfx")
     group: click.Group = script.load()
     command.extend(sys.modules["tfx.tools.cli.commands.run"])
@@ -26,7 +26,7 @@ def tfx_group() -> click.Group:
 
 @pytest.fixture
 def tfx(tfx_group, tmp_path, monkeypatch):
-    """Calls `tfx` in an empty folder, with a registry and an environment of the test's own."""
+    """Calls `tfx` in an empty folder, with a registry and environment variables for the test alone."""
     for name in (command.CONFIG_VARIABLE, command.SET_VARIABLE):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -56,7 +56,7 @@ def registered(home: Path) -> dict[str, str]:
     return json.loads((home / "tfx" / "local" / "tiny" / "pipeline_args.json").read_text())
 
 
-def test_a_first_run_creates_the_pipeline_and_a_second_updates_it(tfx, tiny, tmp_path):
+def test_the_first_run_creates_the_pipeline_and_the_second_updates_it(tfx, tiny, tmp_path):
     first = tfx("run", "create", "--pipeline", "pipeline/")
     assert first.exit_code == 0, first.output
     assert 'Pipeline "tiny" created successfully.' in first.output
@@ -87,7 +87,7 @@ def test_settings_reach_the_pipeline_in_the_order_typed(tfx, tiny, tmp_path):
     assert json.loads(report["set"]) == ["training.epochs=3", 'data.source="a=b c"']
 
 
-def test_the_script_and_the_path_are_as_they_were_after_a_run(tfx, tiny):
+def test_a_run_restores_the_arguments_and_the_module_path(tfx, tiny):
     before = (sys.argv, list(sys.path), sys.modules["__main__"])
     tfx("run", "create", "--pipeline", "pipeline")
     assert (sys.argv, sys.path, sys.modules["__main__"]) == before
@@ -103,7 +103,7 @@ def test_a_failing_node_fails_the_command_and_shows_only_the_users_frames(tfx, t
     assert "click" not in trace
 
 
-def test_the_status_that_the_pipeline_exits_with_is_the_commands(tfx, tiny, monkeypatch):
+def test_the_command_exits_with_the_status_of_the_pipeline(tfx, tiny, monkeypatch):
     monkeypatch.setenv("TINY_FAILS", "status")
     assert tfx("run", "create", "--pipeline", "pipeline").exit_code == 3
 
@@ -123,7 +123,7 @@ def test_a_file_that_runs_no_pipeline_is_refused(tfx, tmp_path):
         ("notes.txt", "not a Python file"),
     ],
 )
-def test_a_path_that_means_no_pipeline_is_refused_in_one_line(tfx, tmp_path, path, problem):
+def test_a_path_without_a_pipeline_is_refused_in_one_line(tfx, tmp_path, path, problem):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
     result = tfx("run", "create", "--pipeline", path)
@@ -155,7 +155,7 @@ def test_options_that_contradict_are_refused(tfx, tmp_path, arguments, problem):
     assert not (tmp_path / "home").exists()
 
 
-def test_help_shows_the_new_options_beside_tfxs_own(tfx):
+def test_help_shows_our_options_and_those_of_tfx(tfx):
     text = tfx("run", "create", "--help").output
     assert all(
         option in text for option in ("--pipeline PATH", "--config FILE", "--set SECTION.KEY=VALUE", "--pipeline_name")
@@ -185,7 +185,7 @@ def test_tfxs_own_two_commands_still_work(tfx, tiny, tmp_path):
     assert 'Pipeline "other" does not exist.' in unknown.output
 
 
-def test_the_settings_travel_in_the_variables_that_the_pipeline_reads():
+def test_both_sides_use_the_same_environment_variables():
     assert command.CONFIG_VARIABLE == settings.CONFIG_VARIABLE
     assert command.SET_VARIABLE == settings.SET_VARIABLE
     assert command.VERBOSE_VARIABLE == settings.VERBOSE_VARIABLE

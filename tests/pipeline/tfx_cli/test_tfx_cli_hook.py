@@ -1,4 +1,4 @@
-"""The hook runs in every interpreter of an environment, so each test starts one that has nothing but stand-ins."""
+"""Tests of the hook, each in a new interpreter that has stubs in place of TFX and the extension."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ START = "import _imdb_attention_tfx as hook; hook.install(); hook.install(); imp
 
 @pytest.fixture
 def site(tmp_path) -> Path:
-    """Stands in for site-packages: the hook as it is installed, TFX's module, and an extension that leaves a mark."""
+    """A stub of site-packages: the installed hook, TFX's module, and an extension that leaves a mark."""
     commands = tmp_path / "tfx" / "tools" / "cli" / "commands"
     commands.mkdir(parents=True)
     (commands / "run.py").write_text("loaded = []\n")
@@ -40,7 +40,7 @@ def test_tfxs_command_is_extended_once_when_it_is_loaded(site):
     assert (result.stdout, result.stderr) == ("['extended'] loaded = []\n", "")
 
 
-def test_an_interpreter_that_needs_nothing_of_it_loads_nothing_for_it(site):
+def test_the_hook_imports_no_further_modules_into_other_programs(site):
     result = start(site, "print([name for name in ('importlib.util', 'typing', 'pipeline') if name in sys.modules])")
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
@@ -57,20 +57,20 @@ def test_another_package_named_pipeline_stays_importable(site, tmp_path):
     assert (result.stdout, result.stderr) == ("['extended'] they\n", "")
 
 
-def test_without_the_extension_tfx_is_left_alone(site):
+def test_without_the_extension_tfx_is_unchanged(site):
     (site / "pipeline" / "tfx_cli" / "command.py").unlink()
     result = start(site, "from tfx.tools.cli.commands import run; print(run.loaded)")
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
-def test_an_extension_that_fails_says_so_and_leaves_tfx_working(site):
+def test_an_extension_that_fails_is_reported_and_leaves_tfx_working(site):
     (site / "pipeline" / "tfx_cli" / "command.py").write_text("raise TypeError('TFX changed')\n")
     result = start(site, "from tfx.tools.cli.commands import run; print(run.loaded)")
     assert result.stdout == "[]\n"
     assert result.stderr == "imdb-attention: cannot add --pipeline to `tfx run create`: TypeError('TFX changed')\n"
 
 
-def test_without_tfx_the_import_fails_as_ever(site):
+def test_without_tfx_the_import_fails_with_pythons_own_error(site):
     (site / "tfx" / "tools" / "cli" / "commands" / "run.py").unlink()
     result = start(site, "import tfx.tools.cli.commands.run")
     assert result.returncode == 1

@@ -1,4 +1,4 @@
-"""The smallest pipeline that TFX runs; tests execute copies of it. It reports what it was given beside itself."""
+"""The smallest pipeline that TFX runs. Tests execute copies of it, which write what they received into their folder."""
 
 import json
 import os
@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 
 @component
 def Report():  # noqa: N802  - TFX names nodes after it
-    """Writes what reached the node, or fails as the test asks."""
+    """Writes what the node received, or fails if the test wants it."""
     if os.environ.get("TINY_FAILS") == "node":
         raise ValueError("the node fails")
     report = {

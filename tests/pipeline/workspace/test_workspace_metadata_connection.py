@@ -8,7 +8,7 @@ from pipeline.workspace.metadata_connection import metadata_connection
 VARIABLE = "DB_PASSWORD"
 
 
-def test_sqlite_needs_nothing_and_works(tmp_path):
+def test_sqlite_works_without_a_server(tmp_path):
     connection = metadata_connection(MetadataSettings(), tmp_path, {})
     assert connection.WhichOneof("config") == "sqlite"
     assert connection.sqlite.filename_uri == str(tmp_path / "metadata" / "metadata.db")
@@ -19,7 +19,7 @@ def test_sqlite_needs_nothing_and_works(tmp_path):
 
 
 @pytest.mark.parametrize(("port", "expected"), [(0, 3306), (3307, 3307)])
-def test_mysql(tmp_path, port, expected):
+def test_mysql_connects_to_the_given_server(tmp_path, port, expected):
     settings = MetadataSettings(backend="mysql", host="db", port=port, database="runs", user="me")
     mysql = metadata_connection(settings, tmp_path, {"MLMD_PASSWORD": "secret"}).mysql
     assert (mysql.host, mysql.port, mysql.database, mysql.user, mysql.password) == (
@@ -32,7 +32,7 @@ def test_mysql(tmp_path, port, expected):
 
 
 @pytest.mark.parametrize(("port", "expected"), [(0, "5432"), (5433, "5433")])
-def test_postgresql(tmp_path, port, expected):
+def test_postgresql_connects_to_the_given_server(tmp_path, port, expected):
     settings = MetadataSettings(
         backend="postgresql", host="db", port=port, database="runs", user="me", password_env=VARIABLE
     )

@@ -27,7 +27,7 @@ def test_everything_is_in_the_workspace(tmp_path):
     assert places.schema.read_bytes() == REVIEW_SCHEMA.read_bytes()
 
 
-def test_servers_find_a_config_before_anything_was_promoted_and_what_is_promoted_stays(tmp_path):
+def test_a_missing_models_config_is_created_and_an_existing_one_is_kept(tmp_path):
     prepare_places(load_settings(None, ["serving.model_name=critic"]).config, tmp_path)
     file = tmp_path / "models" / "models.config"
     assert f'base_path: "{tmp_path / "models" / "critic"}"' in file.read_text()
@@ -36,7 +36,7 @@ def test_servers_find_a_config_before_anything_was_promoted_and_what_is_promoted
     assert file.read_text() == "# mine\n"
 
 
-def test_the_path_of_the_schema_changes_with_its_content_alone(tmp_path, schema):
+def test_the_path_of_the_schema_depends_only_on_its_content(tmp_path, schema):
     first = prepare_places(PipelineConfig(), tmp_path, schema).schema
     os.utime(schema, (1, 1))
     assert prepare_places(PipelineConfig(), tmp_path, schema).schema == first
@@ -50,7 +50,7 @@ def test_the_path_of_the_schema_changes_with_its_content_alone(tmp_path, schema)
     assert [path.name for path in second.parent.iterdir()] == ["schema.pbtxt"]
 
 
-def test_a_schema_that_is_already_there_is_left_alone(tmp_path, schema):
+def test_an_existing_schema_is_not_written_again(tmp_path, schema):
     copy = prepare_places(PipelineConfig(), tmp_path, schema).schema
     before = copy.stat()
     prepare_places(PipelineConfig(), tmp_path, schema)
@@ -65,7 +65,7 @@ def test_a_workspace_that_is_a_file_is_refused(tmp_path):
 
 @pytest.fixture
 def nobody():
-    """Root may write anywhere, so it becomes somebody who may not."""
+    """Runs the test as a user without write access, because root may write everywhere."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(65534)
