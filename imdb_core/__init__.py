@@ -1,1 +1,1 @@
-"""The ground floor: what every other package shares. It imports none of them."""
+"""The lowest layer: what all other packages share. It imports none of them."""

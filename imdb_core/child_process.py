@@ -1,4 +1,4 @@
-"""Runs one function in a process of its own, with its log lines brought home."""
+"""Runs a function in a process of its own and handles its log records in this one."""
 
 import logging
 import logging.handlers
@@ -14,21 +14,21 @@ Result = TypeVar("Result")
 
 
 def run_in_child(function: Callable[[Argument], Result], argument: Argument) -> Result:
-    """Calls a function in a fresh process and waits for it.
+    """Calls a function in a new process and waits for its result.
 
-    TensorFlow cannot give a GPU back, nor take one that it was told to leave alone: who wants another view of the
-    devices needs another process.
+    TensorFlow can neither release a GPU nor use one that it was told to ignore, so that a different choice of devices
+    needs a different process.
 
     Args:
-        function: importable by name.
-        argument: picklable.
+        function: A function that can be imported by name.
+        argument: Its argument, which can be pickled.
 
     Returns:
-        What the function returns.
+        The function's result.
 
     Raises:
-        Exception: what the function raises.
-        BrokenProcessPool: the process died, for want of memory for instance.
+        Exception: The exception that the function raised.
+        BrokenProcessPool: The process died, for instance because memory ran out.
     """
     context = multiprocessing.get_context("spawn")
     records = context.Queue()

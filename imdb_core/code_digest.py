@@ -1,7 +1,7 @@
-"""Digests of our own code: a node re-runs when what it computes can have changed, and for no other reason.
+"""Digests of the project's own code, by which a node runs again exactly when its results can have changed.
 
-TFX caches a node by its execution properties. A function that is given by import path is one of them only by name, so
-a digest of its code stands beside it.
+TFX caches a node by its execution properties. These contain only the import path of the node's function, therefore a
+digest of the function's code is another property.
 """
 
 import ast
@@ -12,31 +12,33 @@ from pathlib import Path
 from typing import Final
 
 _PACKAGES: Final = ("components", "imdb_core", "serving")
-# Settings reach nodes as values, and errors end a node without a result.
+# Nodes get settings as values, and an error ends a node without a result.
 _WITHOUT_EFFECT: Final = frozenset({"imdb_core.settings", "imdb_core.errors", "imdb_core.code_digest"})
-# Modules of this name, in any package, only tell people how far the work is.
-_TELLING: Final = "progress"
+# Modules of this name, in any package, only show people the progress of the work.
+_PROGRESS: Final = "progress"
 
 
 def code_digest(*modules: str) -> str:
-    """Digests modules and everything of ours that they import, directly or not.
+    """Digests modules and all modules of the project that they import, directly or indirectly.
 
     Comments, layout, docstrings, type annotations, log lines and progress messages do not count. An import counts
-    wherever it stands, except under `if TYPE_CHECKING`; a module that is named only in a string does not.
+    anywhere in a module except under `if TYPE_CHECKING`; a module that is named only in a string does not count.
 
     Args:
-        *modules: dotted names, such as `components.trainer.run_fn`.
+        *modules: The dotted names of the modules, such as `components.trainer.run_fn`.
 
     Returns:
-        SHA-256 in hexadecimal.
+        The SHA-256 digest in hexadecimal.
 
     Raises:
-        ModuleNotFoundError: one of `modules` does not exist.
+        ModuleNotFoundError: One of `modules` does not exist.
     """
     trees = _closure(modules)
     for module in modules:
         if module not in trees:
-            raise ModuleNotFoundError(f"no module {module!r} in {', '.join(_PACKAGES)} to digest", name=module)
+            raise ModuleNotFoundError(
+                f"cannot digest {module!r}: no such module in {', '.join(_PACKAGES)}", name=module
+            )
     digest = hashlib.sha256()
     for name, tree in sorted(trees.items()):
         digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
@@ -44,12 +46,12 @@ def code_digest(*modules: str) -> str:
 
 
 def _closure(modules: Iterable[str]) -> dict[str, ast.Module]:
-    """Maps each module that is reached to its tree, reduced to what it computes."""
+    """Maps the name of each module that is reached to its syntax tree, reduced to what affects results."""
     trees: dict[str, ast.Module] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in trees or name in _WITHOUT_EFFECT or name.rpartition(".")[2] == _TELLING:
+        if name in trees or name in _WITHOUT_EFFECT or name.rpartition(".")[2] == _PROGRESS:
             continue
         spec = find_spec(name)
         if spec is None or spec.origin is None:
@@ -69,7 +71,7 @@ def _imports(tree: ast.Module, package: str) -> set[str]:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = resolve_name("." * node.level + (node.module or ""), package)
-            # `from imdb_core import features` imports a module, `from imdb_core.features import TEXT` does not.
+            # `from imdb_core import features` imports a submodule, `from imdb_core.features import TEXT` does not.
             names.add(module)
             if _is_package(module):
                 names.update(f"{module}.{alias.name}" for alias in node.names)
@@ -86,21 +88,21 @@ def _is_package(name: str) -> bool:
 
 
 def _computation(tree: ast.Module) -> ast.Module:
-    """Reduces a module to what can change a result."""
+    """Reduces a module to what can affect a result."""
     reduced: ast.Module = _Reduction(tree).visit(tree)
     used = {node.id for node in ast.walk(reduced) if isinstance(node, ast.Name)}
-    return _UnusedImports(used).visit(reduced)  # type: ignore[no-any-return]  # of the type that it was given
+    return _UnusedImports(used).visit(reduced)  # type: ignore[no-any-return]  # the type of its argument
 
 
 class _Reduction(ast.NodeTransformer):
-    """Removes docstrings, annotations, log lines, progress messages and what is imported for types alone.
+    """Removes docstrings, annotations, log lines, progress messages and imports under `if TYPE_CHECKING`.
 
     Args:
-        tree: a module; its loggers are found by `logging.getLogger`.
+        tree: The module; variables that are assigned from `getLogger` are its loggers.
     """
 
     def __init__(self, tree: ast.Module) -> None:
-        self._tellers = {_TELLING} | {
+        self._reporters = {_PROGRESS} | {
             target.id
             for node in tree.body
             if isinstance(node, ast.Assign | ast.AnnAssign) and _calls(node.value, "getLogger")
@@ -113,7 +115,7 @@ class _Reduction(ast.NodeTransformer):
         match node.value:
             case ast.Constant(value=str()):
                 return None
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in self._tellers:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in self._reporters:
                 return None
         return self.generic_visit(node)
 
@@ -124,7 +126,7 @@ class _Reduction(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Pass(self, _: ast.Pass) -> None:
-        """A body that only logged is as good as an empty one."""
+        """Removes `pass`, so that a body that only logs equals an empty one."""
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return self._visit_inside(node, is_class=True)
@@ -136,7 +138,7 @@ class _Reduction(ast.NodeTransformer):
         return self._visit_function(node)
 
     def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        # TFX reads the interface of a node off the annotations of its function.
+        # TFX derives the interface of a node from the annotations of its function.
         if not any(
             isinstance(decorator, ast.Name) and decorator.id == "component" for decorator in node.decorator_list
         ):
@@ -149,7 +151,7 @@ class _Reduction(ast.NodeTransformer):
         return self._visit_inside(node, is_class=False)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        # In a class they are the fields of dataclasses and settings.
+        # In a class, annotated names are the fields of dataclasses and settings.
         if self._in_class:
             return self.generic_visit(node)
         if node.value is None:
@@ -164,12 +166,12 @@ class _Reduction(ast.NodeTransformer):
 
 
 class _UnusedImports(ast.NodeTransformer):
-    """Removes imports of others' modules that only annotations used.
+    """Removes imports from other projects that only annotations used.
 
-    Our own stay: one may be imported for what its import registers.
+    The project's own imports stay, because importing a module can register something.
 
     Args:
-        used: the names that are left in the module.
+        used: The names that occur in the reduced module.
     """
 
     def __init__(self, used: set[str]) -> None:

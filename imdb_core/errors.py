@@ -1,25 +1,25 @@
-"""Errors that a person can act on.
+"""Errors that the user can correct.
 
     ReviewPipelineError
-    ├── SettingsError      a setting is unknown, of the wrong type, or contradicts another
+    ├── SettingsError      a setting is unknown, has the wrong type, or contradicts another one
     ├── SourceError        a data source cannot be found, read or downloaded
-    ├── BadDataError       too many rows cannot be used, or the data violates the schema
-    ├── DeviceError        the requested device is not there
-    └── RunError           a node of a run did not succeed
+    ├── BadDataError       too many rows are unusable, or the data violates the schema
+    ├── DeviceError        the requested training device does not exist
+    └── RunError           a node of a run failed
 
-Every message says what was given, what was expected and what to do. The command line prints the message alone,
-without a traceback, and exits with 1 (2 for SettingsError, as for any other wrong call).
+Every message states what was given, what was expected and what to do. The command line prints only the message,
+without a traceback, and exits with 1; for a SettingsError it exits with 2, as for any other usage error.
 """
 
 
 class ReviewPipelineError(Exception):
-    """Base of all errors of this project that are the user's to mend."""
+    """Base of all errors of this project that the user can correct."""
 
     exit_code = 1
 
 
 class SettingsError(ReviewPipelineError):
-    """A setting is unknown, of the wrong type, or contradicts another."""
+    """A setting is unknown, has the wrong type, or contradicts another one."""
 
     exit_code = 2
 
@@ -29,12 +29,12 @@ class SourceError(ReviewPipelineError):
 
 
 class BadDataError(ReviewPipelineError):
-    """Too many rows cannot be used, or the data violates the schema."""
+    """Too many rows are unusable, or the data violates the schema."""
 
 
 class DeviceError(ReviewPipelineError):
-    """The requested training device is not there."""
+    """The requested training device does not exist."""
 
 
 class RunError(ReviewPipelineError):
-    """A node of a run did not succeed."""
+    """A node of a run failed."""

@@ -1,4 +1,4 @@
-"""Reads tf.Examples without TensorFlow, whose import takes longer than to draw a whole report."""
+"""Reads tf.Examples without TensorFlow, whose import takes longer than making a whole report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +11,18 @@ Example: Any = message("tensorflow/core/example/example.proto", "tensorflow.Exam
 
 
 def read_examples(folder: Path, most: int | None = None) -> Iterator[Any]:
-    """Reads the examples of a split.
+    """Reads the examples of a split, file by file in the order of the names.
 
     Args:
-        folder: of the split, with gzipped TFRecords.
-        most: number of examples to read, as many as can be of each file; all by default.
+        folder: The folder of the split, which contains gzipped TFRecord files.
+        most: The maximum number of examples, taken in equal shares from all files; None reads all.
 
     Yields:
-        The map from the names of an example's features to tf.Features, files in the order of their names.
+        The tf.Features of each example, by feature name.
     """
     files = sorted(folder.glob("*.gz"))
     for place, file in enumerate(files):
-        # So that the shares add up to `most`.
+        # The differences of rounded multiples add up to `most`.
         wanted = None if most is None else most * (place + 1) // len(files) - most * place // len(files)
         for number, record in enumerate(read_records([str(file)], open)):
             if wanted is not None and number >= wanted:

@@ -3,11 +3,11 @@
 import os
 from typing import Final
 
-# The pipeline's name in ML Metadata; studies have another, in a store that both share.
+# The pipeline's name in ML Metadata. Studies have another name in the same store.
 PIPELINE_NAME: Final = "imdb_attention"
 RUN_FILE: Final = "run.json"
 
-# Instead of `run.json`, after a run that did not succeed.
+# Written instead of `run.json` after a run that failed.
 FAILURE_FILE: Final = "failure.json"
 PAGE_FILE: Final = "index.html"
 EXPLANATIONS_FILE: Final = "explanations.json"
@@ -15,10 +15,10 @@ WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
 REPORT: Final = "ingest_report.json"
 DEAD_LETTER: Final = "dead_letter/rows.jsonl"
 
-# The vocabulary file of the Transform graph: one word a line, most frequent first.
+# The vocabulary file of the Transform graph: one word per line, the most frequent first.
 VOCABULARY: Final = "vocabulary"
 
-# The Keras model as it was trained, beside the folders of TFX's own formats in a Model artifact.
+# The trained Keras model, beside the folders of TFX's own formats in a Model artifact.
 TRAINED_MODEL: Final = "Format-Keras/model.keras"
 SELECTION_FILE: Final = "selection.json"
 OUTCOME_FILE: Final = "serving_check.json"

@@ -1,4 +1,4 @@
-"""The two attention modes, and the roles they play where they are compared."""
+"""The two attention modes, and their roles in a comparison."""
 
 from typing import Final, Literal
 
@@ -7,12 +7,12 @@ SCALAR: Final = "scalar"
 VECTOR: Final = "vector"
 MODES: Final[tuple[Mode, ...]] = (SCALAR, VECTOR)
 
-# TFMA's names for two models, and ours for the features that hold their predictions.
+# TFMA's names of the two models of a comparison; also the names of the features with their predictions.
 CANDIDATE: Final = "candidate"
 BASELINE: Final = "baseline"
 
-# What each mode is where the modes are compared.
+# The role of each mode when the modes are compared.
 ROLES: Final[dict[Mode, str]] = {SCALAR: BASELINE, VECTOR: CANDIDATE}
 
-# A custom property that only the winner's model carries.
+# A custom property that only the winner's Model artifact has.
 SELECTED_MODE: Final = "selected_mode"

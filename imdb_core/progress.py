@@ -1,6 +1,6 @@
-"""What nodes, and who runs them, tell of their work: log records that views can count with.
+"""Progress events, which nodes and the runner send to the views as log records.
 
-A plain `logging.getLogger(PROGRESS_LOGGER).info(...)` is fine too; it is shown as the running node's last word.
+A plain `logging.getLogger(PROGRESS_LOGGER).info(...)` works too; the views show it as the latest message of the node.
 """
 
 import logging
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-# What is logged here reaches the terminal; the rest goes to the log file.
+# Its records are shown in the terminal; all other records go only to the log file.
 PROGRESS_LOGGER: Final = "imdb_attention.progress"
-# The attribute of a log record that holds the event.
+# The attribute of a log record that contains the event.
 EVENT: Final = "progress_event"
-# The metric that tells which epoch was the best; the smaller the better.
+# The metric that decides which epoch is the best; lower is better.
 EVAL_LOSS: Final = "eval loss"
 
-# Of a node: it was executed, an earlier execution was taken, or the run ended within it.
+# How a node ended: it was executed, an earlier execution was reused, or the run ended before it did.
 Ending = Literal["done", "cached", "unfinished"]
 
 _logger = logging.getLogger(PROGRESS_LOGGER)
@@ -23,14 +23,14 @@ _logger = logging.getLogger(PROGRESS_LOGGER)
 
 @dataclass(frozen=True)
 class Steps:
-    """How far a node, or a stage of it, is.
+    """The progress of a node or of one of its stages.
 
     Attributes:
-        done: so far.
-        total: to do; None where it is not known.
-        unit: of both, such as `reviews`.
-        stage: such as `epoch 2/4`, or empty.
-        metrics: measured so far, by the name to show.
+        done: The number of units that are done.
+        total: The number of units in all; None if it is unknown.
+        unit: The unit of both numbers, such as `reviews`.
+        stage: The stage, such as `epoch 2/4`; may be empty.
+        metrics: The metrics so far, by the name to show.
     """
 
     done: int
@@ -42,11 +42,11 @@ class Steps:
 
 @dataclass(frozen=True)
 class Added:
-    """So much more is done; for work in pieces that do not know of each other.
+    """Further progress of a node whose work runs in independent parts.
 
     Attributes:
-        count: of this piece.
-        unit: such as `reviews`.
+        count: The number of units that were done since the part's previous event.
+        unit: The unit, such as `reviews`.
     """
 
     count: int
@@ -55,12 +55,12 @@ class Added:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch of a training has ended.
+    """The end of an epoch.
 
     Attributes:
-        epoch: from 1 on.
-        epochs: at most so many.
-        metrics: by the name to show; see `EVAL_LOSS`.
+        epoch: The epoch, 1-based.
+        epochs: The maximum number of epochs.
+        metrics: The metrics of the epoch, by the name to show; see `EVAL_LOSS`.
     """
 
     epoch: int
@@ -70,10 +70,10 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class NodeBegan:
-    """A node runs from now on.
+    """The start of a node.
 
     Attributes:
-        node: its id.
+        node: The node's id.
     """
 
     node: str
@@ -81,12 +81,12 @@ class NodeBegan:
 
 @dataclass(frozen=True)
 class NodeEnded:
-    """A node runs no more.
+    """The end of a node.
 
     Attributes:
-        node: its id.
-        seconds: it took.
-        state: how it ended.
+        node: The node's id.
+        seconds: The time that the node took.
+        state: How the node ended.
     """
 
     node: str
@@ -96,10 +96,10 @@ class NodeEnded:
 
 @dataclass(frozen=True)
 class Note:
-    """A word on the work as a whole, such as how much of it is left.
+    """A remark on the work as a whole, such as the time that is left.
 
     Attributes:
-        text: one line.
+        text: The remark, one line.
     """
 
     text: str
@@ -109,20 +109,20 @@ Event = Steps | Added | EpochEnd | NodeBegan | NodeEnded | Note
 
 
 def tell(event: Event, message: str | None = None) -> None:
-    """Tells the views, and the log too if there is something to read.
+    """Sends an event to the views, and a message to the log.
 
     Args:
-        event: what happened.
-        message: for the log; without one the event is not worth a line of it.
+        event: The event.
+        message: The line for the log; None writes none.
     """
     level = logging.DEBUG if message is None else logging.INFO
     _logger.log(level, "%s", message or event, extra={EVENT: event})
 
 
 def shown(metrics: Mapping[str, float]) -> str:
-    """Writes metrics the way all progress lines have them.
+    """Formats metrics as all progress lines show them.
 
     Args:
-        metrics: by name.
+        metrics: The metrics by name.
     """
     return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -1,9 +1,9 @@
 """Protocol buffer messages without TensorFlow.
 
-Importing `tensorflow_serving.apis.predict_pb2` imports all of TensorFlow, which takes seconds; a command that asks one
-question should not wait for it. So the classes are made from the descriptors that stand as literals in the generated
-modules, or from a declaration where no installed package has the message. They live in a pool of their own: where
-TensorFlow is imported too, neither gets in the other's way.
+Importing `tensorflow_serving.apis.predict_pb2` imports all of TensorFlow, which takes seconds; a command that sends a
+single request should not wait for it. Therefore the classes are made from the serialized descriptors, which are
+literals in the generated modules, or from a declaration if no installed package has the message. They are in a separate
+descriptor pool and do not conflict with TensorFlow's if it is imported too.
 """
 
 import ast
@@ -20,11 +20,11 @@ _Field = descriptor_pb2.FieldDescriptorProto
 _KINDS: Final = {"string": _Field.TYPE_STRING, "bool": _Field.TYPE_BOOL, "int64": _Field.TYPE_INT64}
 _REPEATED: Final = "repeated "
 
-# TensorFlow's wheel keeps packages of others inside its own.
+# Where TensorFlow's wheel also contains packages.
 _INSIDE: Final = ("", "tensorflow/", "tensorflow/compiler/")
 
 _pool: Final = descriptor_pool.DescriptorPool()
-# The second is the only way before protobuf 4.22, and gone from 6 on.
+# protobuf has GetMessageClass from 4.22 on, and has no GetPrototype from 6 on.
 _message_class: Final = (
     getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(_pool).GetPrototype
 )
@@ -32,31 +32,32 @@ _message_class: Final = (
 
 @functools.cache
 def message(file: str, name: str) -> Any:
-    """Returns the class of a message that an installed package has.
+    """Returns the class of a message that an installed package defines.
 
     Args:
-        file: path of the `.proto` file that defines it, such as `tensorflow_serving/apis/predict.proto`.
-        name: full name, such as `tensorflow.serving.PredictRequest`.
+        file: The path of the `.proto` file that defines it, such as `tensorflow_serving/apis/predict.proto`.
+        name: The message's full name, such as `tensorflow.serving.PredictRequest`.
 
     Raises:
-        ImportError: no installed package has the file.
+        ImportError: No installed package has the file.
+        KeyError: The file does not define the message.
     """
     _add(file)
     return _message_class(_pool.FindMessageTypeByName(name))
 
 
 def declare(file: str, package: str, messages: Mapping[str, Mapping[str, str]], *imports: str) -> dict[str, Any]:
-    """Makes the classes of messages that no installed package has.
+    """Makes the classes of messages that no installed package defines.
 
     Args:
-        file: a name for the file that would define them; declare it once.
-        package: of the messages.
-        messages: message → field → type. Types are `string`, `bool`, `int64`, `repeated int64` and so on, or the full
-            name of a message; fields are numbered in their order.
-        *imports: `.proto` files of the other messages that fields have as their type.
+        file: A name for the file that would define them; each file can be declared once.
+        package: The package of the messages.
+        messages: message → field → type. A type is `string`, `bool`, `int64` or the full name of a message, optionally
+            after `repeated `. Fields are numbered in their order.
+        *imports: The `.proto` files of other packages that define types of fields.
 
     Returns:
-        Class by name of the message.
+        The classes by name of the message.
     """
     for dependency in imports:
         _add(dependency)
@@ -87,13 +88,13 @@ def _serialized_descriptor(module: str) -> bytes:
         match node:
             case ast.Call(func=ast.Attribute(attr="AddSerializedFile"), args=[ast.Constant(value=bytes(serialized))]):
                 return serialized
-    raise ImportError(f"{module}.py holds no serialized descriptor")
+    raise ImportError(f"{module}.py contains no serialized descriptor; install its package again")
 
 
 def _source(module: str) -> Path:
     for inside in _INSIDE:
         package, *rest = f"{inside}{module}.py".split("/")
-        spec = importlib.util.find_spec(package)  # of a top-level package: it is not imported
+        spec = importlib.util.find_spec(package)  # finding a top-level package does not import it
         for folder in (spec and spec.submodule_search_locations) or ():
             path = Path(folder, *rest)
             if path.is_file():

@@ -1,7 +1,7 @@
-"""Reads the gzipped TFRecord files that nodes hand on, to their very end.
+"""Reads the gzipped TFRecord files that nodes pass on, and detects files that were cut off or damaged.
 
-TensorFlow's own reader takes a gzip file that was cut off after a whole record for a complete one; where records are
-short, that is one place in ten. Python's gzip asks for the end and its checksum, and needs no import of TensorFlow.
+TensorFlow's own reader accepts a gzip file that was cut off after a complete record; with short records that is one
+place in ten. Python's gzip requires the end of the file and its checksum, and needs no import of TensorFlow.
 """
 
 import gzip
@@ -14,29 +14,29 @@ from typing import IO, Any, Final, TypeVar
 
 from imdb_core.errors import BadDataError
 
-# A record: its length, a checksum of that, the content, a checksum of that. gzip's own checksum covers all of it.
+# A record consists of its length, a checksum of the length, the content, and a checksum of the content. These are not
+# verified, because gzip's checksum covers everything.
 _LENGTH: Final = struct.Struct("<Q")
-
 _CHECKSUM: Final = 4
 
-# Bytes asked for at once: a damaged length may be any.
+# The number of bytes per read: a damaged length can be any number.
 _MOST: Final = 1 << 20
-
 _SPLIT_FOLDER: Final = "Split-"
 
 
 def read_records(files: Iterable[str], open_file: Callable[[str, str], IO[Any]]) -> Iterator[bytes]:
-    """Reads files one after the other, record by record.
+    """Reads the records of files, one file after the other.
 
     Args:
-        files: gzipped TFRecord files.
-        open_file: opens one: `open`, or `tf.io.gfile.GFile` where it may lie in a bucket.
+        files: The paths of gzipped TFRecord files.
+        open_file: The function that opens a file: `open`, or `tf.io.gfile.GFile` for files that may be remote.
 
     Yields:
         The records.
 
     Raises:
-        BadDataError: a file is cut off or damaged, or is no gzip file. It may be found only after its last record.
+        BadDataError: A file is not a gzip file, was cut off, or is damaged. This may become known only after its last
+            record.
     """
     for file in files:
         try:
@@ -47,7 +47,7 @@ def read_records(files: Iterable[str], open_file: Callable[[str, str], IO[Any]])
         except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:
             raise BadDataError(
                 f"cannot read {file}: {error}; it was cut off or damaged after it was written: delete "
-                f"{_artifact_folder(file)}, so that the node which wrote it does so again, and run again"
+                f"{_artifact_folder(file)}, so that its node writes it again, and run again"
             ) from error
 
 
@@ -61,7 +61,7 @@ def _read_all(stream: gzip.GzipFile, size: int) -> bytes:
     pieces = []
     while size:
         if not (piece := stream.read(min(size, _MOST))):
-            raise EOFError("the last record is not whole")
+            raise EOFError("the last record is incomplete")
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
@@ -76,11 +76,11 @@ Item = TypeVar("Item")
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cuts a sequence into lists, taking no more of it than the list at hand needs.
+    """Splits items into lists, without taking more items than the next list needs.
 
     Args:
-        items: of any number.
-        size: of each list but the last.
+        items: The items, possibly endlessly many.
+        size: The length of every list except the last.
     """
     remaining = iter(items)
     while batch := list(islice(remaining, size)):

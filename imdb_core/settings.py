@@ -1,45 +1,53 @@
-"""The sections of the settings, each frozen and validated when built.
+"""The sections of the settings. Each is immutable, and validated when it is built.
 
-No TensorFlow is imported here: the command line reads settings before anything heavy. A section crosses TFX's
-`custom_config` and execution properties as JSON: `model_dump(mode="json")` on one side, `model_validate` on the other.
+This module does not import TensorFlow: the command line reads settings before it imports anything slow. A section
+passes through TFX's `custom_config` and execution properties as JSON: written by `model_dump(mode="json")`, read by
+`model_validate`.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
+AtLeastOne = Annotated[int, Field(ge=1)]
+# Less than 1: a dropout rate of 1, for instance, would leave nothing.
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Count = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 OFFICIAL_URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 OFFICIAL_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 
 
 class Section(BaseModel):
-    """Base of all sections: immutable, no unknown keys, no silent conversion of types."""
+    """Base of all sections: immutable, without unknown keys, and without silent conversion of types."""
 
-    # Tuples are written as lists in TOML and JSON; pydantic's strict mode would refuse them, so they relax it.
+    # TOML and JSON write tuples as lists, which strict mode refuses, so fields that are tuples set `strict=False`.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DataSettings(Section):
-    """Where reviews come from and how they are split.
+    """Where the reviews come from and how they are split.
 
     Attributes:
-        source: `sample`, `imdb`, or a path or glob that a Beam filesystem can read.
-        format: `auto` tells it from the name.
-        text_column, label_column, split_column, rating_column: column names of CSV, TSV, JSONL and Parquet sources;
-            the last two need not exist.
-        positive_labels, negative_labels: label spellings, compared in lower case.
-        eval_fraction: share of the training reviews held out as `eval`.
-        test_fraction: share of all reviews held out as `test`, where the source has no split of its own.
-        max_bytes: longest review kept, in UTF-8 bytes.
-        max_bad_fraction: share of unusable rows beyond which a run stops.
-        dedupe: drop exact duplicates, and training reviews that also stand in `test`.
-        shards: number of files per split.
-        sample_train, sample_test, sample_seed: size and seed of the built-in sample.
-        download_url, download_sha256: the official archive of source `imdb`.
+        source: The source: `sample`, `imdb`, or a path or glob that a Beam file system can read.
+        format: The source's file format; `auto` infers it from the file name.
+        text_column: The column of the text in CSV, TSV, JSONL and Parquet sources.
+        label_column: The column of the label in such sources.
+        split_column: The column of the split in such sources; it may be missing.
+        rating_column: The column of the rating in such sources; it may be missing.
+        positive_labels: The spellings of a positive label, compared in lower case.
+        negative_labels: The spellings of a negative label, compared in lower case.
+        eval_fraction: The share of the training reviews that is held out as `eval`.
+        test_fraction: The share of all reviews that is held out as `test` if the source defines no splits.
+        max_bytes: The length of the longest review that is accepted, in UTF-8 bytes.
+        max_bad_fraction: The share of unusable rows above which a run stops.
+        dedupe: Whether exact duplicates, and training reviews that also occur in `test`, are dropped.
+        shards: The number of files per split.
+        sample_train: The number of training reviews in the built-in sample.
+        sample_test: The number of `test` reviews in the built-in sample.
+        sample_seed: The random seed of the built-in sample.
+        download_url: The address of the official archive, for source `imdb`.
+        download_sha256: The SHA-256 checksum of the official archive.
     """
 
     source: Annotated[str, Field(min_length=1)] = "sample"
@@ -52,23 +60,23 @@ class DataSettings(Section):
     negative_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("0", "neg", "negative", "false")
     eval_fraction: Fraction = 0.1
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
-    max_bytes: Count = 1_000_000
-    max_bad_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
+    max_bytes: AtLeastOne = 1_000_000
+    max_bad_fraction: Share = 0.01
     dedupe: bool = False
-    shards: Count = 4
-    sample_train: Count = 2000
-    sample_test: Count = 500
+    shards: AtLeastOne = 4
+    sample_train: AtLeastOne = 2000
+    sample_test: AtLeastOne = 500
     sample_seed: int = 1
     download_url: str = OFFICIAL_URL
     download_sha256: str = OFFICIAL_SHA256
 
 
 class TransformSettings(Section):
-    """Token rules.
+    """How reviews become token ids.
 
     Attributes:
-        vocabulary_size: number of token ids, the four special ones included.
-        max_tokens: length of `token_ids`.
+        vocabulary_size: The number of token ids, including the four special ones.
+        max_tokens: The number of tokens that the network reads of a review, including the start mark.
     """
 
     vocabulary_size: Annotated[int, Field(ge=5)] = 10_000
@@ -79,26 +87,29 @@ class ModelSettings(Section):
     """The network.
 
     Attributes:
-        embedding_dim, gru_units, dense_units: layer sizes.
-        softmax: axis over which attention weights sum to 1: `time` (words compete) or `last` (the blog's code).
-        pooling: `sum` of the weighted states, or `flatten` (the blog's code).
-        mask: keep padding out of the attention.
-        embedding_init: what word vectors begin as: `uniform` random numbers (Keras's default), or `cooccurrence`, from
-            which words stand near which in the training reviews, see `components.trainer.embedding_init`.
-        embedding_std: standard deviation of the latter.
-        word_dropout: share of word ids replaced by the out-of-vocabulary id while training.
-        embedding_dropout: share of embedding dimensions dropped for a whole review while training.
-        dropout: dropout before and after the hidden Dense layer while training.
+        embedding_dim: The number of dimensions of a word vector.
+        gru_units: The number of units of the GRU layer.
+        dense_units: The number of units of the hidden Dense layer.
+        softmax: The axis over which attention weights sum to 1: `time` (words compete) or `last` (the blog's code).
+        pooling: How the weighted states are combined: `sum`, or `flatten` (the blog's code).
+        mask: Whether padding is excluded from the attention.
+        embedding_init: The initial word vectors: `uniform` random numbers (Keras's default), or `cooccurrence`, vectors
+            computed from the words that occur near each other in the training reviews, see
+            `components.trainer.embedding_init`.
+        embedding_std: The standard deviation of `cooccurrence` vectors.
+        word_dropout: The share of word ids that training replaces by the out-of-vocabulary id.
+        embedding_dropout: The share of embedding dimensions that training drops for a whole review.
+        dropout: The dropout rate before and after the hidden Dense layer.
     """
 
-    embedding_dim: Count = 100
-    gru_units: Count = 64
-    dense_units: Count = 32
+    embedding_dim: AtLeastOne = 100
+    gru_units: AtLeastOne = 64
+    dense_units: AtLeastOne = 32
     softmax: Literal["time", "last"] = "time"
     pooling: Literal["sum", "flatten"] = "sum"
     mask: bool = True
     embedding_init: Literal["uniform", "cooccurrence"] = "cooccurrence"
-    embedding_std: Annotated[float, Field(gt=0.0)] = 0.3
+    embedding_std: PositiveFloat = 0.3
     word_dropout: Fraction = 0.1
     embedding_dropout: Fraction = 0.3
     dropout: Fraction = 0.5
@@ -119,35 +130,36 @@ class ModelSettings(Section):
 
 
 class TrainingSettings(Section):
-    """How both Trainers fit.
+    """How both Trainers train.
 
     Attributes:
-        epochs: most epochs.
-        batch_size: reviews a step.
-        learning_rate: Adam's, at the start.
-        schedule: `constant`, or `cosine`: the learning rate falls to 0 along half a cosine over all `epochs`
-            (Loshchilov and Hutter, "SGDR", 2017).
-        weight_decay: decoupled from the gradient, per step and relative to the learning rate (the same authors,
-            "Decoupled weight decay regularization", 2019); 0 is plain Adam.
-        weight_average: momentum of an exponential moving average of the weights, step by step, which is what is
-            evaluated and kept, see `components.trainer.weight_averaging`; 0 averages nothing. Where an epoch has
-            few steps it is lowered, so that a third of an epoch counts at most.
-        patience: epochs without a better `eval` loss before training stops; 0 turns early stopping off and keeps the
-            last weights.
-        label_smoothing: share of the target moved to the other class while training.
-        seed: seeds initial weights, shuffling and dropout.
-        device: `auto` takes a GPU where there is one, `gpu` insists on it, `cpu` ignores it.
-        mixed_precision: compute in float16 on the GPU.
-        tune: search for better values first, as `TuningSettings` say, and train both modes with the best ones.
+        epochs: The maximum number of epochs.
+        batch_size: The number of reviews per step.
+        learning_rate: The initial learning rate of Adam.
+        schedule: How the learning rate changes: `constant`, or `cosine`, which lowers it to 0 along half a cosine over
+            all `epochs` (Loshchilov and Hutter, "SGDR", 2017).
+        weight_decay: The weight decay, decoupled from the gradient, per step and relative to the learning rate (the
+            same authors, "Decoupled weight decay regularization", 2019); 0 is plain Adam.
+        weight_average: The momentum of an exponential moving average of the weights over the steps. The averaged
+            weights are evaluated and kept, see `components.trainer.weight_averaging`; 0 turns averaging off. If an
+            epoch has few steps, the momentum is lowered so that the average covers a third of an epoch at most.
+        patience: The number of epochs without a better `eval` loss after which training stops; 0 turns early stopping
+            off and keeps the last weights.
+        label_smoothing: The share of the target that training moves to the other class.
+        seed: The seed of initial weights, shuffling and dropout.
+        device: The device: `auto` uses a GPU if there is one, `gpu` requires one, `cpu` ignores it.
+        mixed_precision: Whether a GPU computes in float16.
+        tune: Whether a search for better values, see the section `tuning`, comes first; both modes then train with the
+            best ones.
     """
 
-    epochs: Count = 4
-    batch_size: Count = 64
-    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-3
+    epochs: AtLeastOne = 4
+    batch_size: AtLeastOne = 64
+    learning_rate: PositiveFloat = 2e-3
     schedule: Literal["constant", "cosine"] = "cosine"
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.001
+    weight_decay: NonNegativeFloat = 0.001
     weight_average: Fraction = 0.99
-    patience: NonNegative = 2
+    patience: NonNegativeInt = 2
     label_smoothing: Fraction = 0.05
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one
     device: Literal["auto", "gpu", "cpu"] = "auto"
@@ -156,22 +168,23 @@ class TrainingSettings(Section):
 
 
 class TuningSettings(Section):
-    """The search for better settings, with `training.tune = true`; it is scored on `eval` alone.
+    """The search for better settings, with `training.tune = true`; its score is measured only on `eval`.
 
     Attributes:
-        trials: number of settings that are tried; the first are those of this run, so that none can do worse.
-        mode: whose `eval` log loss is the score; `both` takes the mean, so that the search favours neither.
-        epochs: of a trial; 0 takes `training.epochs`. Fewer are quicker, but a shorter schedule wants other values.
-        max_reviews: number of training reviews, drawn by `training.seed`; 0 takes all. Fewer are quicker, but want
-            more regularisation.
-        space: for each `section.key` the values to try, besides the one of this run.
+        trials: The number of settings to try. The first are those of this run, so that the result cannot be worse.
+        mode: The mode whose `eval` log loss is the score; `both` takes the mean, so that the search favours neither.
+        epochs: The epochs of a trial; 0 takes `training.epochs`. Fewer are faster, but a shorter schedule needs other
+            values.
+        max_reviews: The number of training reviews of a trial, drawn by `training.seed`; 0 takes all. Fewer are faster,
+            but need more regularisation.
+        space: The values to try for each `section.key`, in addition to the value of this run.
     """
 
-    trials: Count = 10
+    trials: AtLeastOne = 10
     mode: Literal["scalar", "vector", "both"] = "both"
-    epochs: NonNegative = 0
-    max_reviews: NonNegative = 0
-    # Of what type a value must be, the setting that it is for says: imdb_core/hyperparameters.py.
+    epochs: NonNegativeInt = 0
+    max_reviews: NonNegativeInt = 0
+    # imdb_core/hyperparameters.py checks that each value has the type of its setting.
     space: dict[str, Annotated[tuple[Any, ...], Field(strict=False)]] = {
         "model.word_dropout": (0.1, 0.2, 0.3),
         "model.embedding_dropout": (0.3, 0.4, 0.5, 0.6),
@@ -193,66 +206,68 @@ class TuningSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """What a model must reach to be blessed, and how modes are compared.
+    """What a model must reach to be blessed, and how the modes are compared.
 
     Attributes:
-        min_accuracy, min_auc: absolute thresholds on `test`, for every candidate.
-        max_log_loss: absolute threshold on `test`; above ln 2 = 0.693 a model is worse than a coin.
-        max_accuracy_drop: accuracy that the winner may lose against the last blessed model.
-        confidence: of the interval and of the McNemar test that choose the mode.
+        min_accuracy: The lowest accuracy on `test` with which a candidate is blessed.
+        min_auc: The lowest AUC on `test` with which a candidate is blessed.
+        max_log_loss: The highest log loss on `test` with which a candidate is blessed. Above ln 2 = 0.693 a model is
+            worse than tossing a coin.
+        max_accuracy_drop: The accuracy that the winner may lose compared with the last blessed model.
+        confidence: The confidence level of the interval and of the McNemar test that select the mode.
     """
 
-    min_accuracy: Annotated[float, Field(ge=0.0, le=1.0)] = 0.7
-    min_auc: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
-    max_log_loss: Annotated[float, Field(gt=0.0)] = 0.65
-    max_accuracy_drop: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    min_accuracy: Share = 0.7
+    min_auc: Share = 0.75
+    max_log_loss: PositiveFloat = 0.65
+    max_accuracy_drop: Share = 0.0
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
 
 
 class ServingSettings(Section):
-    """What is pushed, and what a server must show with it first.
+    """What is pushed, and which check in a server it must pass first.
 
     Attributes:
-        model_name: folder under `models/`, and the name clients ask for.
-        warmup_requests: number of requests that TF Serving replays before a version is available.
-        check: who checks the winner before it is pushed: `embedded`, our own server in a process of its own, or
-            `infra_validator`, TFX's InfraValidator with the real server, which needs Docker.
-        check_reviews: number of `test` reviews that are sent.
-        check_timeout: seconds until the server must have loaded the model.
-        max_latency_ms: milliseconds that 95 of 100 requests of one review each may take.
+        model_name: The folder under `models/`, which is also the name of the model for clients.
+        warmup_requests: The number of requests that TensorFlow Serving replays before a version is available.
+        check: The server that checks the winner before it is pushed: `embedded`, the project's own server in a separate
+            process, or `infra_validator`, TFX's InfraValidator with TensorFlow Serving, which needs Docker.
+        check_reviews: The number of `test` reviews that are sent to the server.
+        check_timeout: The seconds within which the server must load the model.
+        max_latency_ms: The milliseconds that 95 of 100 requests with one review each may take.
     """
 
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "imdb_attention"
-    warmup_requests: NonNegative = 4
+    warmup_requests: NonNegativeInt = 4
     check: Literal["embedded", "infra_validator"] = "embedded"
-    check_reviews: Count = 64
-    check_timeout: Annotated[float, Field(gt=0.0)] = 120.0
-    max_latency_ms: Annotated[float, Field(gt=0.0)] = 500.0
+    check_reviews: AtLeastOne = 64
+    check_timeout: PositiveFloat = 120.0
+    max_latency_ms: PositiveFloat = 500.0
 
 
 class ReportSettings(Section):
     """What the report shows of the modes' attention.
 
     Attributes:
-        attention_reviews: number of `test` reviews whose attention is measured, never fewer than
-            `faithfulness_reviews`; 0 takes them all.
-        faithfulness_reviews: number of these from which words are taken away, 40 times each; 0 takes them all.
-        examples: number of `test` reviews that are shown word by word.
-        seed: draws all of these, and the words that are taken away at random.
+        attention_reviews: The number of `test` reviews whose attention is measured, at least `faithfulness_reviews`; 0
+            takes all.
+        faithfulness_reviews: The number of these reviews from which words are removed, 40 times each; 0 takes all.
+        examples: The number of `test` reviews that are shown word by word.
+        seed: The seed that draws these reviews, and the words that are removed at random.
     """
 
-    attention_reviews: NonNegative = 5000
-    faithfulness_reviews: NonNegative = 1000
-    examples: NonNegative = 12
-    seed: NonNegative = 1
+    attention_reviews: NonNegativeInt = 5000
+    faithfulness_reviews: NonNegativeInt = 1000
+    examples: NonNegativeInt = 12
+    seed: NonNegativeInt = 1
 
 
 class BeamSettings(Section):
     """Where Beam runs.
 
     Attributes:
-        pipeline_args: arguments of every Beam stage. The default keeps the local in-memory runner on all versions of
-            Beam, and keeps TFX from packaging itself for each stage.
+        pipeline_args: The arguments of every Beam stage. The default selects the local in-memory runner in all versions
+            of Beam, and prevents TFX from packaging itself for each stage.
     """
 
     pipeline_args: Annotated[tuple[str, ...], Field(strict=False)] = (
@@ -265,9 +280,12 @@ class MetadataSettings(Section):
     """The ML Metadata store.
 
     Attributes:
-        backend: `sqlite` keeps it in the workspace; `mysql` and `postgresql` use the rest.
-        host, port, database, user: of the server; port 0 is the backend's default.
-        password_env: environment variable that holds the password, so that no secret stands in a file.
+        backend: The database: `sqlite` is a file in the workspace; `mysql` and `postgresql` use the other settings.
+        host: The host of the database server.
+        port: The port of the database server; 0 is the backend's default.
+        database: The name of the database.
+        user: The user name.
+        password_env: The environment variable that holds the password, so that no file contains a secret.
     """
 
     backend: Literal["sqlite", "mysql", "postgresql"] = "sqlite"

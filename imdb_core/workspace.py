@@ -1,4 +1,4 @@
-"""Where the workspace is: the folder under which everything that a run writes goes."""
+"""The workspace: the folder in which runs write all their files."""
 
 import os
 from collections.abc import Mapping
@@ -9,5 +9,5 @@ WORKSPACE_VARIABLE: Final = "IMDB_WORKSPACE"
 
 
 def workspace_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """Returns the absolute folder under which everything that a run writes goes: `IMDB_WORKSPACE` or `./workspace`."""
+    """Returns the absolute path of the workspace: `IMDB_WORKSPACE`, or `./workspace` if it is unset or empty."""
     return Path(environ.get(WORKSPACE_VARIABLE) or "workspace").expanduser().resolve()

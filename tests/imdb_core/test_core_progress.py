@@ -4,7 +4,7 @@ import pickle
 from imdb_core.progress import EVENT, PROGRESS_LOGGER, Steps, shown, tell
 
 
-def test_an_event_travels_with_its_record_and_is_a_line_of_the_log_only_if_it_has_a_message(caplog):
+def test_a_record_carries_its_event_and_is_logged_only_with_a_message(caplog):
     caplog.set_level(logging.DEBUG, PROGRESS_LOGGER)
     steps = Steps(1, 2, "reviews", "epoch 1/2", {"loss": 0.5})
     tell(steps)
@@ -13,9 +13,9 @@ def test_an_event_travels_with_its_record_and_is_a_line_of_the_log_only_if_it_ha
     assert (quiet.levelno, loud.levelno) == (logging.DEBUG, logging.INFO)
     assert getattr(quiet, EVENT) == getattr(loud, EVENT) == steps
     assert loud.getMessage() == "half of it, 100 %d"
-    # A Trainer on a GPU tells from another process.
+    # A Trainer on a GPU reports from another process.
     assert pickle.loads(pickle.dumps(steps)) == steps  # noqa: S301 - its own
 
 
-def test_metrics_are_written_with_four_digits():
+def test_metrics_have_four_decimals():
     assert shown({"loss": 0.25, "eval accuracy": 1}) == "loss 0.2500  eval accuracy 1.0000"

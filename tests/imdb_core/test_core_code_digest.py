@@ -117,7 +117,7 @@ def test_an_import_inside_a_function_counts(tree):
     assert changed(tree, "components/unrelated.py", "VALUE = 2\n", ("late", "model")) == {"late"}
 
 
-def test_the_ground_floor_counts(tree):
+def test_imdb_core_counts(tree):
     assert changed(tree, "imdb_core/features.py", "TEXT = 'review'\n", ("uses_core", "model")) == {"uses_core"}
 
 
@@ -126,7 +126,7 @@ def test_settings_errors_and_progress_change_no_result(tree, file):
     assert changed(tree, f"imdb_core/{file}.py", "CHANGED = 1\n", ("uses_core",)) == set()
 
 
-def test_a_module_named_progress_counts_in_no_package(tree):
+def test_a_module_named_progress_does_not_count_in_any_package(tree):
     assert changed(tree, "components/parts/progress.py", "UNIT = 'rows'\n", ("tells",)) == set()
 
 
@@ -153,7 +153,7 @@ def test_a_module_named_progress_counts_in_no_package(tree):
     ],
     ids=str,
 )
-def test_words_and_types_do_not_count(tree, old, new):
+def test_docstrings_types_and_log_lines_do_not_count(tree, old, new):
     assert FUNCTION.count(old) == 1
     (tree / "components/model.py").write_text(FUNCTION)
     assert changed(tree, "components/model.py", FUNCTION.replace(old, new)) == set()
@@ -174,7 +174,7 @@ def test_words_and_types_do_not_count(tree, old, new):
     ],
     ids=str,
 )
-def test_what_is_computed_counts(tree, old, new):
+def test_a_change_of_the_computation_counts(tree, old, new):
     assert FUNCTION.count(old) == 1
     (tree / "components/model.py").write_text(FUNCTION)
     assert changed(tree, "components/model.py", FUNCTION.replace(old, new)) == {"model"}
@@ -186,7 +186,7 @@ def test_the_interface_of_a_node_counts(tree):
     assert changed(tree, "components/model.py", source.replace("[Model]", "[Examples]")) == {"model"}
 
 
-def test_a_circle_of_imports_ends(tree):
+def test_circular_imports_are_digested(tree):
     source = "import components.circle\nX = 1\n"
     assert changed(tree, "components/round.py", source, ("circle", "round")) == {"circle", "round"}
 
@@ -204,7 +204,7 @@ def test_a_digest_is_the_same_in_another_place_and_another_process(tree, tmp_pat
     assert digests(other, "model") == digests(tree, "model")
 
 
-def test_a_module_that_is_not_there_is_an_error():
+def test_a_missing_module_is_an_error():
     with pytest.raises(ModuleNotFoundError, match=r"components\.trainning"):
         code_digest("components.trainning")
 
@@ -218,7 +218,7 @@ NODES = {
     "Trainer": "trainer.run_fn",
     "Predictions": "predictions.component",
     "extractors": "evaluator.extractors",
-    "metrics": "evaluator.metrics",
+    "metrics": "evaluator.tfma_metric",
     "ModeSelector": "mode_selector.component",
     "AnomalyGate": "anomaly_gate.component",
 }
@@ -230,9 +230,10 @@ REACH = {
     "components/trainer/datasets.py": {"Trainer"},
     "components/trainer/progress.py": set(),
     "components/transform/preprocessing.py": {"Transform", "Trainer"},
-    "components/predictions/answers.py": {"Predictions"},
+    "components/predictions/writing.py": {"Predictions"},
     "components/evaluator/extractors.py": {"extractors"},
     "components/evaluator/metrics.py": {"metrics", "ModeSelector"},
+    "components/evaluator/tfma_metric.py": {"metrics"},
     "components/mode_selector/choice.py": {"ModeSelector"},
     "components/example_gen/sources/rows.py": {"ImdbExampleGen"},
     "components/example_gen/executor.py": {"ImdbExampleGen"},
@@ -248,7 +249,7 @@ REACH = {
     "imdb_core/progress.py": set(),
 }
 
-# Adds a line to each file in turn, and tells which digests it changes; one process for all, to be quick.
+# Adds a line to each file in turn, and prints which digests change; one process does it for all files to be fast.
 CHANGE_EACH = """
 import json, pathlib, sys
 from imdb_core.code_digest import code_digest

@@ -4,7 +4,7 @@ from written_splits import write_split
 from imdb_core.examples import read_examples
 
 
-def test_what_tensorflow_wrote_is_read(tmp_path):
+def test_examples_that_tensorflow_wrote_are_read(tmp_path):
     feature = {
         "text": tf.train.Feature(bytes_list=tf.train.BytesList(value=["ünï".encode()])),
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[-1, 2**40])),
@@ -21,7 +21,7 @@ def test_what_tensorflow_wrote_is_read(tmp_path):
     assert len(empty) == 0
 
 
-def test_a_sample_is_taken_from_all_files(tmp_path):
+def test_a_limited_number_of_examples_comes_from_all_files(tmp_path):
     for name, start in (("a.gz", 0), ("b.gz", 10), ("c.gz", 20)):
         write_split(tmp_path, "test", [{"label": start + place} for place in range(4)], name)
     labels = [row["label"].int64_list.value[0] for row in read_examples(tmp_path / "Split-test", 4)]
