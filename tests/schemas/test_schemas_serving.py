@@ -1,4 +1,4 @@
-"""docker-compose.yml and what it hands to the real server, as far as that can be checked without Docker."""
+"""docker-compose.yml and the files that it passes to TensorFlow Serving, checked as far as possible without Docker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-((?:[^${}]|\$\{\w+\})*))?\}")
 
 
 def interpolated(text: str, environ: dict[str, str]) -> str:
-    """As Compose does it: `${NAME}` and `${NAME:-default}`, where the default may hold variables too."""
+    """Replaces `${NAME}` and `${NAME:-default}` as Compose does; a default may contain variables."""
 
     def value(found: re.Match[str]) -> str:
         return environ.get(found[1]) or interpolated(found[2] or "", environ)
@@ -52,7 +52,7 @@ def compose(workspace: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def mounts(compose: dict[str, Any]) -> dict[Path, Path]:
-    """Folder of this machine by folder in the container."""
+    """The folder on this machine by the folder in the container."""
     return {Path(mount["target"]): ROOT / mount["source"] for mount in compose["volumes"]}
 
 
@@ -62,12 +62,12 @@ def flags(compose: dict[str, Any]) -> dict[str, str]:
 
 
 def outside(path: str, mounts: dict[Path, Path]) -> Path:
-    """Where a file of the container is on this machine."""
+    """Returns the path on this machine of a file in the container."""
     (target,) = [target for target in mounts if Path(path).is_relative_to(target)]
     return mounts[target] / Path(path).relative_to(target)
 
 
-def test_the_image_is_the_one_that_the_stubs_are_for(compose: dict[str, Any]) -> None:
+def test_the_image_has_the_version_of_the_api_package(compose: dict[str, Any]) -> None:
     assert compose["image"] == f"tensorflow/serving:{version('tensorflow-serving-api')}"
 
 
@@ -83,7 +83,7 @@ def test_each_flag_means_the_same_to_our_server(flags: dict[str, str], mounts: d
     assert options.prometheus_path() == "/monitoring/prometheus/metrics"
 
 
-def test_what_our_server_does_in_the_workspace_the_real_one_does(
+def test_tensorflow_serving_has_the_flags_that_our_server_has_by_default(
     workspace: Path, flags: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[ServerOptions] = []
@@ -101,18 +101,18 @@ def test_what_our_server_does_in_the_workspace_the_real_one_does(
 def test_both_servers_follow_the_same_models(workspace: Path, flags: dict[str, str], mounts: dict[Path, Path]) -> None:
     written = ensure(workspace / "models")
     assert outside(flags["model_config_file"], mounts) == written
-    # Paths in the config are those of this machine: they must be the container's too.
+    # The config contains paths on this machine, which must be the same in the container.
     for model in read_model_config(written).model_config_list.config:
         assert outside(model.base_path, mounts) == Path(model.base_path)
 
 
-def test_the_default_workspace_is_that_of_the_folder() -> None:
+def test_the_default_workspace_is_in_the_current_folder() -> None:
     here = service({"PWD": "/home/someone/project"})
     assert here["command"][0] == "--model_config_file=/home/someone/project/workspace/models/models.config"
     assert here["volumes"][0]["source"] == here["volumes"][0]["target"] == "/home/someone/project/workspace/models"
 
 
-def test_only_this_machine_reaches_it(compose: dict[str, Any]) -> None:
+def test_only_this_machine_reaches_the_server(compose: dict[str, Any]) -> None:
     assert compose["ports"] == ["127.0.0.1:8500:8500", "127.0.0.1:8501:8501"]
     assert all(mount["read_only"] for mount in compose["volumes"])
 
@@ -131,7 +131,7 @@ def test_health_is_that_of_the_model(compose: dict[str, Any], tmp_path: Path, st
     assert kind == "CMD"
     answer = tmp_path / "answer"
     answer.write_text(f'{{"state": "{state}", "status": {{"error_code": "OK"}}}}')
-    # The socket is a file here: written to and then read, from the same place on.
+    # Files replace the socket: the request is written to one, the answer is read from the other.
     (script,) = (part for part in command if "/dev/tcp" in part)
     asked = tmp_path / "asked"
     script = script.replace("3<>/dev/tcp/127.0.0.1/8501", f"3<{answer} 4>{asked}").replace(">&3", ">&4")

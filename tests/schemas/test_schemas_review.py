@@ -23,7 +23,7 @@ def anomalies(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {feature: info.short_description for feature, info in found.anomaly_info.items()}
 
 
-def test_what_the_ingest_writes_has_no_anomaly() -> None:
+def test_examples_as_the_ingest_writes_them_have_no_anomaly() -> None:
     assert anomalies(ROWS) == {}
     assert anomalies([{key: value for key, value in row.items() if key != "rating"} for row in ROWS]) == {}
 
@@ -39,11 +39,11 @@ def test_what_the_ingest_writes_has_no_anomaly() -> None:
         ("text", None),
     ],
 )
-def test_a_value_that_does_not_fit_is_an_anomaly_of_its_feature(feature: str, value: Any) -> None:
+def test_a_value_out_of_the_domain_is_an_anomaly_of_its_feature(feature: str, value: Any) -> None:
     assert set(anomalies([*ROWS, {**ROWS[0], feature: value}])) == {feature}
 
 
-def test_text_that_is_no_text_is_an_anomaly() -> None:
+def test_a_text_of_another_type_is_an_anomaly() -> None:
     assert set(anomalies([{**row, "text": 5} for row in ROWS])) == {"text"}
 
 
