@@ -1,6 +1,6 @@
-"""The pipeline beside the blog's plain script, measured on the same data; `make bench`."""
+"""Benchmarks the pipeline against the blog's plain script on the same data; `make bench`."""
 
 import os
 
-# Before TensorFlow is imported: its native start-up lines say nothing of ours.
+# Silences the start-up lines of TensorFlow's native code; it must be set before TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

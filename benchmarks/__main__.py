@@ -1,4 +1,4 @@
-"""`python -m benchmarks` compares; `results FILE...`, `study FILE` and `tuning FILE` render what was measured."""
+"""`python -m benchmarks` runs a benchmark; its commands `results`, `study` and `tuning` render records as Markdown."""
 
 import json
 import os
@@ -8,22 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import click
-import rich.table
 from rich.console import Console
 
 from benchmarks import comparison, figures, machine, results, study, tuning
 from imdb_core.errors import SettingsError
+from imdb_core.files import write_json
 from pipeline.cli import ActionableErrors
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(cls=ActionableErrors, invoke_without_command=True)
-@click.option("--data", default="sample", show_default=True, help="`sample` or an aclImdb .tar.gz.")
-@click.option("--presets", default="blog", show_default=True, help="Of the pipeline, with commas between.")
-@click.option("--skip-script", is_flag=True, help="Run the pipeline alone.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of script and pipeline.")
-@click.option("--limit", type=int, help="Most reviews a split, for a quick look.")
-@click.option("--workspace", type=click.Path(path_type=Path), help="New or empty; a temporary folder by default.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON; in the workspace by default.")
+@click.option("--data", default="sample", show_default=True, help="`sample` or the path of an aclImdb .tar.gz.")
+@click.option("--presets", default="blog", show_default=True, help="Comma-separated presets of the pipeline.")
+@click.option("--skip-script", is_flag=True, help="Run only the pipeline.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the script and the pipeline."
+)
+@click.option("--limit", type=int, help="Maximum number of reviews per split, for a quick look.")
+@click.option(
+    "--workspace", type=click.Path(path_type=Path), help="New or empty folder; a temporary folder by default."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON record; in the workspace by default."
+)
 @click.pass_context
 def main(
     context: click.Context,
@@ -36,7 +44,7 @@ def main(
     workspace: Path | None,
     out: Path | None,
 ) -> None:
-    """Run the blog's plain script and the pipeline on the same data, and compare."""
+    """Run the blog's plain script and the pipeline on the same data, and compare them."""
     if context.invoked_subcommand:
         return
     console = Console(highlight=False, soft_wrap=True)
@@ -44,28 +52,28 @@ def main(
     fresh = Path(tempfile.gettempdir(), f"imdb-bench-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
     folder = (workspace or fresh).absolute()
     benchmark = comparison.Benchmark(data, names, folder, not skip_script, seed, limit)
-    file = out or folder / "benchmark.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
     console.print(f"Workspace: {folder}")
     for warning in figures.warnings({"load": machine.load(), "machine": machine.describe()}):
         console.print(f"Warning: {warning}")
     record = comparison.run(benchmark)
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_text(json.dumps(record, indent=2) + "\n")
-    partial.rename(file)
-    _print(record, console)
+    file = out or folder / "benchmark.json"
+    write_json(file, record)
+    for table in (figures.quality, figures.cost, figures.nodes, figures.targets):
+        console.print(table(record).drawn())
+    for warning in figures.warnings(record):
+        console.print(f"Warning: {warning}")
     console.print(f"Record: {file}")
 
 
 @main.command("results")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def render(files: tuple[Path, ...]) -> None:
-    """Render records as Markdown, for docs/results.md."""
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+def render_results(files: tuple[Path, ...]) -> None:
+    """Render records of benchmarks as Markdown, for docs/results.md."""
     click.echo(results.markdown([_read(file) for file in files]), nl=False)
 
 
 @main.command("study")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=_FILE)
 def render_study(file: Path) -> None:
     """Render the record of `imdb-attention compare` as Markdown, for docs/results.md."""
     record = _read(file, "between", "study", "`imdb-attention compare --output FILE` wrote")
@@ -73,12 +81,12 @@ def render_study(file: Path) -> None:
 
 
 @main.command("tuning")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=_FILE)
 def render_tuning(file: Path) -> None:
     """Render the search of a run with training.tune = true as Markdown, for docs/results.md."""
     record = _read(file, "tuning", "run", "`tfx run create --set training.tune=true` wrote as run.json")
     if not record["tuning"]:
-        raise SettingsError(f"{file} is of a run without a search; expected one with training.tune = true")
+        raise SettingsError(f"{file} records a run without a search; expected a run with training.tune = true")
     click.echo(tuning.markdown(record), nl=False)
 
 
@@ -90,21 +98,8 @@ def _read(
     except ValueError:
         record = None
     if not isinstance(record, dict) or key not in record:
-        raise SettingsError(f"{file} is no record of a {kind}; expected what {origin}")
+        raise SettingsError(f"{file} is not the record of a {kind}; expected a file that {origin}")
     return record
-
-
-def _print(record: dict[str, Any], console: Console) -> None:
-    for table in (figures.quality, figures.cost, figures.nodes, figures.targets):
-        title, columns, rows = table(record)
-        drawn = rich.table.Table(title=title, title_justify="left")
-        for number, column in enumerate(columns):
-            drawn.add_column(column, justify="right" if number else "left")
-        for row in rows:
-            drawn.add_row(*row)
-        console.print(drawn)
-    for warning in figures.warnings(record):
-        console.print(f"Warning: {warning}")
 
 
 if __name__ == "__main__":

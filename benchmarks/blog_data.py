@@ -1,4 +1,4 @@
-"""The data of the blog's script: aclImdb or our sample, read in plain Python, independently of the pipeline."""
+"""Reads the data of the blog's script, aclImdb or our sample, in plain Python and independently of the pipeline."""
 
 import io
 import re
@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from components.example_gen.sample.generate import sample_review
 from imdb_core.errors import SourceError
+from imdb_core.files import replacing
 from imdb_core.settings import DataSettings
 
 SAMPLE: Final = "sample"
@@ -19,11 +20,11 @@ _MEMBER: Final = re.compile(r"(?:^|/)(train|test)/(pos|neg)/\d+_\d+\.txt$")
 
 
 class Reviews(NamedTuple):
-    """One split.
+    """The reviews of one split.
 
     Attributes:
-        texts: as written.
-        labels: 0 negative, 1 positive; as many as `texts`.
+        texts: The texts.
+        labels: The labels, in the order of `texts`: 0 is negative, 1 is positive.
     """
 
     texts: list[str]
@@ -34,11 +35,11 @@ def read_reviews(data: str, limit: int | None = None) -> dict[str, Reviews]:
     """Reads the splits `train` and `test`.
 
     Args:
-        data: `sample`, or the path of an aclImdb .tar.gz.
-        limit: most reviews a split; None takes all.
+        data: `sample` or the path of an aclImdb .tar.gz.
+        limit: Maximum number of reviews per split; None reads all.
 
     Raises:
-        SourceError: it is neither, or cannot be read.
+        SourceError: The data cannot be read.
     """
     splits = {"train": Reviews([], []), "test": Reviews([], [])}
     for split, text, label in _sample(limit) if data == SAMPLE else _archive(data, limit):
@@ -54,18 +55,16 @@ def write_cut(archive: str, cut: Path, limit: int) -> None:
     """Writes an archive of the reviews that `read_reviews(archive, limit)` reads.
 
     Args:
-        archive: an aclImdb .tar.gz.
-        cut: to write.
-        limit: most reviews a split.
+        archive: Path of an aclImdb .tar.gz.
+        cut: Path of the archive to write.
+        limit: Maximum number of reviews per split.
 
     Raises:
-        SourceError: the archive cannot be read.
+        SourceError: The archive cannot be read.
     """
-    partial = cut.with_name(f"{cut.name}.partial")
-    with tarfile.open(partial, "w:gz") as target:
+    with replacing(cut) as partial, tarfile.open(partial, "w:gz") as target:
         for member, _, content in _members(archive, limit):
             target.addfile(member, io.BytesIO(content))
-    partial.rename(cut)
 
 
 def _sample(limit: int | None) -> Iterator[tuple[str, str, int]]:
@@ -85,7 +84,7 @@ def _archive(path: str, limit: int | None) -> Iterator[tuple[str, str, int]]:
 
 
 def _members(path: str, limit: int | None) -> Iterator[tuple[tarfile.TarInfo, tuple[str, str], bytes]]:
-    """Yields each review with its split and sentiment; each of the four folders gives half of `limit` at most."""
+    """Yields each review with its split and sentiment, from each of the four folders at most half of `limit`."""
     taken: Counter[tuple[str, str]] = Counter()
     try:
         with tarfile.open(path, "r|gz") as tar:

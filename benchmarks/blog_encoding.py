@@ -1,6 +1,6 @@
-"""Reviews to token ids in plain Python: what `keras.datasets.imdb` and `pad_sequences` did for the blog's script.
+"""Encodes reviews as token ids in plain Python, as `keras.datasets.imdb` and `pad_sequences` did for the blog's script.
 
-Nothing of the pipeline's own encoding is used, so that each checks the other.
+It shares no code with the pipeline's encoding, so that each checks the other.
 """
 
 import re
@@ -18,48 +18,48 @@ _PUNCTUATION: Final = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{
 
 
 def words_of(text: str) -> list[str]:
-    """Splits a review into lower-case words; the apostrophe belongs to a word."""
+    """Splits a review into lower-case words, which may contain apostrophes."""
     return _LINE_BREAK.sub(" ", text.lower()).translate(_PUNCTUATION).split()
 
 
 def most_frequent_words(reviews: Iterable[Sequence[str]], most: int) -> list[str]:
-    """Lists words by falling frequency; words of equal frequency by falling UTF-8 bytes, as TF Transform has them.
+    """Lists words by falling frequency, and words of equal frequency by falling UTF-8 bytes, as TF Transform does.
 
     Args:
-        reviews: words of each.
-        most: length of the list at most.
+        reviews: The words of each review.
+        most: Maximum length of the list.
     """
     counts = Counter(chain.from_iterable(reviews))
     return sorted(counts, key=lambda word: (counts[word], word.encode()), reverse=True)[:most]
 
 
 def encode(words: Sequence[str], ids: Mapping[str, int], max_tokens: int) -> list[int]:
-    """Turns words into exactly `max_tokens` ids: a start mark, the words, zeros; of a longer review only the end.
+    """Encodes words as a start mark, their ids, and zeros; a longer review is cut to its end.
 
     Args:
-        words: of one review.
-        ids: of known words, see `word_ids`.
-        max_tokens: length of the result.
+        words: The words of one review.
+        ids: The ids of known words; see `word_ids`.
+        max_tokens: Length of the result.
     """
     tokens = [START, *(ids.get(word, UNKNOWN) for word in words)][-max_tokens:]
     return tokens + [0] * (max_tokens - len(tokens))
 
 
 def word_ids(vocabulary: Sequence[str]) -> dict[str, int]:
-    """Numbers the words of a vocabulary, behind the special ids."""
+    """Numbers the words of a vocabulary, from the first id after the special ones."""
     return {word: rank + SPECIAL_IDS for rank, word in enumerate(vocabulary)}
 
 
 def unknown_share(texts: Iterable[str], vocabulary: Sequence[str], max_tokens: int) -> float:
-    """Measures the share of out-of-vocabulary words among those that a network sees.
+    """Measures the share of out-of-vocabulary words among the words that a network reads.
 
     Args:
-        texts: reviews.
-        vocabulary: known words.
-        max_tokens: a network sees this many tokens of a review.
+        texts: The reviews.
+        vocabulary: The known words.
+        max_tokens: Number of tokens that the network reads of a review.
 
     Returns:
-        Between 0 and 1; 0 where there are no words.
+        The share between 0 and 1; 0 if there are no words.
     """
     ids = word_ids(vocabulary)
     unknown = seen = 0

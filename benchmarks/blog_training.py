@@ -1,4 +1,4 @@
-"""The blog's network and its training, in plain Keras."""
+"""The blog's network and its training in plain Keras."""
 
 import resource
 import sys
@@ -13,31 +13,32 @@ from numpy.typing import NDArray
 from benchmarks.blog_data import read_reviews
 from benchmarks.blog_encoding import SPECIAL_IDS, encode, most_frequent_words, word_ids, words_of
 from benchmarks.machine import gigabytes
+from imdb_core import features
+from imdb_core.modes import MODES, SCALAR
 
 VOCABULARY_SIZE: Final = 10_000
 MAX_TOKENS: Final = 200
 BATCH_SIZE: Final = 64
-MODES: Final = ("scalar", "vector")
 
-Array = NDArray[Any]
+_Array = NDArray[Any]
 
 
 def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str, Any], list[str]]:
-    """Does all of it.
+    """Reads and encodes the data, and trains both modes.
 
     Args:
-        data: see `read_reviews`.
-        limit: see `read_reviews`.
-        epochs: of each mode.
-        seed: of initial weights and shuffling.
+        data: `sample` or the path of an aclImdb .tar.gz.
+        limit: Maximum number of reviews per split; None reads all.
+        epochs: Number of epochs of each mode.
+        seed: Seed of the initial weights and of shuffling.
 
     Returns:
-        JSON: `train` and `test` (numbers of reviews), `seed`, `seconds` of `read_and_encode`, `modes` (for each its
-        `parameters` and, under `epochs`, accuracy, AUC, log loss, training and scoring seconds), `peak_gigabytes`;
-        and the vocabulary.
+        The result as JSON, and the vocabulary. The result has the numbers of reviews `train` and `test`, `seed`,
+        `seconds` with `read_and_encode`, `peak_gigabytes`, and `modes`, each with its `parameters` and, under
+        `epochs`, accuracy, AUC, log loss, training and scoring seconds.
 
     Raises:
-        SourceError: see `read_reviews`.
+        SourceError: The data cannot be read.
     """
     started = time.monotonic()
     splits = read_reviews(data, limit)
@@ -45,12 +46,13 @@ def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str,
     vocabulary = most_frequent_words(words["train"], VOCABULARY_SIZE - SPECIAL_IDS)
     ids = word_ids(vocabulary)
     train, test = (
-        (_token_ids(words.pop(split), ids), np.array(splits[split].labels, np.int64)) for split in ("train", "test")
+        (_token_ids(words.pop(split), ids), np.array(splits[split].labels, np.int64))
+        for split in (features.TRAIN, features.TEST)
     )
     read_and_encode = time.monotonic() - started
 
     with warnings.catch_warnings():
-        # The axis of the scalar mode's softmax has size 1, of which Keras warns: it is what the post does.
+        # As in the post, the scalar mode's softmax runs over an axis of size 1, about which Keras warns.
         warnings.filterwarnings("ignore", message="You are using a softmax over axis")
         modes = {mode: _train(mode, train, test, epochs, seed) for mode in MODES}
     return {
@@ -63,32 +65,34 @@ def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str,
 
 
 def blog_model(mode: str) -> keras.Model:
-    """The post's network: token ids `[batch, 200]` → probabilities float32 `[batch, 2]`, negative first."""
+    """Builds the post's network: token ids `[batch, 200]` → probabilities float32 `[batch, 2]`, negative first."""
     token_ids = keras.Input([MAX_TOKENS])
     vectors = keras.layers.Embedding(VOCABULARY_SIZE, 100)(token_ids)
     states = keras.layers.GRU(64, return_sequences=True)(vectors)
-    scores = keras.layers.Dense(1 if mode == "scalar" else 64)(states)
+    scores = keras.layers.Dense(1 if mode == SCALAR else 64)(states)
     weights = keras.layers.Softmax()(scores)
     hidden = keras.layers.Flatten()(keras.layers.Multiply()([weights, states]))
     hidden = keras.layers.Dense(32, activation="relu")(hidden)
     return keras.Model(token_ids, keras.layers.Dense(2, activation="softmax")(hidden))
 
 
-def area_under_curve(labels: Array, positive: Array) -> float:
-    """The chance that a positive review is rated above a negative one, ties counting half (Mann-Whitney).
+def area_under_curve(labels: _Array, positive: _Array) -> float:
+    """Returns the probability that a positive review is rated above a negative one; a tie counts half (Mann-Whitney).
 
     Args:
-        labels: int `[n]`, 0 or 1, of both at least one.
-        positive: float `[n]`, probability of the positive class.
+        labels: The labels, int `[n]`, 0 or 1, at least one of each.
+        positive: The probabilities of the positive class, float `[n]`.
     """
     _, place, counts = np.unique(positive, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # 1-based; the mean one among equals
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # 1-based; equal values share their mean rank
     positives = int(labels.sum())
     above = ranks[labels == 1].sum() - positives * (positives + 1) / 2
     return float(above / (positives * (len(labels) - positives)))
 
 
-def _train(mode: str, train: tuple[Array, Array], test: tuple[Array, Array], epochs: int, seed: int) -> dict[str, Any]:
+def _train(
+    mode: str, train: tuple[_Array, _Array], test: tuple[_Array, _Array], epochs: int, seed: int
+) -> dict[str, Any]:
     keras.utils.set_random_seed(seed)
     model = blog_model(mode)
     model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
@@ -105,14 +109,14 @@ def _train(mode: str, train: tuple[Array, Array], test: tuple[Array, Array], epo
     return {"parameters": model.count_params(), "epochs": scores.epochs}
 
 
-def _token_ids(reviews: list[list[str]], ids: dict[str, int]) -> Array:
+def _token_ids(reviews: list[list[str]], ids: dict[str, int]) -> _Array:
     return np.array([encode(words, ids, MAX_TOKENS) for words in reviews], np.int32)
 
 
 class _ScoreAfterEachEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Does what `validation_data` does, in the same time, and keeps the probabilities for log loss and AUC."""
+    """Scores the test set as `validation_data` does, in the same time, and adds log loss and AUC."""
 
-    def __init__(self, mode: str, token_ids: Array, labels: Array) -> None:
+    def __init__(self, mode: str, token_ids: _Array, labels: _Array) -> None:
         super().__init__()
         self.epochs: list[dict[str, float]] = []
         self._mode = mode

@@ -1,4 +1,4 @@
-"""One benchmark: the blog's script and the pipeline on the same data, each in a process of its own."""
+"""Runs one benchmark: the blog's script and the pipeline on the same data, each in its own process."""
 
 import json
 import os
@@ -8,28 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks import machine, pipeline_run, targets
 from benchmarks.blog_data import SAMPLE, read_reviews, write_cut
 from benchmarks.blog_encoding import unknown_share
 from imdb_core.errors import RunError, SettingsError
+from imdb_core.features import TEST
 from imdb_core.settings import DataSettings
 from imdb_core.workspace import WORKSPACE_VARIABLE
-from pipeline.settings.presets import PRESETS
+from pipeline.settings import PRESETS
+
+# One of each sentiment.
+_LEAST_REVIEWS: Final = 2
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What to compare.
+    """What a benchmark compares.
 
     Attributes:
-        data: `sample`, or the path of an aclImdb .tar.gz.
-        presets: of the pipeline, run in this order.
-        workspace: everything is written under it; must be new or empty.
-        script: run the blog's script first.
-        seed: of both.
-        limit: most reviews a split; None takes all.
+        data: `sample` or the path of an aclImdb .tar.gz.
+        presets: Presets of the pipeline, in the order of their runs.
+        workspace: New or empty folder for everything that the benchmark writes.
+        script: Whether to run the blog's script first.
+        seed: Seed of the script and the pipeline.
+        limit: Maximum number of reviews per split; None reads all.
     """
 
     data: str
@@ -45,31 +49,31 @@ class Benchmark:
             raise SettingsError(f"presets {','.join(unknown)!r}: expected some of {', '.join(PRESETS)}")
         if self.data != SAMPLE and not Path(self.data).is_file():
             raise SettingsError(f"data {self.data!r}: no such file; expected `{SAMPLE}` or an aclImdb .tar.gz")
-        if self.limit is not None and self.limit < 2:  # noqa: PLR2004 - both classes
+        if self.limit is not None and self.limit < _LEAST_REVIEWS:
             raise SettingsError(f"limit {self.limit}: expected 2 at least, one review of each sentiment")
         if self.workspace.exists() and (not self.workspace.is_dir() or any(self.workspace.iterdir())):
             raise SettingsError(
-                f"workspace {self.workspace}: not an empty folder; a run in it would be taken from cache"
+                f"workspace {self.workspace}: not an empty folder; cached results would distort the times"
             )
 
     @property
     def command(self) -> str:
-        """What reproduces it, on any machine: paths are reduced to names."""
+        """The command that repeats the benchmark on any machine; paths are reduced to file names."""
         options = ["--data", Path(self.data).name, "--presets", ",".join(self.presets), "--seed", str(self.seed)]
         options += [] if self.limit is None else ["--limit", str(self.limit)]
         return shlex.join(["python", "-m", "benchmarks", *options, *([] if self.script else ["--skip-script"])])
 
 
 def run(benchmark: Benchmark) -> dict[str, Any]:
-    """Runs it all, one process after the other.
+    """Runs the script and the pipelines, one process after the other.
 
     Returns:
-        The record, JSON: `command`, `date`, `data` (name and numbers of reviews), `machine`, `load` before the start,
-        `script` (None where it was skipped), `pipelines` by preset, `targets`.
+        The record as JSON: `command`, `date`, `seed`, `data` (name and numbers of reviews), `machine`, `load` before
+        the start, `script` (None if it was skipped), `pipelines` by preset, `targets`.
 
     Raises:
-        RunError: a process failed.
-        SourceError: the data cannot be read.
+        RunError: A process failed.
+        SourceError: The data cannot be read.
     """
     record: dict[str, Any] = {
         "command": benchmark.command,
@@ -87,13 +91,13 @@ def run(benchmark: Benchmark) -> dict[str, Any]:
     script = _run_script(benchmark, data) if benchmark.script else None
     pipelines = {preset: _run_pipeline(benchmark, data, preset) for preset in benchmark.presets}
 
-    # Not before the last process has ended: it takes time and memory.
+    # Reading takes time and memory, so it waits until the last measured process has ended.
     splits = read_reviews(data, benchmark.limit)
     script_words = _script_vocabulary(benchmark).read_text(encoding="utf-8").split() if script else None
     for preset, outcome in pipelines.items():
         words = pipeline_run.read_vocabulary(benchmark.workspace / preset)
         max_tokens = outcome["settings"]["transform.max_tokens"]
-        unknown = unknown_share(splits["test"].texts, words, max_tokens)
+        unknown = unknown_share(splits[TEST].texts, words, max_tokens)
         outcome["vocabulary"] = pipeline_run.check_vocabulary(words, script_words, unknown)
     return {
         **record,
@@ -136,16 +140,17 @@ def _run_pipeline(benchmark: Benchmark, data: str, preset: str) -> dict[str, Any
         settings["data.sample_train"] = min(defaults.sample_train, benchmark.limit)
         settings["data.sample_test"] = min(defaults.sample_test, benchmark.limit)
     workspace = benchmark.workspace / preset
-    # TFX registers pipelines under HOME; the user's own registration must stay as it is.
+    # TFX registers pipelines under HOME; this leaves the user's own registration alone.
     home = benchmark.workspace / "home"
     home.mkdir(exist_ok=True)
     process = _run(pipeline_run.command(settings), {WORKSPACE_VARIABLE: str(workspace), "HOME": str(home)})
     return pipeline_run.read_run(workspace, process)
 
 
-def _run(command: Sequence[str], variables: dict[str, str]) -> machine.Process:
+def _run(command: Sequence[str], variables: dict[str, str]) -> machine.MeasuredProcess:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("IMDB_")}
     process = machine.run_process(command, {"TF_CPP_MIN_LOG_LEVEL": "3", **inherited, **variables}, pipeline_run.ROOT)
     if process.exit_code:
-        raise RunError(f"{shlex.join(command)} ended with {process.exit_code} after {process.seconds:.0f} s; see above")
+        took = f"ended with exit code {process.exit_code} after {process.seconds:.0f} s"
+        raise RunError(f"{shlex.join(command)} {took}; its output is above")
     return process

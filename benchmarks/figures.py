@@ -1,4 +1,4 @@
-"""A record's figures as tables of text, the same for the terminal and for the page of results."""
+"""Lays the figures of a benchmark's record out as tables, for the terminal and for docs/results.md."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,14 +7,14 @@ from benchmarks.targets import TARGET_REVIEWS, points_from_script
 from imdb_core import features, modes
 from pipeline.text_table import TextTable
 
-Record = Mapping[str, Any]
+BenchmarkRecord = Mapping[str, Any]
 
-# Above this share of the machine's CPU time taken by others, seconds mean little.
+# If other processes take more than this share of the CPU time, seconds mean little.
 _DISTURBED = 0.05
 
 
-def quality(record: Record) -> TextTable:
-    """Accuracy, AUC and log loss on the test split, by run and mode."""
+def quality(record: BenchmarkRecord) -> TextTable:
+    """Lists accuracy, AUC and log loss on the test split by mode and run."""
     script = record["script"]
     rows = []
     for mode in modes.MODES:
@@ -33,8 +33,8 @@ def quality(record: Record) -> TextTable:
     return TextTable(title, ["", "accuracy", "AUC", "log loss", "points", "by epoch"], rows)
 
 
-def cost(record: Record) -> TextTable:
-    """Seconds and memory of each process, and its ratio to the script's."""
+def cost(record: BenchmarkRecord) -> TextTable:
+    """Lists the seconds and the memory of each process, and the ratios to the script."""
     script = record["script"]
     runs = ({"script": script} if script else {}) | dict(record["pipelines"])
 
@@ -62,8 +62,8 @@ def cost(record: Record) -> TextTable:
     return TextTable("Time and memory", ["", *(name if name == "script" else f"preset {name}" for name in runs)], rows)
 
 
-def nodes(record: Record) -> TextTable:
-    """Seconds and peak memory of each node, by preset."""
+def nodes(record: BenchmarkRecord) -> TextTable:
+    """Lists the seconds and the peak memory of each node by preset."""
     columns = [""]
     rows: dict[str, list[str]] = {}
     for preset, run in record["pipelines"].items():
@@ -74,8 +74,8 @@ def nodes(record: Record) -> TextTable:
     return TextTable("Nodes of the pipeline", columns, list(rows.values()))
 
 
-def targets(record: Record) -> TextTable:
-    """What was asked, what was measured, and whether it was met."""
+def targets(record: BenchmarkRecord) -> TextTable:
+    """Lists the targets, what was measured, and whether they were met."""
     rows = [
         [
             f"{target['preset']}: {target['target']}",
@@ -88,8 +88,8 @@ def targets(record: Record) -> TextTable:
     return TextTable("Targets", ["", "asked", "measured", ""], rows)
 
 
-def ingest(record: Record) -> TextTable:
-    """What ingest counted, by preset."""
+def ingest(record: BenchmarkRecord) -> TextTable:
+    """Lists the counts of the ingest by preset."""
     columns = [""]
     rows: dict[str, list[str]] = {}
     for preset, run in record["pipelines"].items():
@@ -108,8 +108,8 @@ def ingest(record: Record) -> TextTable:
     return TextTable("Ingest", columns, list(rows.values()))
 
 
-def vocabulary(record: Record) -> TextTable:
-    """Checks of the vocabulary, by preset."""
+def vocabulary(record: BenchmarkRecord) -> TextTable:
+    """Lists the checks of the vocabulary by preset."""
     columns = [""]
     rows: dict[str, list[str]] = {}
     for preset, run in record["pipelines"].items():
@@ -127,8 +127,8 @@ def vocabulary(record: Record) -> TextTable:
     return TextTable("Vocabulary", columns, list(rows.values()))
 
 
-def warnings(record: Record) -> Iterator[str]:
-    """Says why the figures may not mean what they seem to."""
+def warnings(record: BenchmarkRecord) -> Iterator[str]:
+    """Yields the reasons why the figures may be misleading."""
     load = record["load"]
     cores = record["machine"]["cores"]
     if load["busy"]:

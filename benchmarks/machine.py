@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on, and what a process took of it."""
+"""Describes the machine that a benchmark runs on, and measures processes."""
 
 import os
 import platform
@@ -17,21 +17,21 @@ import psutil
 
 _GIGABYTE: Final = 1e9
 _PACKAGES: Final = ("tensorflow", "keras", "tfx", "apache-beam")
-# Above this share of the cores a machine is busy: the figures of 2 cores shared with others mean little.
+# A machine whose load exceeds this share of its cores is busy: other processes would distort the figures.
 _BUSY: Final = 0.25
 
 
 @dataclass(frozen=True)
-class Process:
-    """What one process and its children took.
+class MeasuredProcess:
+    """The resources that one process and its children used.
 
     Attributes:
-        started_at: unix time.
-        seconds: wall time from its start to its end.
-        cpu_seconds: user and system time.
-        other_cpu_seconds: CPU time that everything else on the machine took meanwhile.
-        peak_gigabytes: largest resident memory of one process, in 1e9 bytes.
-        exit_code: negative where a signal ended it.
+        started_at: Unix time of the start.
+        seconds: Wall time from start to end.
+        cpu_seconds: User and system time.
+        other_cpu_seconds: CPU time that all other processes of the machine used meanwhile.
+        peak_gigabytes: The largest resident memory of a single process, in 1e9 bytes.
+        exit_code: The exit code; negative if a signal ended the process.
     """
 
     started_at: float
@@ -42,15 +42,15 @@ class Process:
     exit_code: int
 
 
-def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Process:
-    """Runs a command to its end; its output goes where ours goes.
+def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> MeasuredProcess:
+    """Runs a command to its end with our standard output and error.
 
-    The peak of a process counts its parent's at the time of its start too, so this one should stay small.
+    The kernel starts the peak of a process at its parent's memory, so the calling process should stay small.
 
     Args:
-        command: program and arguments.
-        environment: all of it.
-        folder: to run in.
+        command: The program and its arguments.
+        environment: All environment variables.
+        folder: The working directory.
     """
     busy = _busy_cpu_seconds()
     started_at, started = time.time(), time.monotonic()
@@ -61,16 +61,16 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
         process.terminate()
         process.wait()
         raise
-    # Popen has not waited itself.
+    # Popen does not know that `wait4` has waited.
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - started
     cpu_seconds = usage.ru_utime + usage.ru_stime
     others = max(0.0, _busy_cpu_seconds() - busy - cpu_seconds)
-    return Process(started_at, seconds, cpu_seconds, others, gigabytes(usage), process.returncode)
+    return MeasuredProcess(started_at, seconds, cpu_seconds, others, gigabytes(usage), process.returncode)
 
 
 def gigabytes(usage: resource.struct_rusage) -> float:
-    """Returns the peak of resident memory, in 1e9 bytes; the kernels count in KiB, and macOS in bytes."""
+    """Returns the peak of resident memory in 1e9 bytes; Linux reports KiB, macOS bytes."""
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / _GIGABYTE
 
 
@@ -92,7 +92,7 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """Tells how busy the machine is: `average` over 1, 5 and 15 minutes, and whether that is `busy`."""
+    """Returns the load `average` over 1, 5 and 15 minutes, and whether the machine is `busy`."""
     average = os.getloadavg()
     return {"average": [round(value, 2) for value in average], "busy": average[0] > _BUSY * _cores()}
 
@@ -119,5 +119,5 @@ def _gpu_model() -> str | None:
 
 def _busy_cpu_seconds() -> float:
     times = psutil.cpu_times()
-    # Time in guests is part of `user`; stolen time is time that another machine took from this one.
+    # `user` includes the time of guests; stolen time is time that another virtual machine used.
     return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))

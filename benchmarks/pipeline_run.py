@@ -1,4 +1,4 @@
-"""The pipeline as a user starts it, and what it says of itself in its workspace."""
+"""Starts the pipeline as a user does, and reads its record from its workspace."""
 
 import json
 import sys
@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.machine import Process
+from benchmarks.machine import MeasuredProcess
 from imdb_core.errors import RunError
+from imdb_core.file_names import RUN_FILE, VOCABULARY
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -25,28 +26,28 @@ def command(settings: Mapping[str, str | int]) -> list[str]:
     Args:
         settings: `section.key` → value.
     """
-    # TOML takes JSON's strings, so that no path is mistaken for anything else.
+    # JSON strings are valid TOML; quoting keeps a path from being read as another type.
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     tfx = Path(sys.executable).with_name("tfx")
     return [str(tfx), "run", "create", "--pipeline", str(ROOT / "pipeline"), *options]
 
 
-def read_run(workspace: Path, process: Process) -> dict[str, Any]:
+def read_run(workspace: Path, process: MeasuredProcess) -> dict[str, Any]:
     """Reads the only run of a workspace.
 
     Args:
-        workspace: of the pipeline.
-        process: that ran it.
+        workspace: The pipeline's workspace.
+        process: The process that ran the pipeline.
 
     Returns:
         JSON: `seconds` (`total`, `start_up` until the first node began, `training` of both Trainers,
-        `without_training`, and CPU seconds), `peak_gigabytes`, `pushed`, `nodes` with seconds and peak, and of the
-        run's own record `ingest`, `selection`, `champion` and `settings`.
+        `without_training`, and CPU seconds), `peak_gigabytes`, `pushed`, `nodes` with seconds and peak, and `ingest`,
+        `selection`, `champion` and `settings` from the run's record.
 
     Raises:
-        RunError: there is no record, or a log that does not say when the first node began.
+        RunError: There is no record, or the log does not show when the first node began.
     """
-    record = json.loads(_only(workspace, "reports/*/run.json").read_text())
+    record = json.loads(_only(workspace, f"reports/*/{RUN_FILE}").read_text())
     nodes = [
         {
             "node": node["node"],
@@ -69,7 +70,7 @@ def read_run(workspace: Path, process: Process) -> dict[str, Any]:
             "cpu": process.cpu_seconds,
             "cpu_of_others": process.other_cpu_seconds,
         },
-        # The run watches its child processes too, the system's own peak is that of one process.
+        # The run also measures its child processes; the system's peak is that of a single process.
         "peak_gigabytes": max([process.peak_gigabytes, *(node["peak_gigabytes"] for node in nodes)]),
     }
 
@@ -78,23 +79,23 @@ def read_vocabulary(workspace: Path) -> list[str]:
     """Reads the words of the only Transform graph of a workspace, most frequent first.
 
     Raises:
-        RunError: there is none.
+        RunError: There is not exactly one.
     """
-    file = _only(workspace, "artifacts/Transform/transform_graph/*/transform_fn/assets/vocabulary")
+    file = _only(workspace, f"artifacts/Transform/transform_graph/*/transform_fn/assets/{VOCABULARY}")
     return file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
 def check_vocabulary(words: Sequence[str], script_words: Sequence[str] | None, unknown: float) -> dict[str, Any]:
-    """Describes a vocabulary.
+    """Compares the pipeline's vocabulary with the script's.
 
     Args:
-        words: of the pipeline.
-        script_words: of the blog's script; None where that did not run.
-        unknown: share of test tokens out of vocabulary.
+        words: The pipeline's vocabulary.
+        script_words: The script's vocabulary; None if the script did not run.
+        unknown: The share of test tokens that are out of vocabulary.
 
     Returns:
-        JSON: `words`, `distinct`, `first` (ten words), `unknown_share`, and `shared_with_script` and
-        `same_as_script`, None without a script.
+        JSON: `words`, `distinct`, `first` (ten words), `unknown_share`, `shared_with_script` and `same_as_script`; the
+        last two are None without a script.
     """
     return {
         "words": len(words),
@@ -109,7 +110,9 @@ def check_vocabulary(words: Sequence[str], script_words: Sequence[str] | None, u
 def _only(workspace: Path, pattern: str) -> Path:
     found = list(workspace.glob(pattern))
     if len(found) != 1:
-        raise RunError(f"{workspace} has {len(found)} files {pattern}, expected 1; benchmark a fresh workspace")
+        raise RunError(
+            f"{workspace} has {len(found)} files {pattern}, expected 1; use a fresh workspace for each benchmark"
+        )
     return found[0]
 
 
@@ -118,4 +121,4 @@ def _first_node_began(log: Path) -> float:
         for line in lines:
             if line.rstrip().endswith(_FIRST_NODE):
                 return datetime.strptime(line[:_LOG_TIME_LENGTH], _LOG_TIME).timestamp()
-    raise RunError(f"{log} does not say when the first node began; expected a line that ends in {_FIRST_NODE!r}")
+    raise RunError(f"{log} does not show when the first node began; expected a line that ends in {_FIRST_NODE!r}")

@@ -1,42 +1,40 @@
-"""Records of `imdb-attention compare` as Markdown, for docs/results.md: no figure is typed by hand."""
+"""Renders records of `imdb-attention compare` as Markdown, for docs/results.md: no figure is typed by hand."""
 
 from collections.abc import Iterator
 
-from benchmarks.results import table_lines
+from benchmarks.markdown import page, section, versions
 from components.evaluator import metrics
 from imdb_core import modes
-from pipeline.text_table import TextTable
 from pipeline.study import tables
 from pipeline.study.tables import StudyRecord
+from pipeline.text_table import TextTable
 
 
 def markdown(record: StudyRecord) -> str:
     """Renders a study.
 
     Args:
-        record: from `pipeline.study.run.run_study`.
+        record: The result of `pipeline.study.run.run_study`.
     """
-    return "\n".join(_lines(record)).rstrip("\n") + "\n"
+    return page(_lines(record))
 
 
 def _lines(record: StudyRecord) -> Iterator[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     seeds = record["seeds"]
-    yield f"## Study of {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {record['date'][:10]}"
-    yield ""
-    yield from ["```sh", record["command"], "```", ""]
+    title = f"Study of {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {record['date'][:10]}"
+    yield from section(title, record["command"])
     yield f"- {record['test_reviews']:,} test reviews, seeds {', '.join(map(str, seeds))}."
-    yield f"- Python {record['python']}, {versions}; {record['date']}."
+    yield f"- Python {record['python']}, {versions(record['versions'].items())}; {record['date']}."
     yield ""
-    yield from table_lines(tables.spread(record))
-    yield from table_lines(tables.differences(record))
+    yield from tables.spread(record).markdown()
+    yield from tables.differences(record).markdown()
     yield from (f"- {sentence}." for sentence in tables.verdicts(record))
     yield ""
-    yield from table_lines(_trainings(record))
+    yield from _trainings(record).markdown()
 
 
 def _trainings(record: StudyRecord) -> TextTable:
-    """The accuracy of each training, and in how much the modes of a seed differ."""
+    """Lists the accuracy of each training, and how the modes differ for each seed."""
     rows = []
     for preset, outcome in record["presets"].items():
         for seed in record["seeds"]:

@@ -1,4 +1,4 @@
-"""What is asked of a run on all 50,000 reviews on a quiet 2-core machine, and whether it was met."""
+"""The targets for a run on all 50,000 reviews on a quiet 2-core machine, and whether they are met."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,20 +12,20 @@ PEAK_GIGABYTES: Final = 2.5
 POINTS_FROM_SCRIPT: Final = 1.0
 ATTENTION_ACCURACY: Final = 0.875
 
-# The data set that the targets are meant for.
+# Size of the data set that the targets apply to.
 TARGET_REVIEWS: Final = 50_000
 
 
 def check_targets(script: Mapping[str, Any] | None, pipelines: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Compares what was measured with what was asked.
+    """Compares the measurements with the targets.
 
     Args:
-        script: its result; None where it did not run.
-        pipelines: results by preset, see `pipeline_run.read_run`.
+        script: The script's result; None if it did not run.
+        pipelines: The results of `pipeline_run.read_run` by preset.
 
     Returns:
-        For each target JSON: `preset`, `target`, `bound` in words, `measured` (None where it is not known), `unit`
-        and whether it was `met`.
+        JSON for each target: `preset`, `target`, `bound` in words, `measured` (None if unknown), `unit` and whether it
+        was `met`.
     """
     return [target for preset, run in pipelines.items() for target in _of_preset(preset, run, script)]
 

@@ -1,1 +1,1 @@
-"""Measures the embedded server against calling the same model in-process: `python -m benchmarks.serving`."""
+"""Benchmarks the embedded server against calling the same model in-process: `python -m benchmarks.serving`."""

@@ -1,35 +1,45 @@
-"""`python -m benchmarks.serving`: measure; `python -m benchmarks.serving results FILE`: render what was measured."""
+"""`python -m benchmarks.serving` measures the embedded server; its command `results` renders a record as Markdown."""
 
 import json
-import os
 import shlex
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
-import rich.table
 from rich.console import Console
 
 from benchmarks import machine
 from benchmarks.serving import tables
 from components.example_gen.sample.generate import sample_review
 from imdb_core.errors import SettingsError
+from imdb_core.files import write_json
+from imdb_core.workspace import workspace_path
 from pipeline.cli import ActionableErrors
+from serving.names import DEFAULT_MODEL, MODELS_FOLDER
+from serving.releases.versions import read_versions
 
-_REVIEWS = 2048
+_REVIEWS: Final = 2048
 
 
 @click.group(cls=ActionableErrors, invoke_without_command=True)
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A SavedModel.")
-@click.option("--seconds", default=10.0, show_default=True, help="For each figure.")
-@click.option("--soak", default=60.0, show_default=True, help="Seconds under load while versions change; 0 is none.")
+@click.option(
+    "--model",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of a SavedModel; the newest pushed version by default.",
+)
+@click.option("--seconds", default=10.0, show_default=True, help="Duration of each measurement.")
+@click.option("--soak", default=60.0, show_default=True, help="Seconds under load while versions change; 0 skips it.")
 @click.option("--swap", default=5.0, show_default=True, help="Seconds between new versions in the soak.")
-@click.option("--reviews", "sizes", default="1,4,8,16,32", show_default=True, help="Per request, with commas between.")
-@click.option("--flag", "flags", multiple=True, help="Of the server, such as --flag=--enable_batching=true.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON.")
+@click.option(
+    "--reviews", "sizes", default="1,4,8,16,32", show_default=True, help="Comma-separated numbers of reviews a request."
+)
+@click.option(
+    "--flag", "flags", multiple=True, help="A flag for the server, such as --flag=--enable_batching=true; repeatable."
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON record here.")
 @click.pass_context
 def main(
     context: click.Context,
@@ -42,10 +52,9 @@ def main(
     flags: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Measure `serve_text` through the embedded server, as ratios to calling it in this process in one thread."""
+    """Measure `serve_text` through the embedded server, as ratios to calling it in one thread of this process."""
     if context.invoked_subcommand:
         return
-    # After --help: this imports TensorFlow.
     from benchmarks.serving import measure
     from benchmarks.serving.in_process import in_process
 
@@ -62,20 +71,15 @@ def main(
     with tempfile.TemporaryDirectory(prefix="imdb-bench-serving-") as folder:
         record["in_process"] = in_process(path, texts, seconds)
         console.print("Measured in-process.")
-        setup = measure.Setup(path, texts, flags, Path(folder))
+        setup = measure.ServingSetup(path, texts, flags, Path(folder))
         record["server"] = measure.through_server(setup, seconds, [int(size) for size in sizes.split(",")])
         console.print("Measured through the server.")
         record["without_model"] = measure.without_model(texts, seconds)
         record["soak"] = measure.soak(setup, soak, swap) if soak else None
     if out:
-        out.write_text(json.dumps(record, indent=2) + "\n")
-    for table in tables.all_of(record):
-        drawn = rich.table.Table(title=table.title, title_justify="left")
-        for number, column in enumerate(table.columns):
-            drawn.add_column(column, justify="right" if number else "left")
-        for row in table.rows:
-            drawn.add_row(*row)
-        console.print(drawn)
+        write_json(out, record)
+    for table in tables.all_tables(record):
+        console.print(table.drawn())
 
 
 @main.command("results")
@@ -86,11 +90,11 @@ def render(file: Path) -> None:
 
 
 def _newest_version() -> Path:
-    base = Path(os.environ.get("IMDB_WORKSPACE", "workspace"), "models", "imdb_attention").absolute()
-    versions = [child for child in base.glob("*") if child.name.isdecimal()]
+    base = workspace_path() / MODELS_FOLDER / DEFAULT_MODEL
+    versions = read_versions(base)
     if not versions:
         raise SettingsError(f"{base} holds no version of a model; run the pipeline first, or give --model")
-    return max(versions, key=lambda version: int(version.name))
+    return versions[max(versions)].path
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A gRPC server without a model: what Python and gRPC take for a request before anything is done with it."""
+"""A gRPC server without a model, which measures the time that Python and gRPC themselves need for a request."""
 
 import asyncio
 from typing import Final
@@ -13,7 +13,7 @@ _SERVICE: Final = "tensorflow.serving.PredictionService"
 
 
 async def _serve() -> None:
-    """Answers each Predict with the same bytes, as many as an answer for one review has, and reads nothing of it."""
+    """Answers each Predict unread with the same bytes, as many as a response for one review has."""
     answer = predict_pb2.PredictResponse()
     answer.outputs["probabilities"].CopyFrom(to_proto(np.full((1, 2), 0.5, np.float32)))
     answer.outputs["label"].CopyFrom(to_proto(np.array([b"negative"], dtype=object)))

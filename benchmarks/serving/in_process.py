@@ -1,4 +1,4 @@
-"""The same signature called without a server, in one thread: what the server's figures are compared with."""
+"""Calls the signature in one thread without a server, as the baseline of the server's figures."""
 
 import itertools
 import time
@@ -31,18 +31,19 @@ class _Job:
 
 
 def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
-    """Calls `serve_text` in one thread, of a session that spreads a run over all cores and of the server's.
+    """Calls `serve_text` in one thread, with a session that spreads a run over all cores and with the server's session.
 
-    Each has a process of its own, because TensorFlow's threads belong to a process.
+    Each session has its own process, because TensorFlow's threads belong to the process.
 
     Args:
-        model: folder of a SavedModel.
-        texts: reviews, used in turn.
-        seconds: for each batch size.
+        model: Folder of a SavedModel.
+        texts: The reviews, used in turn.
+        seconds: Duration of the measurement of each batch size.
 
     Returns:
-        JSON: `sessions` by name, each with `p50_ms` and `p99_ms` of single reviews and `rates` in reviews a second by
-        batch size; and over both the smallest `p50_ms`, and the `best_rate` with its `best_session` and `best_batch`.
+        JSON: `sessions` by name, each with `p50_ms` and `p99_ms` of single reviews and `rates` in reviews per second
+        by batch size; the smallest `p50_ms` of both sessions; the `best_rate` with its `best_session` and
+        `best_batch`.
     """
     sessions = {name: run_in_child(_measured, _Job(name, model, texts, seconds)) for name in (ALL_CORES, ONE_CORE)}
     rates = {(name, size): rate for name, found in sessions.items() for size, rate in found["rates"].items()}
@@ -79,7 +80,7 @@ def _rates(call: _Call, job: _Job) -> dict[str, Any]:
 
 
 def _milliseconds(call: _Call, texts: Sequence[bytes], size: int, seconds: float) -> list[float]:
-    """What each call took."""
+    """Measures each call."""
     milliseconds = []
     turn = itertools.cycle(texts)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A closed loop of gRPC clients: each sends its next request when it has its last answer."""
+"""A closed loop of gRPC clients: each client sends its next request after the response to the previous one."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ _DEADLINE: Final = 60.0
 
 
 @dataclass
-class Answers:
-    """What the clients saw.
+class LoadResult:
+    """The responses that the clients received.
 
     Attributes:
-        milliseconds: of each request that succeeded.
-        failures: how often each status code came.
-        seconds: from the first request to the last answer.
-        last: the last answer, a serialized PredictResponse.
+        milliseconds: Latency of each successful request.
+        failures: Number of failed requests by status code.
+        seconds: Time from the first request to the last response.
+        last: The last response, a serialized PredictResponse.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -30,32 +30,32 @@ class Answers:
     last: bytes = b""
 
     def percentile(self, percent: float) -> float:
-        """Returns a percentile of the latencies, in milliseconds."""
+        """Returns a percentile of the latencies in milliseconds."""
         return float(np.percentile(self.milliseconds, percent))
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Successful requests per second."""
         return len(self.milliseconds) / self.seconds
 
 
-def closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: float) -> Answers:
+def closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: float) -> LoadResult:
     """Keeps a number of clients busy.
 
-    Requests are serialized beforehand and answers are not parsed, so that on a small machine the clients take as
-    little as they can of the time that the server needs.
+    Requests are serialized in advance and responses are not parsed, so that on a small machine the clients leave as
+    much CPU time as possible to the server.
 
     Args:
-        target: `host:port`.
-        requests: serialized PredictRequests, sent in turn.
-        clients: requests in flight at any time.
-        seconds: how long.
+        target: The server's `host:port`.
+        requests: Serialized PredictRequests, sent in turn.
+        clients: Number of clients, each with one request in flight.
+        seconds: Duration of the load.
     """
     return asyncio.run(_closed_loop(target, requests, clients, seconds))
 
 
-async def _closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: float) -> Answers:
-    answers = Answers()
+async def _closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: float) -> LoadResult:
+    result = LoadResult()
     async with grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)]) as channel:
         predict = channel.unary_unary(_PREDICT)
         started = time.perf_counter()
@@ -65,12 +65,12 @@ async def _closed_loop(target: str, requests: Sequence[bytes], clients: int, sec
             while time.perf_counter() - started < seconds:
                 sent = time.perf_counter()
                 try:
-                    answers.last = await predict(requests[turn % len(requests)], timeout=_DEADLINE)
-                    answers.milliseconds.append(1000 * (time.perf_counter() - sent))
+                    result.last = await predict(requests[turn % len(requests)], timeout=_DEADLINE)
+                    result.milliseconds.append(1000 * (time.perf_counter() - sent))
                 except grpc.aio.AioRpcError as error:
-                    answers.failures[error.code().name] = answers.failures.get(error.code().name, 0) + 1
+                    result.failures[error.code().name] = result.failures.get(error.code().name, 0) + 1
                 turn += clients
 
         await asyncio.gather(*(client(number) for number in range(clients)))
-        answers.seconds = time.perf_counter() - started
-    return answers
+        result.seconds = time.perf_counter() - started
+    return result

@@ -1,4 +1,4 @@
-"""The measurements through the server: each load for a while, and a soak in which versions change."""
+"""Measures the server under each load, and in a soak during which versions change."""
 
 import itertools
 import shutil
@@ -15,25 +15,25 @@ import psutil
 from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.serving.in_process import WARM_UP_SECONDS
-from benchmarks.serving.load import Answers, closed_loop
+from benchmarks.serving.load import LoadResult, closed_loop
 from imdb_core import signatures
 from serving.launch import LaunchedServer, launched, launched_server
+from serving.names import DEFAULT_MODEL
 from serving.server.execution.tensors import to_proto
 
-MODEL_NAME: Final = "imdb_attention"
 CLIENTS: Final = (1, 8, 64)
 SOAK_CLIENTS: Final = 8
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What is served, and what it is asked.
+class ServingSetup:
+    """The model to serve, and the reviews to send.
 
     Attributes:
-        model: folder of a SavedModel.
-        texts: reviews, UTF-8, used in turn.
-        flags: of the server.
-        folder: for the server's model folders.
+        model: Folder of a SavedModel.
+        texts: The reviews in UTF-8, used in turn.
+        flags: Flags of the server.
+        folder: Folder for the versions that the server loads.
     """
 
     model: Path
@@ -42,17 +42,17 @@ class Setup:
     folder: Path
 
 
-def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[dict[str, Any]]:
+def through_server(setup: ServingSetup, seconds: float, sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Calls `serve_text` over gRPC.
 
     Args:
-        setup: of the server.
-        seconds: for each row.
-        sizes: numbers of reviews in a request.
+        setup: The model, the reviews and the server's flags.
+        seconds: Duration of the measurement of each row.
+        sizes: Numbers of reviews per request.
 
     Returns:
-        A row of JSON for each size and number of clients, with the CPU time of the server and of the clients for each
-        request, in microseconds.
+        JSON with a row for each size and number of clients; CPU times of the server and the clients are in microseconds
+        per request.
     """
     with _served(setup) as (server, _):
         return [
@@ -62,14 +62,14 @@ def through_server(setup: Setup, seconds: float, sizes: Sequence[int]) -> list[d
 
 
 def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
-    """The same requests of one review, answered by a server that does nothing with them.
+    """Measures requests of one review against a server that does nothing with them.
 
     Args:
-        texts: reviews, UTF-8, used in turn.
-        seconds: how long.
+        texts: The reviews in UTF-8, used in turn.
+        seconds: Duration of the measurement.
 
     Returns:
-        A row like those of `through_server`, for the largest number of clients.
+        A row as in `through_server`, for the largest number of clients.
     """
     with launched("benchmarks.serving.empty_server") as server:
         return _under_load(server, texts, 1, max(CLIENTS), seconds)
@@ -81,33 +81,33 @@ def _under_load(
     requests = [_request(batch) for batch in _batches(texts, size)]
     closed_loop(server.target, requests, clients, min(WARM_UP_SECONDS, seconds))
     before = _cpu_seconds(server)
-    answers = closed_loop(server.target, requests, clients, seconds)
+    result = closed_loop(server.target, requests, clients, seconds)
     spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]
     return {
         "reviews_per_request": size,
         "clients": clients,
-        **_row(answers, size),
-        "server_cpu_us": spent[0] / len(answers.milliseconds),
-        "client_cpu_us": spent[1] / len(answers.milliseconds),
+        **_row(result, size),
+        "server_cpu_us": spent[0] / len(result.milliseconds),
+        "client_cpu_us": spent[1] / len(result.milliseconds),
     }
 
 
 def _cpu_seconds(server: LaunchedServer) -> tuple[float, float]:
-    """Of the server and of this process, which is the client."""
+    """Returns the CPU times of the server and of this process, which runs the clients."""
     times = [process.cpu_times() for process in (psutil.Process(server.process.pid), psutil.Process())]
     return times[0].user + times[0].system, times[1].user + times[1].system
 
 
-def soak(setup: Setup, seconds: float, swap_seconds: float) -> dict[str, Any]:
-    """Swaps the served version again and again under load.
+def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, Any]:
+    """Pushes new versions again and again under load.
 
     Args:
-        setup: of the server.
-        seconds: how long.
-        swap_seconds: a new version comes each so many seconds.
+        setup: The model, the reviews and the server's flags.
+        seconds: Duration of the soak.
+        swap_seconds: Seconds between new versions.
 
     Returns:
-        JSON: requests, failures by status code, versions pushed, the last version that answered.
+        JSON: the requests, the failures by status code, the number of versions, the last version that answered.
     """
     with _served(setup) as (server, base):
         done = threading.Event()
@@ -122,7 +122,7 @@ def soak(setup: Setup, seconds: float, swap_seconds: float) -> dict[str, Any]:
 
         swapper = threading.Thread(target=swap)
         swapper.start()
-        answers = closed_loop(
+        result = closed_loop(
             server.target, [_request(batch) for batch in _batches(setup.texts, 1)], SOAK_CLIENTS, seconds
         )
         done.set()
@@ -132,26 +132,26 @@ def soak(setup: Setup, seconds: float, swap_seconds: float) -> dict[str, Any]:
         "clients": SOAK_CLIENTS,
         "swap_seconds": swap_seconds,
         "versions": len(pushed),
-        "last_version_that_answered": predict_pb2.PredictResponse.FromString(answers.last).model_spec.version.value,
-        **_row(answers, 1),
+        "last_version_that_answered": predict_pb2.PredictResponse.FromString(result.last).model_spec.version.value,
+        **_row(result, 1),
     }
 
 
 @contextmanager
-def _served(setup: Setup) -> Iterator[tuple[LaunchedServer, Path]]:
+def _served(setup: ServingSetup) -> Iterator[tuple[LaunchedServer, Path]]:
     base = setup.folder / f"models-{time.monotonic_ns()}"
     shutil.copytree(setup.model, base / "1")
-    with launched_server(f"--model_name={MODEL_NAME}", f"--model_base_path={base}", *setup.flags) as server:
+    with launched_server(f"--model_name={DEFAULT_MODEL}", f"--model_base_path={base}", *setup.flags) as server:
         yield server, base
 
 
-def _row(answers: Answers, size: int) -> dict[str, Any]:
+def _row(result: LoadResult, size: int) -> dict[str, Any]:
     return {
-        "requests": len(answers.milliseconds),
-        "failures": answers.failures,
-        "p50_ms": answers.percentile(50),
-        "p99_ms": answers.percentile(99),
-        "reviews_per_second": answers.rate * size,
+        "requests": len(result.milliseconds),
+        "failures": result.failures,
+        "p50_ms": result.percentile(50),
+        "p99_ms": result.percentile(99),
+        "reviews_per_second": result.rate * size,
     }
 
 
@@ -163,7 +163,7 @@ def _batches(texts: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
 
 def _request(texts: Sequence[bytes]) -> bytes:
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = MODEL_NAME
+    request.model_spec.name = DEFAULT_MODEL
     request.model_spec.signature_name = signatures.SERVE_TEXT
     request.inputs["text"].CopyFrom(to_proto(np.array(list(texts), dtype=object)))
     return bytes(request.SerializeToString())

@@ -1,29 +1,30 @@
-"""A record's figures as tables, with the ratios that were asked for."""
+"""Lays the figures of a serving benchmark's record out as tables, with their targets."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
-from benchmarks.results import table_lines
+from benchmarks.markdown import page, section
 from pipeline.text_table import TextTable
 
 LATENCY_RATIO: Final = 1.5
 RATE_RATIO: Final = 0.9
 
-# Sessions: TensorFlow's own default, and the one that the server has.
+# Names of sessions: TensorFlow's default one, and the server's.
 ALL_CORES: Final = "all cores a run"
 ONE_CORE: Final = "one core a run"
 
 _MOST_CLIENTS: Final = 64
 
-Record = Mapping[str, Any]
+ServingRecord = Mapping[str, Any]
 
 
-def all_of(record: Record) -> Iterator[TextTable]:
+def all_tables(record: ServingRecord) -> Iterator[TextTable]:
     """Yields the tables of a record."""
     alone = record["in_process"]
     best = alone["best_rate"]
     rows = []
-    # What a batch of each size can reach at all: so many calls in flight at once make no larger one.
+    # The rate of each batch size: a server cannot form larger batches than it has reviews in flight.
     for session, found in alone["sessions"].items():
         times = [f"{found['p50_ms']:.1f}", f"{found['p99_ms']:.1f}", f"{found['p50_ms'] / alone['p50_ms']:.2f}"]
         for size, rate in found["rates"].items():
@@ -56,17 +57,18 @@ def _through_grpc(server: str, row: Mapping[str, Any], alone: Mapping[str, Any])
     ]
 
 
-def most_single_reviews(record: Record) -> float:
-    """What 64 clients with one review a request could get at most from any server on `grpc.aio`.
+def most_single_reviews(record: ServingRecord) -> float:
+    """Computes the highest rate that 64 clients with one review per request can get from any server on `grpc.aio`.
 
-    A request takes the CPU time of gRPC in server and client, and its share of a run of the network, which cannot hold
-    more reviews than there are clients.
+    A request needs CPU time for gRPC in server and client, and its share of a run of the network on a batch, which
+    cannot hold more reviews than there are clients.
 
     Args:
-        record: of a benchmark.
+        record: The record of a benchmark.
 
     Returns:
-        Reviews a second: cores / (CPU seconds of a request without a model + CPU seconds of a review in a batch of 64).
+        Reviews per second: cores / (CPU seconds of a request without a model + CPU seconds of a review in a batch of
+        64).
     """
     empty = record["without_model"]
     grpc_seconds = (empty["server_cpu_us"] + empty["client_cpu_us"]) / 1e6
@@ -74,7 +76,7 @@ def most_single_reviews(record: Record) -> float:
     return float(record["machine"]["cores"] / (grpc_seconds + network_seconds))
 
 
-def _targets(record: Record) -> Iterator[tuple[str, str, str, str]]:
+def _targets(record: ServingRecord) -> Iterator[tuple[str, str, str, str]]:
     alone = record["in_process"]
     for row in record["server"]:
         size = row["reviews_per_request"]
@@ -97,17 +99,17 @@ def _targets(record: Record) -> Iterator[tuple[str, str, str, str]]:
         yield name, "0", str(failed), _met(failed == 0)
 
 
-def markdown(record: Record) -> str:
+def markdown(record: ServingRecord) -> str:
     """Renders a record for docs/results.md."""
     machine = record["machine"]
-    lines = [f"## Serving, {record['date']}", "", "```sh", record["command"], "```", ""]
-    lines += [
-        f"- {machine['cpu']}, {machine['cores']} cores; load before the start {record['load']['average'][0]:.2f}.",
+    load = record["load"]["average"][0]
+    lines = [
+        *section(f"Serving, {record['date']}", record["command"]),
+        f"- {machine['cpu']}, {machine['cores']} cores; load before the start {load:.2f}.",
         "",
+        *chain.from_iterable(table.markdown() for table in all_tables(record)),
     ]
-    for table in all_of(record):
-        lines += table_lines(table)
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return page(lines)
 
 
 def _met(met: bool) -> str:

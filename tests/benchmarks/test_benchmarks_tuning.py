@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
-from pipeline.settings.config import flatten, load_settings
+from pipeline.settings import flatten, load_settings
 
 CURRENT = {"model.dropout": 0.5, "model.embedding_init": "cooccurrence", "training.batch_size": 64}
 SET = [
@@ -69,7 +69,7 @@ def test_the_page_holds_every_trial_in_its_order(tuned: dict[str, Any], tmp_path
 
 
 @pytest.mark.parametrize("more", [[], ["preset=blog", "data.eval_fraction=0.1", "training.learning_rate=1e-12"]])
-def test_the_command_repeats_the_run_whatever_the_defaults_are_then(
+def test_the_command_repeats_the_run_even_if_defaults_change(
     tuned: dict[str, Any], tmp_path: Path, more: list[str]
 ) -> None:
     given = load_settings(None, [*SET, *more, *(f"{key}={value}" for key, value in CURRENT.items())]).config
@@ -82,7 +82,7 @@ def test_the_command_repeats_the_run_whatever_the_defaults_are_then(
     typed = words[6::2]
     again = load_settings(None, typed).config
     assert flatten(again) == {**flatten(given), "data.source": "aclImdb_v1.tar.gz"}
-    # What was searched is named even where it is the default of today.
+    # Searched settings are named even if they have their default values.
     assert {f"{key}={value}" for key, value in CURRENT.items()} <= set(typed)
 
 
@@ -96,11 +96,15 @@ def test_a_search_that_found_nothing_better(tuned: dict[str, Any], tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "is no record of a run; expected what `tfx run create --set training.tune=true` wrote as run.json"),
-        ({"tuning": None}, "is of a run without a search; expected one with training.tune = true"),
+        (
+            {},
+            "is not the record of a run; expected a file that `tfx run create --set training.tune=true` wrote as "
+            "run.json",
+        ),
+        ({"tuning": None}, "records a run without a search; expected a run with training.tune = true"),
     ],
 )
-def test_what_holds_no_search_is_refused(tmp_path: Path, content: dict[str, Any], message: str) -> None:
+def test_a_record_without_a_search_is_refused(tmp_path: Path, content: dict[str, Any], message: str) -> None:
     file = tmp_path / "run.json"
     file.write_text(json.dumps(content))
     refused = CliRunner().invoke(main, ["tuning", str(file)])

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.machine import Process
+from benchmarks.machine import MeasuredProcess
 from benchmarks.pipeline_run import check_vocabulary, command, read_run, read_vocabulary
 from imdb_core.errors import RunError
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5).timestamp()  # local, as log lines are
-PROCESS = Process(STARTED, 90.0, 150.0, 1.0, peak_gigabytes=0.9, exit_code=0)
+PROCESS = MeasuredProcess(STARTED, 90.0, 150.0, 1.0, peak_gigabytes=0.9, exit_code=0)
 LOG = """2026-01-02 03:04:11,900 INFO absl: Using deployment config:
  executor_specs {
 2026-01-02 03:04:12,250 INFO absl: Component ImdbExampleGen is running.
@@ -33,7 +33,7 @@ def workspace(tmp_path: Path, run_json: dict[str, Any]) -> Path:
     return tmp_path
 
 
-def test_reads_what_a_run_says_of_itself(workspace: Path, run_json: dict[str, Any]) -> None:
+def test_a_run_is_read_from_its_record_and_its_log(workspace: Path, run_json: dict[str, Any]) -> None:
     run = read_run(workspace, PROCESS)
     assert run["seconds"] == {
         "total": 90.0,
@@ -55,7 +55,7 @@ def test_a_node_without_figures_is_kept(workspace: Path, run_json: dict[str, Any
     assert read_run(workspace, PROCESS)["nodes"][0]["seconds"] is None
 
 
-def test_refuses_a_workspace_without_exactly_one_run(workspace: Path) -> None:
+def test_a_workspace_without_exactly_one_run_is_refused(workspace: Path) -> None:
     (workspace / "reports/two").mkdir()
     (workspace / "reports/two/run.json").write_text("{}")
     with pytest.raises(RunError, match="has 2 files reports"):
@@ -64,13 +64,13 @@ def test_refuses_a_workspace_without_exactly_one_run(workspace: Path) -> None:
         read_vocabulary(workspace / "logs")
 
 
-def test_a_log_that_tells_no_start_is_an_error(workspace: Path) -> None:
+def test_a_log_without_the_start_of_the_first_node_is_refused(workspace: Path) -> None:
     (workspace / "logs/run-1.log").write_text("nothing\n")
-    with pytest.raises(RunError, match="does not say when the first node began"):
+    with pytest.raises(RunError, match="does not show when the first node began"):
         read_run(workspace, PROCESS)
 
 
-def test_checks_the_vocabulary(workspace: Path) -> None:
+def test_the_vocabulary_is_compared_with_the_script(workspace: Path) -> None:
     words = read_vocabulary(workspace)
     checks = check_vocabulary(words, ["film", "the", "and"], 0.25)
     assert checks == {

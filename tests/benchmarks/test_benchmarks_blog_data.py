@@ -19,7 +19,7 @@ MEMBERS = {
 }
 
 
-def test_reads_an_archive(archive: Callable[[dict[str, str]], str]) -> None:
+def test_an_archive_is_read(archive: Callable[[dict[str, str]], str]) -> None:
     splits = read_reviews(archive(MEMBERS))
     assert splits["train"] == (["good", "very good", "bad", "very bad"], [1, 1, 0, 0])
     assert splits["test"] == (["ünder", "över"], [0, 1])
@@ -35,14 +35,14 @@ def test_a_limit_takes_both_sentiments_and_a_cut_holds_the_same(
     assert read_reviews(str(tmp_path / "cut.tar.gz")) == limited
 
 
-def test_reads_the_sample() -> None:
+def test_the_sample_is_read() -> None:
     splits = read_reviews("sample", limit=4)
     assert splits["train"].labels == [0, 1, 0, 1]
     assert splits["test"].texts[3] == sample_review("test", 3, 1).text
     assert [len(split.labels) for split in read_reviews("sample").values()] == [2000, 500]
 
 
-def test_says_what_is_wrong_with_the_data(archive: Callable[[dict[str, str]], str], tmp_path: Path) -> None:
+def test_unreadable_data_is_refused_with_the_reason(archive: Callable[[dict[str, str]], str], tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no test reviews"):
         read_reviews(archive({"train/pos/0_9.txt": "good"}))
     text = tmp_path / "reviews.csv"
