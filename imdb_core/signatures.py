@@ -1,18 +1,46 @@
-"""Names of the exported model's signatures, and of their inputs and outputs."""
+"""Names of the exported model's signatures and of their inputs and outputs."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-# Signatures of the exported SavedModel and their outputs.
+from imdb_core import features
+
 SERVING_DEFAULT: Final = "serving_default"
 SERVE_TEXT: Final = "serve_text"
 EXPLAIN: Final = "explain"
 CLASSIFY: Final = "classify"
+
+# The argument of `CLASSIFY`; TensorFlow Serving's Classify call requires this name.
+CLASSIFY_INPUTS: Final = "inputs"
+
+
+class SignatureInput(NamedTuple):
+    """The only input of a signature, a string tensor `[n]`.
+
+    Attributes:
+        name: Name of the argument.
+        takes_examples: Whether it takes serialized tf.Examples; otherwise it takes UTF-8 texts.
+    """
+
+    name: str
+    takes_examples: bool
+
+
+INPUTS: Final[Mapping[str, SignatureInput]] = {
+    SERVE_TEXT: SignatureInput(features.TEXT, takes_examples=False),
+    EXPLAIN: SignatureInput(features.TEXT, takes_examples=False),
+    SERVING_DEFAULT: SignatureInput("examples", takes_examples=True),
+    CLASSIFY: SignatureInput(CLASSIFY_INPUTS, takes_examples=True),
+}
+
+# Outputs.
 PROBABILITIES: Final = "probabilities"
+LABEL: Final = "label"
 TOKENS: Final = "tokens"
 ATTENTION: Final = "attention"
-START_TOKEN: Final = "[START]"
-PADDING_TOKEN: Final = ""
-LABEL: Final = "label"
-CLASSIFY_INPUTS: Final = "inputs"
 CLASSES: Final = "classes"
 SCORES: Final = "scores"
+
+# What `TOKENS` holds where a review has no word.
+START_TOKEN: Final = "[START]"
+PADDING_TOKEN: Final = ""

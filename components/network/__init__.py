@@ -1,1 +1,1 @@
-"""The network: its layers, the model built of them, and the SavedModel it is exported to."""
+"""The network: its layers, the Keras model, and the exported SavedModel."""

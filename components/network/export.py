@@ -1,12 +1,13 @@
-"""The SavedModel that is served: four signatures on one graph, and the warm-up requests beside them.
+"""The SavedModel to serve: four signatures on one graph, and the warm-up requests beside them.
 
-A Keras 3 model inside what `tf.saved_model.save` saves loads in Python but not in TF Serving (tensorflow/serving#2250):
-the session loader looks variables up by names that Keras 3 does not give them. So a plain tf.Module holds the plain
-tf.Variables. `keras.export.ExportArchive` does the same, but cannot carry the lookup table of the Transform graph.
+A Keras 3 model inside a tracked object that `tf.saved_model.save` saves loads in Python but not in TensorFlow Serving
+(tensorflow/serving#2250): its session loader looks variables up by names that Keras 3 does not set. Therefore a plain
+`tf.Module` holds plain `tf.Variable`s. `keras.export.ExportArchive` does the same, but cannot hold the lookup table of
+the Transform graph.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import keras
@@ -23,8 +24,8 @@ from imdb_core.signatures import (
     ATTENTION,
     CLASSES,
     CLASSIFY,
-    CLASSIFY_INPUTS,
     EXPLAIN,
+    INPUTS,
     LABEL,
     PADDING_TOKEN,
     PROBABILITIES,
@@ -36,12 +37,10 @@ from imdb_core.signatures import (
 )
 
 _WARMUP_TEXTS: Final = (
-    "A warm and funny film, beautifully acted from the first scene to the last.",
-    "Two hours of my life that nobody gives me back.",
-    "Not the masterpiece some call it,<br />but never boring either.",
+    b"A warm and funny film, beautifully acted from the first scene to the last.",
+    b"Two hours of my life that nobody gives me back.",
+    b"Not the masterpiece some call it,<br />but never boring either.",
 )
-
-_TAKE_EXAMPLES: Final = (SERVING_DEFAULT, CLASSIFY)
 
 _Outputs = Mapping[str, tf.Tensor]
 
@@ -56,21 +55,22 @@ def export_model(
     - `serving_default`: `examples` string `[n]`, serialized tf.Examples with `text` → `probabilities`.
     - `serve_text`: `text` string `[n]` → `probabilities`, `label` string `[n]`.
     - `explain`: `text` string `[n]` → `probabilities`, `tokens` string `[n, max_tokens]`, `attention` float32
-      `[n, max_tokens]`. A token is the word as the tokenizer cut it, whether or not the vocabulary has it; `[START]`
+      `[n, max_tokens]`. A token is the word as the tokenizer splits it, whether or not the vocabulary has it; `[START]`
       marks the start, padding is empty. In vector mode a word's attention is the mean of its weights over the hidden
       dimensions.
     - `classify`: `inputs` string `[n]`, serialized tf.Examples with `text` → `classes` string `[n, 2]`, `scores`
-      float32 `[n, 2]`. These names and tf.Examples are what Serving's Classify call insists on.
+      float32 `[n, 2]`. TensorFlow Serving's Classify call requires these names and tf.Examples.
 
     `probabilities` is float32 `[n, 2]`, negative first.
 
     Args:
-        model: trained network, `token_ids` int64 `[n, max_tokens]` → probabilities. Its GRU leaves cuDNN for good.
-        transform_output: output of the Transform component that made the training data.
-        export_dir: folder to write; it must not hold a model yet.
-        serving: name and number of warm-up requests.
+        model: Trained network, `token_ids` int64 `[n, max_tokens]` → probabilities. Its GRU no longer uses cuDNN after
+            this call.
+        transform_output: Output of the Transform component that wrote the training data.
+        export_dir: Folder to write to; it must not hold a model yet.
+        serving: Model name and number of warm-up requests.
     """
-    # Where training has a GPU the graph would hold cuDNN's op, and no server without one could run it.
+    # On a machine with a GPU the graph would hold cuDNN's op, which no server without a GPU can run.
     for layer in model.layers:
         if isinstance(layer, keras.layers.GRU):
             layer.use_cudnn = False
@@ -105,56 +105,53 @@ def export_model(
     served = tf.Module()
     served.tracked = [variable.value for variable in model.variables]
     served.transform_layer = transform_layer
+    functions = {SERVING_DEFAULT: serving_default, SERVE_TEXT: serve_text, EXPLAIN: explain, CLASSIFY: classify}
     signatures = {
-        name: tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name=argument)])
-        for name, function, argument in (
-            (SERVING_DEFAULT, serving_default, "examples"),
-            (SERVE_TEXT, serve_text, "text"),
-            (EXPLAIN, explain, "text"),
-            (CLASSIFY, classify, CLASSIFY_INPUTS),
-        )
+        name: tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name=INPUTS[name].name)])
+        for name, function in functions.items()
     }
     tf.saved_model.save(served, export_dir, signatures=signatures)
     write_warmup_requests(os.path.join(export_dir, WARMUP_FILE), serving)
 
 
 def write_warmup_requests(path: str, serving: ServingSettings) -> None:
-    """Writes the requests that TF Serving replays before it calls a version available.
+    """Writes the requests that TensorFlow Serving replays before it makes a version available.
 
     Args:
-        path: the model's `assets.extra/tf_serving_warmup_requests`.
-        serving: `warmup_requests` requests are written, going round the signatures and a few texts of our own.
+        path: The model's `assets.extra/tf_serving_warmup_requests`.
+        serving: Model name and number of requests, which cycle through the signatures and a few fixed texts.
     """
     if not serving.warmup_requests:
         return
-    inputs = (
-        (SERVE_TEXT, "text"),
-        (EXPLAIN, "text"),
-        (SERVING_DEFAULT, "examples"),
-        (CLASSIFY, CLASSIFY_INPUTS),
-    )
     tf.io.gfile.makedirs(os.path.dirname(path))
+    signatures = list(INPUTS)
     with tf.io.TFRecordWriter(path) as writer:
         for number in range(serving.warmup_requests):
-            signature, argument = inputs[number % len(inputs)]
-            text = _WARMUP_TEXTS[number % len(_WARMUP_TEXTS)].encode()
-            value = serialized_example(text) if signature in _TAKE_EXAMPLES else text
+            signature = signatures[number % len(signatures)]
+            inputs = signature_inputs(signature, [_WARMUP_TEXTS[number % len(_WARMUP_TEXTS)]])
             request = predict_pb2.PredictRequest(
                 model_spec=model_pb2.ModelSpec(name=serving.model_name, signature_name=signature),
-                inputs={argument: tf.make_tensor_proto([value], tf.string)},
+                inputs={name: tf.make_tensor_proto(values, tf.string) for name, values in inputs.items()},
             )
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
             writer.write(log.SerializeToString())
 
 
-def serialized_example(text: bytes) -> bytes:
-    """Wraps a review the way `serving_default` and `classify` expect it.
+def signature_inputs(signature: str, texts: Sequence[bytes]) -> dict[str, list[bytes]]:
+    """Converts reviews to the input of a signature.
 
     Args:
-        text: UTF-8.
+        signature: Name of a signature of the exported model.
+        texts: `n` reviews, UTF-8.
 
     Returns:
-        A serialized tf.Example with the feature `text`.
+        The argument's name → `n` texts or serialized tf.Examples.
     """
+    name, takes_examples = INPUTS[signature]
+    return {name: [serialized_example(text) for text in texts] if takes_examples else list(texts)}
+
+
+def serialized_example(text: bytes) -> bytes:
+    """Serializes a review (UTF-8) as a tf.Example with the feature `text`."""
     feature = {features.TEXT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))}
     return bytes(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())

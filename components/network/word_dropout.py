@@ -1,4 +1,4 @@
-"""Dropout of whole words."""
+"""A dropout layer for whole words."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from imdb_core import features
 
 @keras.saving.register_keras_serializable(package="imdb_attention")
 class WordDropout(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Replaces words by the out-of-vocabulary id while training, so that no single word decides.
+    """Replaces random words with the out-of-vocabulary id during training, so that no single word decides.
 
-    Padding, the start mark and words already out of vocabulary stay as they are. Outside training it changes nothing.
-    Source of the idea: Iyyer et al. 2015, "Deep unordered composition rivals syntactic methods for text
-    classification", section 3.
+    Padding, the start mark and out-of-vocabulary words stay unchanged. Outside training the layer changes nothing.
+    Source: Iyyer et al. 2015, "Deep unordered composition rivals syntactic methods for text classification", section 3.
 
     Args:
-        rate: probability of a word's being replaced, 0 to 1.
-        seed: of the draws; None takes one from Python's `random`, which `keras.utils.set_random_seed` seeds.
-        **kwargs: of every Keras layer.
+        rate: Probability that a word is replaced, 0 to 1.
+        seed: Seed of the random draws; None takes one from Python's `random`, which `keras.utils.set_random_seed`
+            seeds.
+        **kwargs: Arguments of every Keras layer.
 
     Call arguments:
         token_ids: integer `[batch, time]`.
-        training: whether to replace words.
+        training: Whether to replace words.
 
     Returns:
         Same shape and dtype as `token_ids`.
@@ -37,7 +37,7 @@ class WordDropout(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no t
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, token_ids: Any, training: bool = False) -> Any:
-        """Replaces words; the class docstring states shapes."""
+        """Replaces words; see the class docstring for shapes."""
         if not training:
             return token_ids
         drawn = keras.random.uniform(keras.ops.shape(token_ids), dtype="float32", seed=self.seed_generator) < self.rate
@@ -45,5 +45,5 @@ class WordDropout(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no t
         return keras.ops.where(dropped, keras.ops.cast(features.OOV_ID, token_ids.dtype), token_ids)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

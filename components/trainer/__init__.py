@@ -1,1 +1,1 @@
-"""Trainer: fits one attention mode and exports it."""
+"""Trainer: fits a network of one attention mode and exports it."""

@@ -1,4 +1,4 @@
-"""Epoch by epoch: early stopping, the best weights, and a checkpoint to resume from."""
+"""Early stopping, the best weights, and a checkpoint after every epoch to resume from."""
 
 import io
 import json
@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from components.trainer.weight_averaging import averaged_variables
 from imdb_core.errors import RunError
+from imdb_core.files import replacing
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +26,11 @@ _Arrays = list[npt.NDArray[Any]]
 
 
 class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Saves all that training depends on after every epoch, so that it resumes as if never interrupted.
+    """Saves the full state of training after every epoch, so that it resumes as if never interrupted.
 
-    The checkpoint holds the model's variables (states of random generators included), the optimizer's (averages of the
-    weights included), the best weights so far and the history. It is one file without pickles, replaced atomically.
-    Use:
+    The checkpoint holds the model's variables (including the states of random generators), the optimizer's variables
+    (including the averages of weights), the best weights so far and the history. It is one file without pickles,
+    replaced atomically. Usage:
 
         checkpoint = EpochCheckpoint(folder, patience=2)
         checkpoint.restore(model)
@@ -39,14 +40,14 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         checkpoint.discard()
 
     Args:
-        folder: of this training alone: its name has to change with the data and the settings.
-        patience: epochs without a better `monitor` before training stops; 0, or a `monitor` that is not measured,
-            never stops early and keeps the last weights.
-        monitor: key of Keras's logs, the smaller the better.
+        folder: Folder for this training alone; its name must change with the data and the settings.
+        patience: Number of epochs without a better `monitor` after which training stops. With 0, or without values of
+            `monitor`, training never stops early and keeps the last weights.
+        monitor: The key of Keras's logs to minimise.
 
     Attributes:
-        epochs_done: number of epochs finished, in earlier runs too.
-        history: one list a key of Keras's logs, one float an epoch.
+        epochs_done: Number of finished epochs, including those of earlier runs.
+        history: Key of Keras's logs → one float per epoch.
     """
 
     def __init__(self, folder: str, patience: int, monitor: str) -> None:
@@ -59,12 +60,12 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._best: _Arrays = []
 
     def restore(self, model: keras.Model) -> None:
-        """Continues from the checkpoint, if there is one that can be used.
+        """Restores the checkpoint, if there is a usable one.
 
-        A damaged checkpoint is reported and left aside; the next epoch overwrites it.
+        A damaged checkpoint causes a warning and is ignored; the next epoch overwrites it.
 
         Args:
-            model: compiled, with its initial weights.
+            model: A compiled model with its initial weights.
         """
         self.set_model(model)
         model.optimizer.build(model.trainable_variables)
@@ -88,14 +89,14 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         _log.info("training continues after epoch %d of an interrupted run", epochs_done)
 
     def last_epoch(self, epochs: int) -> int:
-        """Number of epochs to end at: `epochs`, or those done if training had already stopped early."""
+        """Returns the epoch to train up to: `epochs`, or `epochs_done` if training had already stopped early."""
         return self.epochs_done if self._patience_is_over() else epochs
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Keeps the weights if they are the best so far, saves the checkpoint, and stops training if it is time.
+        """Keeps the weights if they are the best so far, saves the checkpoint, and stops training if patience is over.
 
         Raises:
-            RunError: the loss is not a number any more.
+            RunError: The loss became NaN or infinite.
         """
         logs = {key: float(value) for key, value in (logs or {}).items()}
         if not math.isfinite(logs["loss"]):
@@ -107,19 +108,19 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self.history.setdefault(key, []).append(value)
         self.epochs_done = epoch + 1
         if self._stops_early() and self._epochs_since_best() == 0:
-            # Those that `monitor` was measured with.
+            # `monitor` was measured with these weights.
             self._best = _values(averaged_variables(self.model))
         self._save()
         if self._patience_is_over():
             self.model.stop_training = True
 
     def keep_best(self) -> None:
-        """Gives the model its best weights, or leaves it the last ones where there is no early stopping."""
+        """Sets the model's weights to the best ones; without early stopping the last weights stay."""
         if self._best:
             _assign(self._best, self.model.variables)
 
     def discard(self) -> None:
-        """Removes the checkpoint: training succeeded and its model is safe elsewhere."""
+        """Removes the checkpoint, once the trained model is saved elsewhere."""
         if tf.io.gfile.exists(self.folder):
             tf.io.gfile.rmtree(self.folder)
 
@@ -147,16 +148,15 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         arrays[f"{_PROGRESS}/0000"] = np.array(json.dumps(progress))
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        tf.io.gfile.makedirs(self.folder)
-        path = os.path.join(self.folder, _FILE)
-        # Whoever dies while writing leaves the previous epoch's checkpoint whole.
-        with tf.io.gfile.GFile(f"{path}.tmp", "wb") as file:
+        with (
+            replacing(os.path.join(self.folder, _FILE), tf.io.gfile) as partial,
+            tf.io.gfile.GFile(partial, "wb") as file,
+        ):
             file.write(buffer.getvalue())
-        tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
 
 
 def _read(path: str) -> dict[str, _Arrays]:
-    """Reads the arrays of a checkpoint by kind; zip's checksums find damage."""
+    """Reads the arrays of a checkpoint by kind; the checksums of the zip format detect damage."""
     with tf.io.gfile.GFile(path, "rb") as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
         kinds: dict[str, _Arrays] = {"model": [], "optimizer": [], "best": [], _PROGRESS: []}
         for name in sorted(arrays.files):
@@ -172,7 +172,7 @@ def _check(values: _Arrays, variables: Sequence[keras.Variable]) -> None:
     given = [(value.shape, value.dtype.name) for value in values]
     expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
     if given != expected:
-        raise ValueError(f"it holds arrays of {given}, the model has {expected}")
+        raise ValueError(f"it holds arrays of {given}, but the model has {expected}")
 
 
 def _assign(values: _Arrays, variables: Sequence[keras.Variable]) -> None:

@@ -1,4 +1,4 @@
-"""What Transform wrote, as tf.data input for training and evaluation."""
+"""Transformed examples as tf.data input for training and evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -11,12 +11,12 @@ from imdb_core import features
 from imdb_core.records import in_batches, read_records
 
 _PARSE_BATCH: Final = 1024
-# Batches made ready while the network computes.
+# Batches prepared while the network computes.
 _PREFETCHED: Final = 2
 
 
 class Examples(NamedTuple):
-    """A whole split in memory; 200 ids take 800 bytes, so a million reviews fit in 0.8 GB.
+    """A whole split in memory: 200 ids take 800 bytes, so a million reviews take 0.8 GB.
 
     Attributes:
         token_ids: int32 `[reviews, max_tokens]`.
@@ -31,41 +31,41 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
     """Parses the transformed examples of a split.
 
     Args:
-        patterns: globs of gzipped TFRecord files; a pattern may match nothing. Files are read in the order of their
-            names, whatever order the file system lists them in.
-        feature_spec: `TFTransformOutput.transformed_feature_spec()`.
+        patterns: Globs of gzipped TFRecord files; a pattern may match nothing. Files are read in the order of their
+            names.
+        feature_spec: The result of `TFTransformOutput.transformed_feature_spec()`.
 
     Returns:
-        The examples, none if no file matches.
+        The examples; empty if no file matches.
 
     Raises:
-        BadDataError: a file is cut off or damaged.
+        BadDataError: A file is truncated or damaged.
     """
     files = sorted({file for pattern in patterns for file in tf.io.gfile.glob(pattern)})
     spec = {name: feature_spec[name] for name in (features.TOKEN_IDS, features.LABEL)}
     batches = in_batches(read_records(files, tf.io.gfile.GFile), _PARSE_BATCH)
     parsed = [_compact(tf.io.parse_example(batch, spec)) for batch in batches]
-    # An empty first batch gives shapes and dtypes to a split without reviews.
+    # An empty first batch gives a split without reviews its shapes and dtypes.
     none = (np.zeros([0, *spec[features.TOKEN_IDS].shape], np.int32), np.zeros([0], np.int32))
     token_ids, labels = zip(none, *parsed, strict=True)
     return Examples(np.concatenate(token_ids), np.concatenate(labels))
 
 
 def training_batches(examples: Examples, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
-    """Shuffled batches without end, epoch after epoch.
+    """Builds an endless dataset of shuffled batches, epoch after epoch.
 
-    The order of epoch k follows from `seed` and k alone, so that training resumed in epoch k sees what it would have
-    seen without the interruption.
+    The order in epoch k depends only on `seed` and k, so a training that resumes in epoch k gets the same batches as an
+    uninterrupted one.
 
     Args:
-        examples: at least one.
-        batch_size: reviews a batch; the last one of an epoch may be smaller.
-        seed: of the order.
-        first_epoch: the epoch to begin with, from 0.
+        examples: At least one example.
+        batch_size: Reviews per batch; the last batch of an epoch may be smaller.
+        seed: Seed of the order.
+        first_epoch: The epoch to begin with, 0-based.
 
     Returns:
-        Dataset of (token ids int32 `[batch, max_tokens]`, one-hot labels float32 `[batch, 2]`), prefetched;
-        `steps(examples, batch_size)` elements are an epoch.
+        Prefetched dataset of (token ids int32 `[batch, max_tokens]`, one-hot labels float32 `[batch, 2]`); an epoch is
+        `steps(examples, batch_size)` elements.
     """
     token_ids, labels = tf.constant(examples.token_ids), _one_hot(examples)
     rows = tf.range(len(examples.labels))
@@ -83,27 +83,27 @@ def training_batches(examples: Examples, batch_size: int, seed: int, first_epoch
 
 
 def evaluation_batches(examples: Examples, batch_size: int) -> tf.data.Dataset:
-    """Batches in the order of the files, over and over.
+    """Builds a dataset of batches in the order of the examples, repeated without end.
 
     Args:
-        examples: at least one.
-        batch_size: reviews a batch; the last one of a pass may be smaller.
+        examples: At least one example.
+        batch_size: Reviews per batch; the last batch of a pass may be smaller.
 
     Returns:
-        As of `training_batches`, cached. It repeats because Keras warns about a dataset that ends.
+        Cached dataset of the same elements as `training_batches`. It repeats because Keras warns when a dataset ends.
     """
     batches = tf.data.Dataset.from_tensor_slices((examples.token_ids, _one_hot(examples))).batch(batch_size)
     return _untuned(batches.cache().repeat().prefetch(_PREFETCHED))
 
 
 def steps(examples: Examples, batch_size: int) -> int:
-    """Number of batches in one pass, the smaller last one included."""
+    """Returns the number of batches in one pass, including a smaller last one."""
     return -(-len(examples.labels) // batch_size)
 
 
 def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
-    # There is nothing to tune, and the tuner's thread sleeps for up to a minute while an iterator waits for its end.
+    # Nothing here needs autotuning, and closing an iterator can wait up to a minute for the autotuner's thread.
     options.autotune.enabled = False
     return dataset.with_options(options)
 

@@ -1,4 +1,4 @@
-"""Where training runs."""
+"""The devices that training runs on."""
 
 import logging
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ _log = logging.getLogger(__name__)
 
 
 def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
-    """Chooses the device, and sets TensorFlow and Keras up for it. Call it before anything uses TensorFlow.
+    """Chooses the device and configures TensorFlow and Keras for it. Call it before anything uses TensorFlow.
 
-    GPU memory is taken as needed rather than all at once. Several GPUs share each batch. `mixed_precision` sets Keras's
-    global policy; it is reset to float32 otherwise, since another Trainer may have run in this process.
+    GPU memory is taken as needed rather than all at once. Several GPUs share each batch. The function always sets
+    Keras's global dtype policy, because an earlier Trainer in the same process may have changed it.
 
     Args:
-        training: `device` and `mixed_precision`.
+        training: Settings of the training; `device` and `mixed_precision` count.
 
     Returns:
-        The strategy under whose scope to build and compile the model.
+        The strategy in whose scope to build and compile the model.
 
     Raises:
-        DeviceError: `device = "gpu"` and there is none; `mixed_precision` with `device = "cpu"`; or TensorFlow was
-            already running in this process with other devices than wanted.
+        DeviceError: `device = "gpu"` without a GPU; `mixed_precision` with `device = "cpu"`; or TensorFlow already runs
+            in this process with other devices than requested.
     """
     if training.device == "cpu" and training.mixed_precision:
         raise DeviceError(
@@ -48,48 +48,48 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
 
 
 def needs_own_process(device: str) -> bool:
-    """Says whether training has to leave this process, which was told to keep off the GPUs, to use one.
+    """Whether training needs another process, because this one hides the machine's GPUs (see `hide_gpus`).
 
     Args:
-        device: `training.device`.
+        device: The setting `training.device`.
     """
     return device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
 
 
 def strategy_over(devices: Sequence[str]) -> tf.distribute.Strategy:
-    """Picks the strategy for a number of accelerators.
+    """Chooses the distribution strategy.
 
     Args:
-        devices: names of logical devices, such as `GPU:0`.
+        devices: Names of logical devices, such as `GPU:0`.
 
     Returns:
-        MirroredStrategy over several devices; TensorFlow's default strategy for one or none.
+        MirroredStrategy for several devices; TensorFlow's default strategy for one or none.
     """
     return tf.distribute.MirroredStrategy(list(devices)) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
 def hide_gpus() -> None:
-    """Keeps this process off the GPUs, for Beam stages: TensorFlow takes all their memory otherwise.
+    """Hides the GPUs from this process for good, because TensorFlow in a Beam stage would take all their memory.
 
-    It lasts for the life of the process. Does nothing on a machine without a GPU.
+    It does nothing on a machine without a GPU.
 
     Raises:
-        DeviceError: TensorFlow has already taken them.
+        DeviceError: TensorFlow already uses the GPUs.
     """
     try:
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError as error:
         raise DeviceError(
-            "the GPUs cannot be hidden any more: TensorFlow is already running in this process and sees them; "
+            "the GPUs can no longer be hidden: TensorFlow already uses them in this process; "
             "start it with the environment variable CUDA_VISIBLE_DEVICES=-1"
         ) from error
 
 
 def _grown_gpus() -> list[str]:
-    """Names the visible GPUs, none of whose memory is taken in advance."""
+    """Lists the visible GPUs, after setting their memory to grow on demand."""
     for gpu in tf.config.get_visible_devices("GPU"):
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
-            _log.warning("TensorFlow has already taken the memory of %s: it was used before training began", gpu.name)
+            _log.warning("TensorFlow has already taken all memory of %s, which was used before training", gpu.name)
     return [gpu.name.removeprefix("/device:") for gpu in tf.config.list_logical_devices("GPU")]

@@ -1,4 +1,4 @@
-"""Initial word vectors, from the training reviews alone: words that keep the same company begin close together.
+"""Initial word vectors from the training reviews alone: words that occur in similar contexts start close together.
 
 The vectors are a truncated singular value decomposition of positive pointwise mutual information (PPMI). Sources:
 Levy, Goldberg and Dagan 2015, "Improving distributional similarity with lessons learned from word embeddings", for
@@ -15,33 +15,32 @@ import scipy.sparse
 
 from imdb_core import features
 
-# How far company reaches, in tokens.
+# Greatest distance between a word and its context, in tokens.
 _WINDOW: Final = 8
-# Without it rare contexts have too much to say (Levy et al., section 3.2).
+# Limits the influence of rare contexts (Levy et al., section 3.2).
 _CONTEXT_SMOOTHING: Final = 0.75
-# Oversampling and power iterations of the decomposition (Halko et al., section 4): three digits are plenty here.
+# Oversampling and power iterations of the decomposition (Halko et al., section 4); three digits are enough here.
 _OVERSAMPLING: Final = 20
 _ITERATIONS: Final = 4
-# Bounds memory: pairs of so many reviews are held at once, before they are added up.
+# Bounds memory: the pairs of this many reviews are counted at once.
 _REVIEWS_AT_ONCE: Final = 20_000
 
 _Matrix = npt.NDArray[np.float32]
 
 
 def cooccurrence_vectors(token_ids: npt.NDArray[np.integer[Any]], initial: _Matrix, std: float, seed: int) -> _Matrix:
-    """Makes word vectors out of which words stand near which.
+    """Computes word vectors from the words that occur near each other.
 
-    Each has the same length, and their dimensions are rotated at random, so that all carry alike.
+    The vectors are scaled to the same length and rotated at random, so that all dimensions carry equal weight.
 
     Args:
-        token_ids: `[reviews, max_tokens]`, of the training reviews.
-        initial: `[vocabulary_size, embedding_dim]`; the vectors of padding, of the start mark and of words that keep
-            no company are taken from here.
-        std: standard deviation of the new vectors' numbers.
-        seed: of the decomposition and the rotation.
+        token_ids: Token ids of the training reviews, `[reviews, max_tokens]`.
+        initial: Vectors for padding, the start mark and words without context, `[vocabulary_size, embedding_dim]`.
+        std: Standard deviation of the new vectors' elements.
+        seed: Seed of the decomposition and the rotation.
 
     Returns:
-        Same shape as `initial`; the same for the same arguments.
+        Vectors of the same shape as `initial`, identical for identical arguments.
     """
     vocabulary_size, dimensions = initial.shape
     rng = np.random.default_rng(seed)
@@ -54,26 +53,26 @@ def cooccurrence_vectors(token_ids: npt.NDArray[np.integer[Any]], initial: _Matr
     if known.any():
         rows = vectors[known]
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), tiny)
-        # What all words have in common tells nothing about any.
+        # The mean is common to all words and does not distinguish them.
         rows -= rows.mean(axis=0)
         rotation, _ = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))
         rows = rows @ rotation.astype(np.float32)
-        # A vocabulary of one word has no spread to scale.
+        # A vocabulary of one word has no spread; avoid a division by zero.
         result[known] = rows * (std / max(float(rows.std()), tiny))
     return result
 
 
 def cooccurrences(token_ids: npt.NDArray[np.integer[Any]], vocabulary_size: int) -> scipy.sparse.csr_matrix:
-    """Counts, for each pair of tokens, how often they stand within `_WINDOW` tokens, 1 / distance each time.
+    """Counts how often each pair of tokens occurs within `_WINDOW` tokens, weighted by 1 / distance.
 
-    Words out of vocabulary count as one word; padding and start marks do not count.
+    All out-of-vocabulary words count as one word; padding and start marks do not count.
 
     Args:
-        token_ids: `[reviews, max_tokens]`.
-        vocabulary_size: number of token ids.
+        token_ids: Token ids, `[reviews, max_tokens]`.
+        vocabulary_size: Number of distinct token ids.
 
     Returns:
-        float32 `[vocabulary_size, vocabulary_size]`, symmetric.
+        Symmetric float32 matrix `[vocabulary_size, vocabulary_size]`.
     """
     shape = (vocabulary_size, vocabulary_size)
     ahead = scipy.sparse.csr_matrix(shape, dtype=np.float32)
@@ -88,15 +87,15 @@ def cooccurrences(token_ids: npt.NDArray[np.integer[Any]], vocabulary_size: int)
 
 
 def ppmi(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
-    """Positive pointwise mutual information: max(0, log(P(word, context) / (P(word) P'(context)))).
+    """Computes positive pointwise mutual information: max(0, log(P(word, context) / (P(word) P'(context)))).
 
     P' is proportional to a context's count to the power of 0.75.
 
     Args:
-        counts: float32 `[words, contexts]`, of at least 0.
+        counts: Non-negative float32 `[words, contexts]`.
 
     Returns:
-        Same shape and dtype as `counts`, without stored zeros.
+        Matrix of the same shape and dtype as `counts`, without stored zeros.
     """
     pairs = counts.tocoo()
     words = np.asarray(counts.sum(axis=1), np.float64).ravel()
@@ -110,7 +109,7 @@ def ppmi(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
 
 
 def _singular_vectors(matrix: scipy.sparse.csr_matrix, rank: int, rng: np.random.Generator) -> _Matrix:
-    """The leading left singular vectors times the square root of their singular values, `[rows, rank]`."""
+    """Returns the leading left singular vectors times the square root of their singular values, `[rows, rank]`."""
     columns = min(rank + _OVERSAMPLING, *matrix.shape)
     basis = matrix @ rng.standard_normal((matrix.shape[1], columns), dtype=np.float32)
     basis, _ = np.linalg.qr(basis)
@@ -119,5 +118,5 @@ def _singular_vectors(matrix: scipy.sparse.csr_matrix, rank: int, rng: np.random
         basis, _ = np.linalg.qr(matrix @ other)
     left, values, _ = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
     vectors: _Matrix = ((basis @ left) * np.sqrt(values))[:, :rank]
-    # A small vocabulary has fewer dimensions than asked for.
+    # A small vocabulary yields fewer dimensions than requested.
     return np.pad(vectors, ((0, 0), (0, rank - vectors.shape[1])))

@@ -1,11 +1,8 @@
-"""Fits one attention mode, and measures it."""
-
-from __future__ import annotations
+"""Fits a network of one attention mode, and evaluates it."""
 
 import hashlib
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import keras
 import tensorflow as tf
@@ -16,28 +13,35 @@ from components.trainer.datasets import Examples, evaluation_batches, steps, tra
 from components.trainer.embedding_init import cooccurrence_vectors
 from components.trainer.optimizer import build_optimizer
 from components.trainer.progress import TrainingProgress
+from components.trainer.settings import FitSettings, trainer_id
 from components.trainer.weight_averaging import EvaluateAveragedWeights
-from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings
 
-if TYPE_CHECKING:
-    pass
-
-
-# Cross-entropy without label smoothing: comparable between training and evaluation, and between settings.
+# Cross-entropy without label smoothing, comparable between training and evaluation and between settings.
 _LOG_LOSS: Final = "log_loss"
+_ACCURACY: Final = "accuracy"
 
-# What early stopping and the tuner look at.
+# The metric that early stopping and the Tuner minimise.
 OBJECTIVE: Final = f"val_{_LOG_LOSS}"
 
 _EVALUATION_BATCH: Final = 256
 
-# What the weights depend on, beside the examples.
-_DETERMINING: Final = ("mode", "transform", "model", "training", "code_digest")
+
+@dataclass(frozen=True)
+class Score:
+    """Metrics of a network on held-out examples.
+
+    Attributes:
+        log_loss: Cross-entropy without label smoothing.
+        accuracy: Share of examples predicted correctly.
+    """
+
+    log_loss: float
+    accuracy: float
 
 
 def fit(
-    config: Mapping[str, Any],
-    train: Examples,
+    settings: FitSettings,
+    examples: Examples,
     held_out: Examples,
     *,
     strategy: tf.distribute.Strategy,
@@ -45,55 +49,53 @@ def fit(
     log_dir: str,
     progress: keras.callbacks.Callback | None = None,
 ) -> keras.Model:
-    """Trains a network, from its last checkpoint on if it has one.
+    """Trains a network, continuing from its last checkpoint if there is one.
 
     Args:
-        config: `mode`, `transform`, `model` and `training` as in `run_fn`.
-        train: at least one example.
-        held_out: for early stopping; may be empty.
-        strategy: from `prepare_device`.
-        checkpoint: monitors `OBJECTIVE`.
-        log_dir: of TensorBoard.
-        progress: tells of the epochs; by default a line for each.
+        settings: Settings of the network and its training.
+        examples: Examples to train on, at least one.
+        held_out: Examples for early stopping; may be empty.
+        strategy: The strategy from `prepare_device`.
+        checkpoint: The checkpoint of this training; it monitors `OBJECTIVE`.
+        log_dir: Folder for TensorBoard.
+        progress: Callback that reports progress; by default it logs a line per epoch.
 
     Returns:
         The network with the weights to keep.
     """
-    mode = config["mode"]
-    network = ModelSettings.model_validate(config["model"])
-    training = TrainingSettings.model_validate(config["training"])
+    network, training = settings.model, settings.training
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
-        model = build_model(network, TransformSettings.model_validate(config["transform"]), mode)
+        model = build_model(network, settings.transform, settings.mode)
         model.compile(
-            optimizer=build_optimizer(training, steps(train, training.batch_size)),
+            optimizer=build_optimizer(training, steps(examples, training.batch_size)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-            metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
-            # XLA cannot compile cuDNN's GRU (keras#18456), and gains nothing on a CPU.
+            metrics=[_ACCURACY, keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
+            # XLA cannot compile cuDNN's GRU (keras#18456), and is no faster on a CPU.
             jit_compile=False,
         )
         checkpoint.restore(model)
         if network.embedding_init == "cooccurrence" and not checkpoint.epochs_done:
             embeddings = model.get_layer(EMBEDDING).embeddings
             initial = keras.ops.convert_to_numpy(embeddings)
-            embeddings.assign(cooccurrence_vectors(train.token_ids, initial, network.embedding_std, training.seed))
+            embeddings.assign(cooccurrence_vectors(examples.token_ids, initial, network.embedding_std, training.seed))
 
     validation: dict[str, Any] = {}
     if len(held_out.labels):
         validation["validation_data"] = evaluation_batches(held_out, _EVALUATION_BATCH)
         validation["validation_steps"] = steps(held_out, _EVALUATION_BATCH)
     model.fit(
-        training_batches(train, training.batch_size, training.seed, first_epoch=checkpoint.epochs_done),
-        steps_per_epoch=steps(train, training.batch_size),
+        training_batches(examples, training.batch_size, training.seed, first_epoch=checkpoint.epochs_done),
+        steps_per_epoch=steps(examples, training.batch_size),
         initial_epoch=checkpoint.epochs_done,
         epochs=checkpoint.last_epoch(training.epochs),
         callbacks=[
             keras.callbacks.TensorBoard(log_dir, write_graph=False),
-            # Before the checkpoint, which is to find the weights that training goes on with.
+            # Before the checkpoint, which must save the weights that training continues with.
             EvaluateAveragedWeights(),
             checkpoint,
-            # Last: what a person has been told is on disk.
-            progress or TrainingProgress(f"Trainer.{mode}", training, len(train.labels), loss=_LOG_LOSS),
+            # After the checkpoint, so that a reported epoch is already on disk.
+            progress or TrainingProgress(trainer_id(settings.mode), training, len(examples.labels), loss=_LOG_LOSS),
         ],
         verbose=0,
         **validation,
@@ -102,37 +104,34 @@ def fit(
     return model
 
 
-def evaluate(model: keras.Model, held_out: Examples) -> dict[str, float]:
-    """Measures a network.
+def evaluate(model: keras.Model, held_out: Examples) -> Score:
+    """Evaluates a network.
 
     Args:
-        model: from `fit`.
-        held_out: at least one example.
-
-    Returns:
-        `log_loss`, `accuracy`, and the `loss` with label smoothing.
+        model: A network from `fit`.
+        held_out: Examples to evaluate on, at least one.
     """
-    measured: dict[str, float] = model.evaluate(
+    metrics = model.evaluate(
         evaluation_batches(held_out, _EVALUATION_BATCH),
         steps=steps(held_out, _EVALUATION_BATCH),
         return_dict=True,
         verbose=0,
     )
-    return measured
+    return Score(metrics[_LOG_LOSS], metrics[_ACCURACY])
 
 
-def fingerprint(config: Mapping[str, Any], train: Examples, held_out: Examples) -> str:
-    """Names a training by all that its weights depend on: settings, code and examples.
+def fingerprint(settings: FitSettings, examples: Examples, held_out: Examples) -> str:
+    """Names a training by everything that its weights depend on: settings, code and examples.
 
     Args:
-        config: `custom_config` as in `run_fn`.
-        train: training examples.
-        held_out: examples for early stopping.
+        settings: Settings of the network and its training. Other settings that they hold do not count.
+        examples: Examples to train on.
+        held_out: Examples for early stopping.
 
     Returns:
         64 hexadecimal digits.
     """
-    digest = hashlib.sha256(json.dumps({key: config[key] for key in _DETERMINING}, sort_keys=True).encode())
-    for array in (*train, *held_out):
+    digest = hashlib.sha256(settings.model_dump_json(include=set(FitSettings.model_fields)).encode())
+    for array in (*examples, *held_out):
         digest.update(repr(array.shape).encode() + array.tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The optimizer of both Trainers, from the settings."""
+"""The optimizer of both Trainers."""
 
 from typing import Any, Final
 
@@ -6,22 +6,22 @@ import keras
 
 from imdb_core.settings import TrainingSettings
 
-# Of an epoch's steps: with few steps a long average would still be full of initial weights.
+# Share of an epoch's steps. With few steps a longer average would still be dominated by initial weights.
 _LONGEST_AVERAGE: Final = 1 / 3
 
 
 def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Makes Adam with its schedule, its weight decay and its average of the weights.
+    """Builds Adam with a schedule, weight decay and an average of the weights.
 
-    The average counts the last n steps with a momentum of 1 - 1 / n. The momentum is `training.weight_average`, or
-    less where that would count more than a third of an epoch.
+    A momentum of 1 - 1 / n averages about the last n steps. The momentum is `training.weight_average`, reduced where
+    that would average more than a third of an epoch.
 
     Args:
-        training: settings.
-        steps_per_epoch: batches an epoch.
+        training: Settings of the training.
+        steps_per_epoch: Number of batches per epoch.
 
     Returns:
-        Adam, which takes weight decay as AdamW does.
+        Adam, with decoupled weight decay as in AdamW.
     """
     rate: Any = training.learning_rate
     if training.schedule == "cosine":
@@ -29,7 +29,7 @@ def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.o
     longest = max(1.0, steps_per_epoch * _LONGEST_AVERAGE)
     return keras.optimizers.Adam(
         rate,
-        # None is none.
+        # Keras expects None, not 0, for no weight decay.
         weight_decay=training.weight_decay or None,
         use_ema=training.weight_average > 0,
         ema_momentum=min(training.weight_average, 1 - 1 / longest),

@@ -1,4 +1,4 @@
-"""How a training is seen from outside."""
+"""Progress of a training."""
 
 import time
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ _TELL_SECONDS: Final = 0.5
 
 
 class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Tells how far each epoch is, and logs one line an epoch.
+    """Reports the progress within each epoch, and logs a line per epoch.
 
     Args:
-        node: that trains, such as `Trainer.scalar`.
-        training: settings; their epochs and batch size are shown.
-        examples: of one epoch.
-        loss: the key of Keras's logs that is shown as the loss.
+        node: Id of the node that trains, such as `Trainer.scalar`.
+        training: Settings of the training; `epochs` and `batch_size` count.
+        examples: Number of examples per epoch.
+        loss: The key of Keras's logs to report as the loss.
     """
 
     def __init__(self, node: str, training: TrainingSettings, examples: int, *, loss: str) -> None:
@@ -32,12 +32,12 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         self._started = self._told = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """See Keras."""
+        """Implements Keras's callback."""
         self._epoch = epoch + 1
         self._started = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """See Keras."""
+        """Implements Keras's callback."""
         if time.monotonic() - self._told < _TELL_SECONDS:
             return
         self._told = time.monotonic()
@@ -46,7 +46,7 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         progress.tell(progress.Steps(done, self.examples, "examples", stage, self._measured(logs)))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """See Keras."""
+        """Implements Keras's callback."""
         metrics = self._measured(logs)
         progress.tell(
             progress.EpochEnd(epoch + 1, self.training.epochs, metrics),

@@ -1,1 +1,1 @@
-"""Tuner: searches for better settings on the `eval` split."""
+"""Tuner: searches for settings that score better on the `eval` split."""

@@ -1,4 +1,4 @@
-"""The search for hyperparameters: KerasTuner's random search, which begins with the values in use."""
+"""The search for hyperparameters: KerasTuner's random search, starting with the current values."""
 
 import logging
 import math
@@ -12,8 +12,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 from pydantic import ValidationError
 
-from components.trainer.fitting import OBJECTIVE
-from components.tuner.trials import Score
+from components.trainer.fitting import OBJECTIVE, Score
 from imdb_core import progress
 from imdb_core.errors import RunError
 from imdb_core.hyperparameters import in_short
@@ -22,15 +21,15 @@ _progress = logging.getLogger(progress.PROGRESS_LOGGER)
 
 
 def search_space(candidates: Mapping[str, Sequence[Any]], current: Mapping[str, Any]) -> keras_tuner.HyperParameters:
-    """Writes a search space in KerasTuner's terms.
+    """Builds KerasTuner's search space.
 
     Args:
         candidates: `section.key` → values; see `imdb_core.hyperparameters.candidates`.
-        current: `section.key` → the value in use, which becomes the default.
+        current: `section.key` → current value, which becomes the default.
     """
     space = keras_tuner.HyperParameters()
     for key, values in candidates.items():
-        if isinstance(values[0], bool):  # `Choice` would make whole numbers of them
+        if isinstance(values[0], bool):  # `Choice` would convert them to integers
             space.Boolean(key, default=current[key])
         else:
             space.Choice(key, values=values, default=current[key])
@@ -38,14 +37,10 @@ def search_space(candidates: Mapping[str, Sequence[Any]], current: Mapping[str, 
 
 
 class CurrentFirstOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]  # KerasTuner ships no types
-    """Random search whose first trial has the default values; KerasTuner's own may never try them."""
+    """Random search whose first trial has the default values; KerasTuner's own search may never try them."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Chooses the values of the next trial; see KerasTuner.
-
-        Args:
-            trial_id: of that trial.
-        """
+        """Chooses the values of the next trial; see KerasTuner."""
         if self.trials:
             chosen: dict[str, Any] = super().populate_space(trial_id)
             return chosen
@@ -53,18 +48,19 @@ class CurrentFirstOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignor
 
 
 class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no types
-    """Searches settings by a function that scores them.
+    """Searches for the settings that a function scores best.
 
-    A trial whose training breaks down is a failed one, and the search goes on; any other error ends it.
+    A trial whose training diverges fails, and the search continues; any other error ends the search.
 
     Args:
-        score: `section.key` → value to their score, the smaller `log_loss` the better. The same values must give the
-            same score: the search is not resumed by KerasTuner, which saves its state in pieces, but repeated.
-        space: from `search_space`.
-        trials: most trials; a small space has fewer.
-        seed: of the choice.
-        directory: for KerasTuner's own records, cleared at the start.
-        on_end: called when the search has succeeded.
+        score: Function from `section.key` → value to a score; a smaller `log_loss` is better. The same values must
+            always give the same score, because an interrupted search is repeated: KerasTuner does not save its state
+            atomically, so it cannot resume safely.
+        space: The search space from `search_space`.
+        trials: Maximum number of trials; a small space has fewer.
+        seed: Seed of the random choices.
+        directory: Folder for KerasTuner's own records, cleared at the start.
+        on_end: Function to call when the search has succeeded.
     """
 
     def __init__(
@@ -81,7 +77,7 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
             objective=keras_tuner.Objective(OBJECTIVE, "min"),
             max_trials=trials,
             hyperparameters=space,
-            seed=seed + 1,  # KerasTuner takes 0 for no seed
+            seed=seed + 1,  # KerasTuner treats 0 as no seed
             max_consecutive_failed_trials=trials + 1,
         )
         oracle.verbose = 0
@@ -96,14 +92,14 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
         """Scores the values of a trial and logs one line.
 
         Args:
-            trial: from the oracle.
+            trial: A trial from the oracle.
 
         Returns:
-            The objective, and `val_accuracy`.
+            The objective and `val_accuracy`.
 
         Raises:
-            FailedTrialError: training broke down, or the settings do not go together.
-            FatalError: any other error, as its cause.
+            FailedTrialError: Training diverged, or the settings contradict each other.
+            FatalError: Any other error, which is its cause.
         """
         values = trial.hyperparameters.values
         name = f"Tuner trial {int(trial.trial_id) + 1}/{self._trials}"
@@ -130,15 +126,15 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
         return {OBJECTIVE: score.log_loss, "val_accuracy": score.accuracy}
 
     def on_search_end(self) -> None:
-        """Checks that there is a result.
+        """Checks that at least one trial succeeded.
 
         Raises:
-            RunError: all trials have failed.
+            RunError: All trials failed.
         """
         trials = list(self.oracle.trials.values())
         if not any(trial.status == TrialStatus.COMPLETED for trial in trials):
             raise RunError(
-                f"all {len(trials)} trials of the Tuner have failed, each for the reason told above; lower "
-                "training.learning_rate, or take values out of tuning.space"
+                f"all {len(trials)} trials of the Tuner have failed, each for the reason logged above; lower "
+                "training.learning_rate, or remove values from tuning.space"
             )
         self._on_end()

@@ -1,4 +1,4 @@
-"""The trials of the Tuner: a network trained as the Trainers do, and scored on `eval`."""
+"""The Tuner's trials: each trains networks as the Trainers do and scores them on the `eval` split."""
 
 import json
 import logging
@@ -14,105 +14,89 @@ import tensorflow as tf
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples
 from components.trainer.devices import needs_own_process, prepare_device
-from components.trainer.fitting import OBJECTIVE, evaluate, fingerprint, fit
+from components.trainer.fitting import OBJECTIVE, Score, evaluate, fingerprint, fit
+from components.trainer.settings import FitSettings
 from imdb_core.child_process import run_in_child
+from imdb_core.files import replacing
 from imdb_core.hyperparameters import with_values
 from imdb_core.modes import Mode
-from imdb_core.settings import ModelSettings, TrainingSettings
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Score:
-    """What a network thinks of the `eval` reviews, with the weights that would be exported.
-
-    Attributes:
-        log_loss: without label smoothing.
-        accuracy: share of reviews.
-    """
-
-    log_loss: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
 class TrialJob:
-    """One training of a trial; can be sent to another process.
+    """One training of a trial; it can be sent to another process.
 
     Attributes:
-        config: `mode`, `transform`, `model` and `training` as in `components.trainer.run_fn.run_fn`.
-        train: at least one example.
-        held_out: at least one example.
-        folder: of the checkpoint.
+        settings: Settings of the network and its training.
+        examples: Examples to train on, at least one.
+        held_out: Examples to score on, at least one.
+        folder: Folder for the checkpoint.
     """
 
-    config: Mapping[str, Any]
-    train: Examples
+    settings: FitSettings
+    examples: Examples
     held_out: Examples
     folder: str
 
 
 class Trials:
-    """Scores hyperparameters, and remembers on disk which it has scored.
+    """Scores hyperparameters, and remembers the scores on disk.
 
     Args:
-        config: as of a `TrialJob`, with `code_digest` and without `mode`.
-        modes: to train; a score is the mean of theirs.
-        train: at least one example.
-        held_out: at least one example.
-        folder: for scores and checkpoints, where a later search finds them by all that they depend on.
+        networks: Current settings, one for each attention mode; a score is the mean over them.
+        examples: Examples to train on, at least one.
+        held_out: Examples to score on, at least one.
+        folder: Folder for scores and checkpoints. Their names depend on everything that determines a score, so a later
+            search finds them.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], modes: Sequence[Mode], train: Examples, held_out: Examples, folder: str
-    ) -> None:
-        self.config = config
-        self.modes = modes
-        self.train = train
+    def __init__(self, networks: Sequence[FitSettings], examples: Examples, held_out: Examples, folder: str) -> None:
+        self.networks = networks
+        self.examples = examples
         self.held_out = held_out
         self.folder = folder
         self._used: set[str] = set()
 
     def score(self, values: Mapping[str, Any]) -> Score:
-        """Trains each mode with some hyperparameters, unless it has been done before, from its last checkpoint on.
+        """Trains each mode with the given hyperparameters and scores it, unless its score is known.
+
+        An interrupted training resumes from its last checkpoint.
 
         Args:
             values: `section.key` → value.
 
         Raises:
-            ValidationError: these settings do not go together.
-            RunError: the loss became NaN or infinite.
+            ValidationError: The values contradict each other or the other settings.
+            RunError: The loss became NaN or infinite.
         """
-        config = with_values(self.config, values)
-        ModelSettings.model_validate(config["model"])
-        TrainingSettings.model_validate(config["training"])
-        scores = [self._score({**config, "mode": mode}) for mode in self.modes]
+        networks = [with_values(network, values) for network in self.networks]
+        scores = [self._score(network) for network in networks]
         return Score(
             log_loss=float(np.mean([score.log_loss for score in scores])),
             accuracy=float(np.mean([score.accuracy for score in scores])),
         )
 
     def discard(self) -> None:
-        """Forgets the scores that were asked for, and what trials that failed have left."""
+        """Removes the scores of this search, and the checkpoints of its failed trials."""
         for folder in self._used:
             for path, remove in ((_score_file(folder), tf.io.gfile.remove), (folder, tf.io.gfile.rmtree)):
                 if tf.io.gfile.exists(path):
                     remove(path)
 
-    def _score(self, config: Mapping[str, Any]) -> Score:
-        folder = os.path.join(self.folder, fingerprint(config, self.train, self.held_out))
+    def _score(self, settings: FitSettings) -> Score:
+        folder = os.path.join(self.folder, fingerprint(settings, self.examples, self.held_out))
         self._used.add(folder)
         file = _score_file(folder)
         if tf.io.gfile.exists(file):
             with tf.io.gfile.GFile(file) as opened:
                 return Score(**json.loads(opened.read()))
-        job = TrialJob(config, self.train, self.held_out, folder)
-        own_process = needs_own_process(config["training"]["device"])
+        job = TrialJob(settings, self.examples, self.held_out, folder)
+        own_process = needs_own_process(settings.training.device)
         score = run_in_child(train_and_score, job) if own_process else train_and_score(job)
-        with tf.io.gfile.GFile(f"{file}.tmp", "w") as opened:
+        with replacing(file, tf.io.gfile) as partial, tf.io.gfile.GFile(partial, "w") as opened:
             opened.write(json.dumps(asdict(score)))
-        tf.io.gfile.rename(f"{file}.tmp", file, overwrite=True)
         tf.io.gfile.rmtree(folder)
         return score
 
@@ -121,35 +105,33 @@ def train_and_score(job: TrialJob) -> Score:
     """Trains a network as a Trainer does, and scores it.
 
     Args:
-        job: settings, examples and a place for its checkpoint.
+        job: Settings, examples and the folder of the checkpoint.
 
     Raises:
-        DeviceError: see `prepare_device`.
-        RunError: the loss became NaN or infinite.
+        DeviceError: See `prepare_device`.
+        RunError: The loss became NaN or infinite.
     """
-    training = TrainingSettings.model_validate(job.config["training"])
+    training = job.settings.training
     strategy = prepare_device(training)
-    checkpoint = EpochCheckpoint(job.folder, training.patience, OBJECTIVE)
     model = fit(
-        job.config,
-        job.train,
+        job.settings,
+        job.examples,
         job.held_out,
         strategy=strategy,
-        checkpoint=checkpoint,
+        checkpoint=EpochCheckpoint(job.folder, training.patience, OBJECTIVE),
         log_dir=os.path.join(job.folder, "logs"),
-        progress=_epochs_to_log(job.config["mode"]),
+        progress=_epochs_to_log(job.settings.mode),
     )
-    measured = evaluate(model, job.held_out)
-    return Score(measured["log_loss"], measured["accuracy"])
+    return evaluate(model, job.held_out)
 
 
 def draw(examples: Examples, count: int, seed: int) -> Examples:
-    """Draws some examples, in their order.
+    """Draws some examples at random and keeps their order.
 
     Args:
-        examples: to draw from.
-        count: how many; 0, or more than there are, takes all.
-        seed: of the draw.
+        examples: The examples to draw from.
+        count: How many to draw; 0, or more than there are, takes all.
+        seed: Seed of the random draw.
     """
     total = len(examples.labels)
     if not 0 < count < total:
@@ -163,7 +145,7 @@ def _score_file(folder: str) -> str:
 
 
 def _epochs_to_log(mode: Mode) -> keras.callbacks.Callback:
-    """Keeps the epochs of trials in the log file: on the terminal each trial has one line."""
+    """Writes the epochs of a trial to the log file only: on the terminal each trial has one line."""
 
     def end(epoch: int, logs: Mapping[str, float]) -> None:
         _log.info("trial, %s, epoch %d: %s", mode, epoch + 1, {key: round(value, 4) for key, value in logs.items()})

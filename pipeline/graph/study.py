@@ -1,4 +1,4 @@
-"""The graph of a study: one ingest and Transform, both modes trained with each seed, and what they predict."""
+"""The graph of a study: shared data, and for each seed both trained modes and their predictions."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,9 +6,10 @@ from typing import Final
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration.pipeline import Pipeline
 
-from imdb_core import modes
-from pipeline.graph.nodes import predict_modes, prepare_data, trainer
-from pipeline.settings.config import PipelineConfig
+from components.trainer.settings import trainer_id
+from imdb_core.modes import Mode
+from pipeline.graph.nodes import assemble, predict_modes, prepare_data, train_modes
+from pipeline.settings import PipelineConfig
 from pipeline.workspace.places import Places
 
 STUDY_NAME: Final = "imdb_attention_study"
@@ -20,15 +21,15 @@ def create_study(
     places: Places,
     metadata_connection: metadata_store_pb2.ConnectionConfig,
 ) -> Pipeline:
-    """Builds the graph of one preset.
+    """Builds the study's graph for one preset.
 
-    A node is named after its seed, so that more seeds leave the others' results where the cache finds them.
+    Every node's id contains its seed, so that more seeds do not invalidate the cached results of the others.
 
     Args:
-        config: validated settings; each of `seeds` takes the place of `training.seed`.
-        seeds: all different.
-        places: absolute paths.
-        metadata_connection: of the ML Metadata store.
+        config: Validated settings; each of `seeds` replaces `training.seed`.
+        seeds: The seeds, all different.
+        places: Absolute paths of the workspace.
+        metadata_connection: Connection to the ML Metadata store.
 
     Returns:
         A pipeline that any TFX runner can run.
@@ -38,25 +39,18 @@ def create_study(
     for seed in seeds:
         seeded = config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
         trainers = {
-            mode: trainer(seeded, places, data.transform, mode).with_id(trainer_node(mode, seed))
-            for mode in modes.MODES
+            mode: trainer.with_id(seed_trainer_id(mode, seed))
+            for mode, trainer in train_modes(seeded, places, data.transform).items()
         }
-        nodes += [*trainers.values(), predict_modes(data.examples, trainers, predictions_node(seed))]
-    return Pipeline(
-        pipeline_name=STUDY_NAME,
-        pipeline_root=str(places.artifacts),
-        components=nodes,
-        enable_cache=True,
-        metadata_connection_config=metadata_connection,
-        beam_pipeline_args=list(config.beam.pipeline_args),
-    )
+        nodes += [*trainers.values(), predict_modes(data.examples, trainers).with_id(seed_predictions_id(seed))]
+    return assemble(STUDY_NAME, nodes, config, places, metadata_connection)
 
 
-def trainer_node(mode: modes.Mode, seed: int) -> str:
-    """Names the node that trains a mode with a seed."""
-    return f"Trainer.{mode}.seed{seed}"
+def seed_trainer_id(mode: Mode, seed: int) -> str:
+    """Returns the id of the node that trains a mode with a seed."""
+    return f"{trainer_id(mode)}.seed{seed}"
 
 
-def predictions_node(seed: int) -> str:
-    """Names the node that asks both modes of a seed."""
+def seed_predictions_id(seed: int) -> str:
+    """Returns the id of the node that predicts with both modes of a seed."""
     return f"Predictions.seed{seed}"

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.trainer.checkpoints import EpochCheckpoint
 from imdb_core.errors import RunError
@@ -158,15 +159,37 @@ def test_the_folder_holds_one_whole_file_without_pickles(tmp_path: Path) -> None
         assert json.loads(str(arrays["progress/0000"]))["epochs_done"] == 2
 
 
-def test_whatever_a_crash_left_while_writing_is_no_harm(tmp_path: Path) -> None:
-    model = small_model()
-    train(EpochCheckpoint(str(tmp_path), 2, MONITOR), model, [2.0])
-    (tmp_path / "checkpoint.npz.tmp").write_bytes(b"half a file")
-    checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
+def test_a_partial_file_that_a_crash_left_does_no_harm(tmp_path: Path) -> None:
+    model, folder = small_model(), tmp_path / "checkpoint"
+    train(EpochCheckpoint(str(folder), 2, MONITOR), model, [2.0])
+    (folder / ".checkpoint.npz.1.partial").write_bytes(b"half a file")
+    checkpoint = EpochCheckpoint(str(folder), 2, MONITOR)
     checkpoint.restore(small_model(seed=2))
     assert checkpoint.epochs_done == 1
     train(checkpoint, model, [2.0, 1.0])
+    resumed = EpochCheckpoint(str(folder), 2, MONITOR)
+    resumed.restore(small_model(seed=2))
+    assert resumed.epochs_done == 2
+    resumed.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_while_writing_leaves_the_previous_checkpoint_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_model()
+    checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
+    train(checkpoint, model, [2.0])
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(tf.io.gfile, "rename", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        train(checkpoint, model, [2.0, 1.0])
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
 
 
 def truncate(path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from components.trainer.optimizer import build_optimizer
 from imdb_core.settings import TrainingSettings
-from pipeline.settings.config import load_settings
+from pipeline.settings import load_settings
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,20 @@ from pydantic import ValidationError
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples
 from components.trainer.fitting import fit
+from components.trainer.settings import FitSettings
 from components.tuner import trials
 from components.tuner.trials import TrialJob, Trials, draw, train_and_score
 from imdb_core.errors import RunError
+from imdb_core.hyperparameters import with_values
+from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings
 
-CONFIG: Mapping[str, Any] = {
-    "transform": {"vocabulary_size": 20, "max_tokens": 8},
-    "model": {"embedding_dim": 4, "gru_units": 4, "dense_units": 4, "dropout": 0.2},
-    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "device": "cpu"},
-    "code_digest": "abc",
-}
+SETTINGS = FitSettings(
+    mode="scalar",
+    transform=TransformSettings(vocabulary_size=20, max_tokens=8),
+    model=ModelSettings(embedding_dim=4, gru_units=4, dense_units=4, dropout=0.2),
+    training=TrainingSettings(epochs=2, batch_size=16, learning_rate=0.01, device="cpu"),
+    code_digest="abc",
+)
 
 
 def some_examples(count: int, seed: int) -> Examples:
@@ -36,8 +40,9 @@ def some_examples(count: int, seed: int) -> Examples:
 TRAIN, HELD_OUT = some_examples(64, seed=1), some_examples(30, seed=2)
 
 
-def trials_in(folder: Path, *modes: Any, config: Mapping[str, Any] = CONFIG) -> Trials:
-    return Trials(config, modes or ("scalar",), TRAIN, HELD_OUT, str(folder))
+def trials_in(folder: Path, *modes: Any, settings: FitSettings = SETTINGS) -> Trials:
+    networks = [settings.model_copy(update={"mode": mode}) for mode in modes or ("scalar",)]
+    return Trials(networks, TRAIN, HELD_OUT, str(folder))
 
 
 def epochs(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -45,12 +50,12 @@ def epochs(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_trial_trains_as_the_trainer_does_and_is_scored_with_the_weights_to_keep(tmp_path: Path) -> None:
-    # Far too fast to get better in each epoch.
-    training = {**CONFIG["training"], "learning_rate": 0.3, "epochs": 4, "patience": 1}
-    config = {**CONFIG, "training": training, "mode": "scalar"}
+    # A rate so high that some epochs are worse than the one before.
+    fast = {"training.learning_rate": 0.3, "training.epochs": 4, "training.patience": 1}
+    settings = with_values(SETTINGS, fast)
     checkpoint = EpochCheckpoint(str(tmp_path / "direct"), 1, "val_log_loss")
     model = fit(
-        config,
+        settings,
         TRAIN,
         HELD_OUT,
         strategy=tf.distribute.get_strategy(),
@@ -59,7 +64,7 @@ def test_a_trial_trains_as_the_trainer_does_and_is_scored_with_the_weights_to_ke
     )
     probabilities = model.predict(HELD_OUT.token_ids, verbose=0)
     of_the_label = probabilities[np.arange(30), HELD_OUT.labels]
-    score = train_and_score(TrialJob(config, TRAIN, HELD_OUT, str(tmp_path / "trial")))
+    score = train_and_score(TrialJob(settings, TRAIN, HELD_OUT, str(tmp_path / "trial")))
     assert score.log_loss == pytest.approx(-np.log(of_the_label).mean(), abs=1e-5)
     assert score.accuracy == pytest.approx((of_the_label > 0.5).mean())
     assert score.log_loss == pytest.approx(min(checkpoint.history["val_log_loss"]), abs=1e-6)
@@ -87,7 +92,8 @@ def test_other_values_or_other_code_make_another_score(tmp_path: Path, caplog: p
     with caplog.at_level(logging.INFO):
         first = trials_in(tmp_path).score({"model.dropout": 0.1})
         assert trials_in(tmp_path).score({"model.dropout": 0.6}) != first
-        assert trials_in(tmp_path, config={**CONFIG, "code_digest": "abd"}).score({"model.dropout": 0.1}) == first
+        other_code = SETTINGS.model_copy(update={"code_digest": "abd"})
+        assert trials_in(tmp_path, settings=other_code).score({"model.dropout": 0.1}) == first
     assert len(epochs(caplog)) == 6
 
 

@@ -6,8 +6,8 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration import metadata
 
 from imdb_core.code_digest import code_digest
-from pipeline.graph.main import create_pipeline
-from pipeline.settings.config import load_settings
+from pipeline.graph.pipeline import create_pipeline
+from pipeline.settings import load_settings
 from pipeline.workspace.places import Places
 
 ORDER = [

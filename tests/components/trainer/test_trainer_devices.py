@@ -104,21 +104,23 @@ def test_several_devices_share_each_batch() -> None:
         import tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from components import training
+        from components.trainer import fitting
         from components.trainer.checkpoints import EpochCheckpoint
         from components.trainer.datasets import Examples
         from components.trainer.devices import strategy_over
+        from components.trainer.settings import FitSettings
 
         strategy = strategy_over(["CPU:0", "CPU:1"])
-        config = {
+        settings = FitSettings.model_validate({
             "mode": "vector",
             "transform": {"vocabulary_size": 20, "max_tokens": 6},
             "model": {"embedding_dim": 4, "gru_units": 3, "dense_units": 3, "dropout": 0.1},
             "training": {"epochs": 2, "batch_size": 8},
-        }
+            "code_digest": "abc",
+        })
         examples = Examples(np.full([20, 6], 5, np.int32), np.arange(20, dtype=np.int32) % 2)
         checkpoint = EpochCheckpoint(tempfile.mkdtemp(), 2, "val_log_loss")
-        training.fit(config, examples, examples, strategy=strategy, checkpoint=checkpoint, log_dir=tempfile.mkdtemp())
+        fitting.fit(settings, examples, examples, strategy=strategy, checkpoint=checkpoint, log_dir=tempfile.mkdtemp())
         print(strategy.num_replicas_in_sync, checkpoint.epochs_done)
     """
     assert run(code) == "2 2"

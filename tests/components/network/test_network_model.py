@@ -10,7 +10,7 @@ import tensorflow as tf
 from components.network.model import build_model, explaining_model
 from imdb_core.modes import MODES, Mode
 from imdb_core.settings import ModelSettings, TransformSettings
-from pipeline.settings.config import load_settings
+from pipeline.settings import load_settings
 
 TRANSFORM = TransformSettings(vocabulary_size=50, max_tokens=12)
 ATTENTION = ModelSettings(word_dropout=0.0, embedding_dropout=0.0, dropout=0.0)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from components.trainer.fitting import Score
 from components.tuner.search import SettingsTuner, search_space
-from components.tuner.trials import Score
 from imdb_core.errors import DeviceError, RunError
 
 CANDIDATES = {

@@ -5,7 +5,7 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration import metadata
 
 from pipeline.graph.study import create_study
-from pipeline.settings.config import load_settings
+from pipeline.settings import load_settings
 from pipeline.workspace.places import Places
 
 UPSTREAM = ["ImdbExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform"]

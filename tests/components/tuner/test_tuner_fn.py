@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner import executor
 from tfx.types import standard_artifacts
@@ -17,6 +18,7 @@ from transformed_reviews import TRANSFORM, Transformed
 
 from components.trainer import fitting
 from components.trainer.datasets import Examples
+from components.trainer.settings import FitSettings
 from components.tuner import tuner_fn
 from imdb_core.errors import BadDataError
 from imdb_core.hyperparameters import with_values
@@ -125,14 +127,14 @@ def test_an_interrupted_search_ends_as_if_it_had_not_been_and_trains_no_finished
 def test_what_tfx_writes_reaches_the_settings_of_a_trainer_and_the_name_of_its_checkpoint(tuner: Any) -> None:
     found = json.loads(json.dumps(tuner.get_best_hyperparameters()[0].get_config()))["values"]
     assert set(found) == set(CURRENT)
-    tuned = with_values(CONFIG, found)
-    assert tuned["model"]["dropout"] == found["model.dropout"]
-    assert tuned["training"]["learning_rate"] == found["training.learning_rate"]
+    shared = {key: CONFIG[key] for key in ("transform", "model", "training", "code_digest")}
+    given = FitSettings.model_validate({**shared, "mode": "scalar"})
+    tuned = with_values(given, found)
+    assert tuned.model.dropout == found["model.dropout"]
+    assert tuned.training.learning_rate == found["training.learning_rate"]
     none = Examples(np.zeros([0, 12], np.int32), np.zeros([0], np.int32))
     assert found != CURRENT
-    assert fitting.fingerprint({**tuned, "mode": "scalar"}, none, none) != fitting.fingerprint(
-        {**CONFIG, "mode": "scalar"}, none, none
-    )
+    assert fitting.fingerprint(tuned, none, none) != fitting.fingerprint(given, none, none)
 
 
 def test_tfx_s_own_executor_keeps_the_results_of_all_trials(tuner: Any, tmp_path: Path) -> None:
@@ -166,3 +168,8 @@ def test_without_eval_examples_it_says_so(transformed: Transformed, files: Path,
     (tmp_path / "Split-train").symlink_to(files / "Split-train")
     with pytest.raises(BadDataError, match=r"no examples of the split `eval`.*training.tune = false"):
         prepared(transformed, tmp_path, tmp_path)
+
+
+def test_an_unknown_setting_is_refused_by_name(transformed: Transformed, files: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"tuning\.trails\n  Extra inputs are not permitted"):
+        prepared(transformed, files, tmp_path, trails=3)

@@ -1,0 +1,70 @@
+"""The Trainer node: TFX's own component, set up to train one attention mode with `run_fn`."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tfx.components import Trainer
+from tfx.proto import trainer_pb2
+from tfx.types import BaseChannel
+
+from components.trainer.settings import TrainerSettings, trainer_id
+from imdb_core.code_digest import code_digest
+from imdb_core.modes import Mode
+from imdb_core.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
+
+# Named, not imported: TFX imports it where the node runs, and reloads it.
+_MODULE: Final = "components.trainer.run_fn"
+# Only these settings are written into the model; the others must not cause a new training.
+_EXPORTED: Final = {"model_name", "warmup_requests"}
+
+
+def trainer_node(
+    mode: Mode,
+    examples: BaseChannel,
+    transform_graph: BaseChannel,
+    *,
+    transform: TransformSettings,
+    model: ModelSettings,
+    training: TrainingSettings,
+    serving: ServingSettings,
+    splits: Sequence[str],
+    checkpoint_root: str,
+    hyperparameters: BaseChannel | None = None,
+) -> Trainer:
+    """Builds the node that trains one attention mode and exports it.
+
+    Args:
+        mode: The attention mode.
+        examples: Transformed examples.
+        transform_graph: The Transform graph.
+        transform: Size of the vocabulary and length of a review.
+        model: Settings of the network.
+        training: Settings of the training.
+        serving: Model name and number of warm-up requests; the node ignores the other settings.
+        splits: The split to train on, and the split for early stopping if there is one.
+        checkpoint_root: Folder for checkpoints; it outlives the run.
+        hyperparameters: The Tuner's best values, which replace settings.
+    """
+    settings = TrainerSettings(
+        mode=mode,
+        transform=transform,
+        model=model,
+        training=training,
+        serving=serving,
+        code_digest=code_digest(_MODULE),
+        checkpoint_root=checkpoint_root,
+    )
+    return Trainer(
+        run_fn=f"{_MODULE}.run_fn",
+        examples=examples,
+        transform_graph=transform_graph,
+        hyperparameters=hyperparameters,
+        train_args=trainer_pb2.TrainArgs(splits=[splits[0]]),
+        # TFX requires a split. Without one for early stopping it is the training split, which run_fn then ignores.
+        eval_args=trainer_pb2.EvalArgs(splits=[splits[-1]]),
+        custom_config=settings.model_dump(
+            mode="json",
+            # `tune` only switches the Tuner on: found values and given values are the same training.
+            exclude={"training": {"tune"}, "serving": set(ServingSettings.model_fields) - _EXPORTED},
+        ),
+    ).with_id(trainer_id(mode))
