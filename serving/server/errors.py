@@ -1,5 +1,6 @@
-"""One error for all that a call can fail with: a gRPC status code and TensorFlow Serving's words for it."""
+"""The one error of a failed call: a gRPC status code with TensorFlow Serving's message."""
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -7,10 +8,12 @@ import grpc
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_LONGEST_MESSAGE: Final = 1024
-_TRUNCATED: Final = "...TRUNCATED"
+TRUNCATED: Final = "...TRUNCATED"
 
-# TensorFlow and gRPC number their codes alike.
+_LOG: Final = logging.getLogger(__name__)
+_LONGEST_MESSAGE: Final = 1024
+
+# TensorFlow and gRPC use the same numbers.
 _BY_NUMBER: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 _HTTP: Final = {
@@ -32,40 +35,46 @@ _HTTP: Final = {
 
 
 class ServingError(Exception):
-    """A call failed; clients get the code and the message.
+    """A failed call, load or change of the config. Clients receive the code and the message.
 
     Args:
-        code: any but OK.
-        message: cut to 1,024 characters, as TensorFlow Serving does.
+        code: Any code except OK.
+        message: The message; cut to 1,024 characters, as TensorFlow Serving does.
     """
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         if len(message) > _LONGEST_MESSAGE:
-            message = message[:_LONGEST_MESSAGE] + _TRUNCATED
+            message = message[:_LONGEST_MESSAGE] + TRUNCATED
         super().__init__(f"{code.name}: {message}")
         self.code = code
         self.message = message
 
 
 def invalid_argument(message: str) -> ServingError:
-    """The error of a request that no server could answer."""
+    """Returns the error for a request that is invalid in itself."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def from_tensorflow(error: "tf.errors.OpError") -> ServingError:
-    """Says what the C++ runtime said.
+    """Converts an error of a session to the code and the message of the C++ runtime.
 
     Args:
-        error: what a session raised. Sessions of Python wrap the runtime's own message into tracebacks of the Python
-            code that built the graph; the wrapped one is still at hand and is what a server without Python says.
+        error: The exception. Python's sessions replace the runtime's message by one that includes the Python code that
+            built the graph; its context still has the original, which is what a C++ server answers.
 
     Returns:
-        An error of the same code; UNKNOWN if gRPC has no such code.
+        An error with the same code; UNKNOWN if gRPC does not have it.
     """
     original = error.__context__ if isinstance(error.__context__, type(error)) else error
     return ServingError(_BY_NUMBER.get(error.error_code, grpc.StatusCode.UNKNOWN), str(original.message))
 
 
+def unexpected() -> ServingError:
+    """Logs the exception that is being handled, a bug, and returns the error for the client."""
+    _LOG.exception("Unexpected error while handling a request")
+    return ServingError(grpc.StatusCode.INTERNAL, "internal error; see the server's log")
+
+
 def http_status(code: grpc.StatusCode) -> int:
-    """The HTTP status of TensorFlow Serving's REST API for a code; 500 for all that are not the client's doing."""
+    """Returns the status of TensorFlow Serving's REST API for a code; 500 for faults of the server."""
     return _HTTP.get(code, 500)

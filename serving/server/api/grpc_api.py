@@ -1,7 +1,6 @@
 """TensorFlow Serving's gRPC API: PredictionService, ModelService, health and reflection."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,13 +22,9 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server.api.backend import Backend
-from serving.server.errors import ServingError
+from serving.server.errors import TRUNCATED, ServingError, unexpected
 
-_LOG: Final = logging.getLogger(__name__)
-
-GRPC: Final = "GRPC"
-_INTERNAL: Final = "internal error; the server's log tells more"
-# TensorFlow Serving's, which are short: not `tensorflow.serving.PredictionService`.
+# TensorFlow Serving registers short names, not `tensorflow.serving.PredictionService`.
 _HEALTH_NAMES: Final = ("", "ModelService", "PredictionService")
 _UNLIMITED: Final = -1
 _LONGEST_MESSAGE: Final = 2048
@@ -40,8 +35,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     """The RPCs of `prediction_service.proto`.
 
     Args:
-        backend: that answers.
-        with_deadlines: whether a client's deadline ends the run of the model.
+        backend: Answers the requests.
+        with_deadlines: Whether a client's deadline ends the run of the model.
     """
 
     def __init__(self, backend: Backend, *, with_deadlines: bool) -> None:
@@ -68,7 +63,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def GetModelMetadata(
         self, request: Any, context: grpc.aio.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Tells a model's signatures."""
+        """Describes a model's signatures."""
         async with _status_for(context):
             return self._backend.get_model_metadata(request)
 
@@ -80,7 +75,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         context: grpc.aio.ServicerContext,
     ) -> Any:
         async with _status_for(context):
-            with self._backend.metrics.request(request.model_spec.name, api, GRPC):
+            with self._backend.metrics.request(request.model_spec.name, api, "GRPC"):
                 return await call(request, self._deadline(context))
 
     def _deadline(self, context: grpc.aio.ServicerContext) -> float | None:
@@ -91,25 +86,25 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
     """The RPCs of `model_service.proto`.
 
     Args:
-        backend: that answers.
+        backend: Answers the requests.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        # Its own: a model whose first version never comes must not hold up anything else that needs a thread.
+        # Separate threads: a reload that waits for a model's first version must not block other work.
         self._threads = ThreadPoolExecutor(_RELOADS, "reload")
 
     async def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Tells the state of a model's versions."""
+        """Reports the state of a model's versions."""
         async with _status_for(context):
             return self._backend.get_model_status(request)
 
     async def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Replaces the config; answers when its models are loaded. An RPC that fails carries no response in gRPC."""
+        """Replaces the config and answers when its models are loaded; failures are statuses, not responses."""
         async with _status_for(context):
             waiting = self._threads.submit(self._backend.reload, request.config, _deadline(context))
             await asyncio.wrap_future(waiting)
@@ -126,22 +121,22 @@ async def grpc_server(
     with_deadlines: bool = True,
     arguments: Sequence[tuple[str, int | str]] = (),
 ) -> grpc.aio.Server:
-    """Makes the server; it has no port yet and is not started.
+    """Builds the server, without a port and not started.
 
     Args:
-        backend: that answers.
-        max_request_bytes: a longer message is RESOURCE_EXHAUSTED.
-        with_health: whether `grpc.health.v1` is served. It says SERVING whatever the models' state, as TensorFlow
-            Serving's does: readiness is GetModelStatus.
-        with_deadlines: whether a client's deadline ends the run of the model.
-        arguments: gRPC's channel arguments; they come last, so they win.
+        backend: Answers the requests.
+        max_request_bytes: Maximum size of a message; longer ones are RESOURCE_EXHAUSTED.
+        with_health: Whether to serve `grpc.health.v1`. As in TensorFlow Serving, it always answers SERVING; use
+            GetModelStatus to check readiness.
+        with_deadlines: Whether a client's deadline ends the run of the model.
+        arguments: Channel arguments of gRPC, which take precedence over ours.
     """
     server = grpc.aio.server(
-        interceptors=[_Readable()],
+        interceptors=[_MalformedRequests()],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", _UNLIMITED),
-            # A second server on the same port is an error, not a coin toss for each connection.
+            # A second server on the same port must fail, rather than share the connections at random.
             ("grpc.so_reuseport", 0),
             *arguments,
         ],
@@ -165,8 +160,11 @@ async def grpc_server(
     return server
 
 
-class _Readable(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
-    """Makes bytes that are no such message INTERNAL, as in C++; gRPC for Python says UNKNOWN and logs a traceback."""
+class _MalformedRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
+    """Answers INTERNAL to bytes that are not a valid message, as the C++ server does.
+
+    gRPC for Python would answer UNKNOWN and log a traceback.
+    """
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         handler = await continuation(handler_call_details)
@@ -197,15 +195,15 @@ async def _status_for(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
     try:
         yield
     except ServingError as error:
-        await context.abort(error.code, _fitting(error.message))
+        await context.abort(error.code, _short(error.message))
     except Exception:
-        _LOG.exception("a request failed in a way that it should not")
-        await context.abort(grpc.StatusCode.INTERNAL, _INTERNAL)
+        failure = unexpected()
+        await context.abort(failure.code, failure.message)
 
 
-def _fitting(message: str) -> str:
-    """Cuts what clients would refuse: on the wire each byte beyond ASCII takes three, and 8 KB are all there is."""
+def _short(message: str) -> str:
+    """Cuts a message that clients would refuse: 8 KB are allowed, and a byte beyond ASCII takes three of them."""
     encoded = message.encode(errors="replace")
     if len(encoded) <= _LONGEST_MESSAGE:
         return message
-    return encoded[:_LONGEST_MESSAGE].decode(errors="ignore") + "...TRUNCATED"
+    return encoded[:_LONGEST_MESSAGE].decode(errors="ignore") + TRUNCATED

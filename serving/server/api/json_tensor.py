@@ -1,4 +1,4 @@
-"""JSON values as tensors and back, by the rules and in the words of TensorFlow Serving's REST API."""
+"""Converts JSON values to tensors and back, with the rules and messages of TensorFlow Serving's REST API."""
 
 import base64
 import binascii
@@ -13,13 +13,13 @@ import numpy as np
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
 from serving.server.errors import ServingError, invalid_argument
-from serving.server.execution.tensors import to_array
+from serving.server.execution.tensors import to_array, value_field
 
 B64: Final = "b64"
-# Outputs with such a name are bytes, not text.
+# Outputs whose name ends so are bytes, not text.
 _BYTES_SUFFIX: Final = "_bytes"
 
-# Deep lists come in one piece a level, and are written recursively.
+# The encoder recurses into nested lists and yields at least one piece per level.
 _SHOWN_PIECES: Final = 256
 _TYPE_NAMES: Final[Mapping[type, str]] = {
     type(None): "Null",
@@ -32,18 +32,18 @@ _TYPE_NAMES: Final[Mapping[type, str]] = {
 
 
 def shown(value: Any) -> str:
-    """Writes a JSON value for an error message; only the beginning of a long one."""
+    """Writes a JSON value for an error message, cut if it is long."""
     pieces = json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value)
     return "".join(islice(pieces, _SHOWN_PIECES))
 
 
 def type_name(value: Any) -> str:
-    """Names the JSON type of a value, as rapidjson does: `Null`, `True`, `False`, `Object`, ..."""
+    """Returns rapidjson's name of a value's type, such as `Null`, `True`, `False` or `Object`."""
     return str(value) if isinstance(value, bool) else _TYPE_NAMES[type(value)]
 
 
 def is_base64(value: Any) -> bool:
-    """Whether a value is bytes in JSON: `{"b64": "..."}` and nothing else."""
+    """Returns whether a value is exactly `{"b64": "..."}`, which stands for bytes."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(B64), str)
 
 
@@ -51,7 +51,7 @@ def base64_bytes(value: Mapping[str, str]) -> bytes:
     """Decodes `{"b64": "..."}`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; it is not base64.
+        ServingError: INVALID_ARGUMENT for invalid base64.
     """
     text = value[B64]
     try:
@@ -61,18 +61,18 @@ def base64_bytes(value: Mapping[str, str]) -> bytes:
 
 
 def flat(value: Any, dtype: int) -> tuple[list[int], list[Any]]:
-    """Takes a JSON value apart.
+    """Flattens a JSON value.
 
     Args:
-        value: a scalar, or lists in lists of the same lengths.
-        dtype: of the tensor that it is to be, a `types_pb2.DataType`.
+        value: A scalar or nested lists.
+        dtype: The `types_pb2.DataType` of the tensor to make.
 
     Returns:
-        The shape, and the elements in row-major order: bytes for strings, otherwise what the JSON holds.
+        The shape, and the elements in row-major order; strings become bytes.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, the lists are ragged or an element does not fit; UNIMPLEMENTED, the data type
-            cannot be written in JSON.
+        ServingError: INVALID_ARGUMENT for ragged lists and for elements of another type; UNIMPLEMENTED for a data type
+            that JSON cannot represent.
     """
     shape: list[int] = []
     first = value
@@ -98,12 +98,12 @@ def flat(value: Any, dtype: int) -> tuple[list[int], list[Any]]:
 
 
 def tensor(dtype: int, shape: Sequence[int], elements: Sequence[Any]) -> tensor_pb2.TensorProto:
-    """Makes a tensor with typed fields.
+    """Builds a tensor with its values in the typed field.
 
     Args:
-        dtype: a `types_pb2.DataType`.
-        shape: may hold a zero.
-        elements: of `flat`, in row-major order.
+        dtype: A `types_pb2.DataType`.
+        shape: The shape, which may contain 0.
+        elements: The elements that `flat` returned.
     """
     proto = tensor_pb2.TensorProto(
         dtype=dtype,
@@ -112,23 +112,23 @@ def tensor(dtype: int, shape: Sequence[int], elements: Sequence[Any]) -> tensor_
         ),
     )
     if elements:
-        getattr(proto, _FIELDS[dtype][0]).extend(elements)
+        getattr(proto, value_field(dtype)).extend(elements)
     return proto
 
 
 def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
-    """Makes a JSON value of a tensor.
+    """Converts a tensor to a JSON value.
 
     Args:
-        name: its alias; strings of one that ends in `_bytes` become `{"b64": "..."}`.
-        proto: of any shape.
+        name: Alias of the output. If it ends with `_bytes`, strings become `{"b64": "..."}`.
+        proto: The tensor.
 
     Returns:
-        A scalar, or lists in lists. Bytes that are not UTF-8 and not called bytes get replacement characters: what
-        TensorFlow Serving sends then is no JSON.
+        A scalar or nested lists. Other strings that are not UTF-8 get replacement characters; TensorFlow Serving sends
+        invalid JSON for them.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; JSON has no complex numbers.
+        ServingError: INVALID_ARGUMENT for complex numbers.
     """
     array = to_array(proto, name)
     if array.dtype.kind == "c":
@@ -137,20 +137,20 @@ def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
         text = _as_base64 if name.endswith(_BYTES_SUFFIX) else _as_text
         return _deep(array.tolist(), text)
     if array.dtype.kind not in "biu" and array.dtype != np.float64:
-        # The shortest decimal that is this float32: 0.2, where a conversion to double gives 0.20000000298023224.
+        # The shortest decimal of a float32 is 0.2, where a conversion to double gives 0.20000000298023224.
         array = array.astype(np.float32).astype(str).astype(np.float64)
     return array.tolist()
 
 
 def is_lossless(value: float, largest_integer: int, largest: float) -> bool:
-    """Whether a number can be a float: TensorFlow Serving refuses integers that would be rounded, and overflow."""
+    """Returns whether a number can be a float without overflow and, if it is an integer, without rounding."""
     if isinstance(value, int):
         return abs(value) <= largest_integer
     return not math.isfinite(value) or abs(value) <= largest
 
 
 def is_float32(value: float) -> bool:
-    """Whether a number can be a float32, see `is_lossless`."""
+    """Returns whether a number can be a float32; see `is_lossless`."""
     return is_lossless(value, 2**24 - 1, float(np.finfo(np.float32).max))
 
 
@@ -167,19 +167,19 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-# Of each data type that JSON can hold: the field of TensorProto, and whether a value is of it.
-_FIELDS: Final[Mapping[int, tuple[str, Callable[[Any], bool]]]] = {
-    types_pb2.DT_FLOAT: ("float_val", _is_number),
-    types_pb2.DT_DOUBLE: ("double_val", _is_number),
-    types_pb2.DT_INT32: ("int_val", _integers(np.int32)),
-    types_pb2.DT_INT16: ("int_val", _integers(np.int16)),
-    types_pb2.DT_INT8: ("int_val", _integers(np.int8)),
-    types_pb2.DT_UINT8: ("int_val", _integers(np.uint8)),
-    types_pb2.DT_INT64: ("int64_val", _integers(np.int64)),
-    types_pb2.DT_UINT32: ("uint32_val", _integers(np.uint32)),
-    types_pb2.DT_UINT64: ("uint64_val", _integers(np.uint64)),
-    types_pb2.DT_BOOL: ("bool_val", lambda value: isinstance(value, bool)),
-    types_pb2.DT_STRING: ("string_val", lambda value: isinstance(value, str)),
+# Data types that JSON can represent, with a check whether a JSON value has the type.
+_CHECKS: Final[Mapping[int, Callable[[Any], bool]]] = {
+    types_pb2.DT_FLOAT: _is_number,
+    types_pb2.DT_DOUBLE: _is_number,
+    types_pb2.DT_INT32: _integers(np.int32),
+    types_pb2.DT_INT16: _integers(np.int16),
+    types_pb2.DT_INT8: _integers(np.int8),
+    types_pb2.DT_UINT8: _integers(np.uint8),
+    types_pb2.DT_INT64: _integers(np.int64),
+    types_pb2.DT_UINT32: _integers(np.uint32),
+    types_pb2.DT_UINT64: _integers(np.uint64),
+    types_pb2.DT_BOOL: lambda value: isinstance(value, bool),
+    types_pb2.DT_STRING: lambda value: isinstance(value, str),
 }
 _LOSSLESS: Final = {types_pb2.DT_FLOAT: ("float", is_float32), types_pb2.DT_DOUBLE: ("double", _is_float64)}
 
@@ -192,11 +192,11 @@ def _element(value: Any, dtype: int, rank: int) -> Any:
         if not is_base64(value):
             raise invalid_argument(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
         return base64_bytes(value)
-    if dtype not in _FIELDS:
+    if dtype not in _CHECKS:
         raise ServingError(
             grpc.StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value: {shown(value)} to type: {type_of_tensor}"
         )
-    if not _FIELDS[dtype][1](value):
+    if not _CHECKS[dtype](value):
         raise invalid_argument(
             f"JSON Value: {shown(value)} Type: {type_name(value)} is not of expected type: {type_of_tensor}"
         )
@@ -206,7 +206,7 @@ def _element(value: Any, dtype: int, rank: int) -> Any:
 
 
 def lossy(value: float, target: str) -> ServingError:
-    """The error of a number that a floating point type cannot hold."""
+    """Returns the error for a number that does not fit into a floating point type."""
     return invalid_argument(f"Cannot convert JSON value: {shown(value)} to {target} without loss of precision.")
 
 

@@ -1,7 +1,7 @@
-"""A page at `/` of the REST port, to type a review into and see its sentiment and the words it rests on.
+"""The live page at `/` of the REST port: type a review, and see its sentiment and the words with the most attention.
 
-The real TensorFlow Serving has no such page: it answers `GET /` as a malformed request. The page asks the REST API as
-any other client does, and needs nothing else of this server than the names of its models.
+TensorFlow Serving has no such page; it refuses `GET /` as a malformed request. The page is an ordinary client of the
+REST API; the server only fills in the names of its models.
 """
 
 import base64
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse
 
 from serving.look import STYLE
 
-# The label that clients ask for.
+# The label that our clients use by default.
 _STABLE: Final = "stable"
 _FILES: Final = resources.files("serving.server.api") / "page"
 _PAGE: Final = Template(_FILES.joinpath("index.html").read_text(encoding="utf-8"))
@@ -49,14 +49,11 @@ HEADERS: Final = {
 
 
 def live_page(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mapping[str, int]]) -> HTMLResponse:
-    """Makes the page.
+    """Builds the page, whose policy allows requests to its own server only.
 
     Args:
-        available: versions that can be asked, by model.
-        labels: version by label by model.
-
-    Returns:
-        HTML that asks the server that it came from and nobody else.
+        available: Model → AVAILABLE versions.
+        labels: Model → label → version.
     """
     return HTMLResponse(
         _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels)), headers=HEADERS
@@ -64,7 +61,7 @@ def live_page(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mappi
 
 
 def _options(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mapping[str, int]]) -> str:
-    """Writes what can be asked: of each model its labels, `stable` first, and its newest version."""
+    """Writes the choices of models: the labels of each model, `stable` first, and its newest version."""
     options = []
     for name, versions in available.items():
         path = quote(name, safe="")

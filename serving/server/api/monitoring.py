@@ -1,10 +1,10 @@
-"""Metrics for Prometheus, by TensorFlow Serving's names, labels and buckets."""
+"""Metrics for Prometheus, with TensorFlow Serving's names, labels and buckets."""
 
 import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import grpc
@@ -24,26 +24,26 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = ":tensorflow:serving:"
 _REQUEST_COUNT: Final = f"{_PREFIX}request_count"
 _RUN_COUNT: Final = f"{_PREFIX}batching_session:wrapped_run_count"
-# The client library ends each counter's name in `_total`; TensorFlow Serving does not.
+# The client library appends `_total` to the names of counters; TensorFlow Serving does not.
 _TOTAL: Final = re.compile(rf"^((?:# \w+ )?(?:{_REQUEST_COUNT}|{_RUN_COUNT}))_total\b", re.MULTILINE)
 
-# 10 us to 25 minutes; six digits, as TensorFlow writes them.
+# 10 us to 25 minutes, with six significant digits as in TensorFlow.
 _MICROSECONDS: Final = [float(f"{10 * 1.8**power:.6g}") for power in range(33)]
 _POWERS_OF_TWO: Final = [2.0**power for power in range(15)]
 _NO_MODEL: Final = ""
 
 
 class Metrics:
-    """What the server has done since it started. All methods may be called from any thread.
+    """Metrics of the server since its start. All methods are thread-safe.
 
     Args:
-        is_model: whether a name is that of a model. Requests for others count as one: clients choose those names, and
-            each would be kept for ever.
+        is_model: Returns whether a model has this name. All other names that clients request count as one, because the
+            metrics keep every name forever.
     """
 
     def __init__(self, is_model: Callable[[str], bool]) -> None:
         self._is_model = is_model
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # TensorFlow Serving has none
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # TensorFlow Serving has no such metrics
         self._registry = CollectorRegistry()
         self._requests = Counter(
             _REQUEST_COUNT, "The total number of requests.", ["model_name", "status"], registry=self._registry
@@ -71,31 +71,22 @@ class Metrics:
             "batching_session:processed_batch_size", "Rows of a batch.", [], _POWERS_OF_TWO
         )
 
-    @contextmanager
-    def request(self, model: str, api: str, entrypoint: str) -> Iterator[None]:
-        """Counts a request by its outcome, and takes the time of one that succeeds.
+    def request(self, model: str, api: str, entrypoint: str) -> AbstractContextManager[None]:
+        """Counts a request by its status, and measures its duration if it succeeds.
 
         Args:
-            model: that was asked for.
-            api: like `Predict`.
+            model: Name of the requested model.
+            api: The call, such as `Predict`.
             entrypoint: `GRPC` or `REST`.
         """
-        start = time.perf_counter()
-        outcome = grpc.StatusCode.INTERNAL
         known = model if self._is_model(model) else _NO_MODEL
-        try:
-            yield
-        except ServingError as error:
-            outcome = error.code
-            raise
-        except asyncio.CancelledError:
-            outcome = grpc.StatusCode.CANCELLED
-            raise
-        else:
-            outcome = grpc.StatusCode.OK
-            self._request_latency.labels(known, api, entrypoint).observe(_microseconds(start))
-        finally:
-            self._requests.labels(known, outcome.name).inc()
+
+        def record(status: grpc.StatusCode, microseconds: float) -> None:
+            self._requests.labels(known, status.name).inc()
+            if status is grpc.StatusCode.OK:
+                self._request_latency.labels(known, api, entrypoint).observe(microseconds)
+
+        return _watched(record)
 
     def batch(self, batch: Batch) -> None:
         """Records a run of a session."""
@@ -103,7 +94,7 @@ class Metrics:
         self._batch_sizes.observe(batch.rows)
 
     def runtime(self, model: str, api: str, seconds: float) -> None:
-        """Records the time in which a request was run, with all that it waited in a queue."""
+        """Records the duration of a call, including its time in the queue."""
         self._runtime_latency.labels(model, api, "TF1").observe(seconds * 1e6)
 
     def examples(self, model: str, count: int) -> None:
@@ -111,32 +102,37 @@ class Metrics:
         self._example_counts.labels(model).observe(count)
         self._examples.labels(model).inc(count)
 
-    @contextmanager
-    def warmup(self, path: str) -> Iterator[None]:
-        """Takes the time of a warm-up.
+    def warmup(self, path: str) -> AbstractContextManager[None]:
+        """Measures the duration of a warm-up.
 
         Args:
-            path: of the version.
+            path: Folder of the version.
         """
-        start = time.perf_counter()
-        outcome = grpc.StatusCode.INTERNAL
-        try:
-            yield
-        except ServingError as error:
-            outcome = error.code
-            raise
-        else:
-            outcome = grpc.StatusCode.OK
-        finally:
-            self._warmup_latency.labels(path, outcome.name).observe(_microseconds(start))
+        return _watched(
+            lambda status, microseconds: self._warmup_latency.labels(path, status.name).observe(microseconds)
+        )
 
     def page(self) -> bytes:
-        """Writes all metrics in Prometheus' text format."""
+        """Returns all metrics in Prometheus' text format."""
         return _TOTAL.sub(r"\1", generate_latest(self._registry).decode()).encode()
 
     def _histogram(self, name: str, what: str, labels: list[str], buckets: list[float] = _MICROSECONDS) -> Histogram:
         return Histogram(f"{_PREFIX}{name}", what, labels, buckets=buckets, registry=self._registry)
 
 
-def _microseconds(start: float) -> float:
-    return (time.perf_counter() - start) * 1e6
+@contextmanager
+def _watched(record: Callable[[grpc.StatusCode, float], None]) -> Iterator[None]:
+    """Calls `record` with the status and the duration, in microseconds, of the block."""
+    start = time.perf_counter()
+    status = grpc.StatusCode.INTERNAL
+    try:
+        yield
+        status = grpc.StatusCode.OK
+    except ServingError as error:
+        status = error.code
+        raise
+    except asyncio.CancelledError:
+        status = grpc.StatusCode.CANCELLED
+        raise
+    finally:
+        record(status, (time.perf_counter() - start) * 1e6)

@@ -1,7 +1,6 @@
-"""TensorFlow Serving's REST API, the metrics for Prometheus, and a page for people."""
+"""The HTTP port: TensorFlow Serving's REST API, the metrics for Prometheus, and the live page."""
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import Coroutine, Mapping
@@ -26,13 +25,10 @@ from serving.server.api import rest_requests, rest_responses
 from serving.server.api.backend import Backend
 from serving.server.api.live_page import live_page
 from serving.server.api.monitoring import CONTENT_TYPE
-from serving.server.errors import ServingError, http_status, invalid_argument
+from serving.server.errors import ServingError, http_status, invalid_argument, unexpected
+from serving.server.execution.calls import SIGNATURE_DEF
 from serving.server.execution.signatures import signature_key
 
-_LOG: Final = logging.getLogger(__name__)
-
-REST: Final = "REST"
-_INTERNAL: Final = "internal error; the server's log tells more"
 _JSON: Final = "application/json"
 _METHODS: Final = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 _LARGEST_VERSION: Final = 2**63 - 1
@@ -45,7 +41,7 @@ _MODEL_STATE: Final = re.compile(_MODEL + r"(?:/(?P<metadata>metadata))?", re.AS
 
 
 class _TooLargeError(ServingError):
-    """A request is longer than is allowed."""
+    """A request body is longer than allowed."""
 
     def __init__(self, max_request_bytes: int) -> None:
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Request body is larger than {max_request_bytes} bytes")
@@ -55,9 +51,9 @@ class RestApi:
     """Answers REST requests.
 
     Args:
-        backend: that answers.
-        timeout: seconds that a request may take; None for any time.
-        max_request_bytes: a longer body is refused with 413.
+        backend: Answers the calls.
+        timeout: Maximum seconds per request; None for no limit.
+        max_request_bytes: Maximum size of a body; longer ones are refused with 413.
     """
 
     def __init__(self, backend: Backend, *, timeout: float | None, max_request_bytes: int) -> None:
@@ -66,17 +62,16 @@ class RestApi:
         self._max_request_bytes = max_request_bytes
 
     async def answer(self, request: Request) -> Response:
-        """Answers one request; what goes wrong becomes `{"error": "..."}` and the status of the contract."""
+        """Answers one request; errors become `{"error": "..."}` with TensorFlow Serving's status."""
         try:
             return _response(200, await self._called(request))
         except _TooLargeError as error:
-            # What is left of the body is not read, so the connection cannot be used again.
+            # The rest of the body is not read, so the connection cannot be used again.
             return _response(413, {"error": error.message}, {"Connection": "close"})
         except ServingError as error:
             return _response(http_status(error.code), {"error": error.message})
         except Exception:
-            _LOG.exception("a request failed in a way that it should not")
-            return _response(500, {"error": _INTERNAL})
+            return _response(500, {"error": unexpected().message})
 
     async def _called(self, request: Request) -> dict[str, Any]:
         path = request.scope["raw_path"].decode("ascii", "replace")
@@ -84,7 +79,7 @@ class RestApi:
         if inference and inference["name"]:
             body = await self._body(request)
             spec, call = _model_spec(inference), inference["call"]
-            with self._backend.metrics.request(spec.name, call, REST):
+            with self._backend.metrics.request(spec.name, call, "REST"):
                 return await self._in_time(self._infer(call, spec, body))
         state = _MODEL_STATE.fullmatch(path) if request.method == "GET" else None
         if not state:
@@ -143,19 +138,19 @@ class RestApi:
     def _metadata(self, spec: model_pb2.ModelSpec) -> dict[str, Any]:
         return rest_responses.model_metadata(
             self._backend.get_model_metadata(
-                get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+                get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
             )
         )
 
 
 def rest_app(backend: Backend, *, timeout: float | None, max_request_bytes: int, metrics_path: str | None) -> Starlette:
-    """Makes the application.
+    """Builds the HTTP application.
 
     Args:
-        backend: that answers.
-        timeout: seconds that a request may take; None for any time.
-        max_request_bytes: a longer body is refused with 413.
-        metrics_path: where Prometheus finds the metrics; None for nowhere.
+        backend: Answers the calls.
+        timeout: Maximum seconds per request; None for no limit.
+        max_request_bytes: Maximum size of a body; longer ones are refused with 413.
+        metrics_path: URL path of the metrics; None for no metrics.
     """
 
     async def metrics(request: Request) -> Response:

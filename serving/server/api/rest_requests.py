@@ -1,4 +1,4 @@
-"""Request bodies of TensorFlow Serving's REST API, read into what requests of the gRPC API hold."""
+"""Converts request bodies of TensorFlow Serving's REST API to the content of gRPC requests."""
 
 import json
 import math
@@ -13,6 +13,7 @@ from tensorflow_serving.apis import input_pb2
 
 from serving.server.api.json_tensor import base64_bytes, flat, is_base64, is_float32, lossy, shown, tensor, type_name
 from serving.server.errors import ServingError, invalid_argument
+from serving.server.execution.tensors import shown_shape
 
 Inputs = Mapping[str, meta_graph_pb2.TensorInfo]
 Tensors = dict[str, tensor_pb2.TensorProto]
@@ -27,16 +28,13 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Reads the body of a request.
+    """Parses the body of a request.
 
     Args:
-        body: JSON in UTF-8; NaN and Infinity are numbers.
-
-    Returns:
-        The object that it holds.
+        body: A JSON object in UTF-8; NaN and Infinity are numbers.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; it is not JSON, no object, or its signature name is no string.
+        ServingError: INVALID_ARGUMENT if the body is not a JSON object, or its signature name is not a string.
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
@@ -44,7 +42,7 @@ def parse(body: bytes) -> dict[str, Any]:
         text = body.decode()
         document = json.loads(text)
         if _SURROGATE.search(text):
-            json.dumps(document, ensure_ascii=False).encode()  # half a pair of them is no text, but has parsed
+            json.dumps(document, ensure_ascii=False).encode()  # fails for a lone surrogate, which the parser accepts
     except json.JSONDecodeError as error:
         raise invalid_argument(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
     except UnicodeError:
@@ -62,15 +60,15 @@ def predict_inputs(document: Mapping[str, Any], signature: str, inputs: Inputs) 
     """Reads the tensors of a predict request.
 
     Args:
-        document: the body, with `instances` (a list of rows) or `inputs` (a tensor each).
-        signature: name, for messages.
-        inputs: of the signature.
+        document: The body, with `instances` (a list of rows) or `inputs` (a tensor per input).
+        signature: Key of the signature, for error messages.
+        inputs: Inputs of the signature.
 
     Returns:
-        Tensor by input, and whether the request came as rows, as then the response has to.
+        Input → tensor, and whether the request has rows; the response then has rows too.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; the document does not fit the signature.
+        ServingError: INVALID_ARGUMENT if the document does not match the signature.
     """
     if not inputs:
         raise invalid_argument(f"Failed to get input map for signature: {signature}")
@@ -94,10 +92,10 @@ def examples(document: Mapping[str, Any]) -> input_pb2.Input:
     """Reads the tf.Examples of a classify or regress request.
 
     Args:
-        document: the body, with `examples` and, for features that all share, `context`.
+        document: The body, with `examples` and optionally `context`, whose features are part of each example.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; they are none.
+        ServingError: INVALID_ARGUMENT if the document does not contain valid examples.
     """
     found = input_pb2.Input()
     into = found.example_list.examples
@@ -169,12 +167,8 @@ def _add(name: str, value: Any, inputs: Inputs, shapes: dict[str, list[int]], el
     if math.prod(expected) != len(added):
         raise invalid_argument(f"Expecting tensor size: {math.prod(expected)} but got: {len(added)}")
     if expected != shape:
-        raise invalid_argument(f"Expecting shape {_shown_shape(expected)} but got: {_shown_shape(shape)}")
+        raise invalid_argument(f"Expecting shape {shown_shape(expected)} but got: {shown_shape(shape)}")
     elements[name].extend(added)
-
-
-def _shown_shape(shape: list[int]) -> str:
-    return f"[{','.join(map(str, shape))}]"
 
 
 def _is_row(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Response bodies of TensorFlow Serving's REST API, made of the responses of the gRPC API."""
+"""Converts gRPC responses to response bodies of TensorFlow Serving's REST API."""
 
 import inspect
 import json
@@ -28,15 +28,15 @@ _EVERY_FIELD: Final = next(
 
 
 def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], *, rows: bool) -> dict[str, Any]:
-    """Makes the body of a predict response.
+    """Builds the body of a predict response.
 
     Args:
-        outputs: tensor by output.
-        rows: one value a row, under `predictions`; otherwise one an output, under `outputs`. Where there are several
-            outputs, values are objects.
+        outputs: Output → tensor.
+        rows: Whether `predictions` gets one value per row; otherwise `outputs` gets one value per output. With several
+            outputs, the values are objects.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; there is no output, or the outputs have no rows in common.
+        ServingError: INVALID_ARGUMENT if there is no output, or the outputs have different numbers of rows.
     """
     if not outputs:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
@@ -52,7 +52,7 @@ def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], *, rows: bool) ->
 
 
 def classifications(result: classification_pb2.ClassificationResult) -> dict[str, Any]:
-    """Makes the body of a classify response: of each example, pairs of label and score."""
+    """Builds the body of a classify response: pairs of label and score for each example."""
     return {
         "results": [
             [[one.label, _shortest(one.score)] for one in classified.classes] for classified in result.classifications
@@ -61,17 +61,17 @@ def classifications(result: classification_pb2.ClassificationResult) -> dict[str
 
 
 def regressions(result: regression_pb2.RegressionResult) -> dict[str, Any]:
-    """Makes the body of a regress response: one number for each example."""
+    """Builds the body of a regress response: one number for each example."""
     return {"results": [_shortest(one.value) for one in result.regressions]}
 
 
 def model_status(response: get_model_status_pb2.GetModelStatusResponse) -> dict[str, Any]:
-    """Makes the body of a status response."""
+    """Builds the body of a status response."""
     return _message(response)
 
 
 def model_metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) -> dict[str, Any]:
-    """Makes the body of a metadata response."""
+    """Builds the body of a metadata response."""
     signatures = {}
     for field, value in response.metadata.items():
         unpacked = get_model_metadata_pb2.SignatureDefMap()
@@ -81,7 +81,7 @@ def model_metadata(response: get_model_metadata_pb2.GetModelMetadataResponse) ->
 
 
 def written(body: Mapping[str, Any]) -> bytes:
-    """Writes a body; what is not a number is NaN or Infinity, as TensorFlow Serving writes it."""
+    """Serializes a body, with NaN and Infinity as TensorFlow Serving writes them."""
     return json.dumps(body, ensure_ascii=False).encode()
 
 
@@ -103,5 +103,5 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _shortest(value: float) -> float:
-    """The shortest decimal that is the same float32."""
+    """Returns the shortest decimal that rounds to the same float32."""
     return float(str(np.float32(value)))
