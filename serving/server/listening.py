@@ -1,4 +1,4 @@
-"""Addresses, ports and TLS: where the server can be asked."""
+"""Addresses, ports and TLS of the server."""
 
 import socket
 from typing import Final
@@ -12,14 +12,14 @@ _BACKLOG: Final = 2048
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Takes a TCP port; it does not listen yet.
+    """Binds a TCP port, without listening yet.
 
     Args:
-        host: name or address.
-        port: 0 for any that is free.
+        host: Name or address.
+        port: The port; 0 for any free one.
 
     Raises:
-        RunError: there is no such address, or the port is taken.
+        RunError: The address does not exist or the port is in use.
     """
     try:
         family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -36,11 +36,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def listen(bound: socket.socket, host: str) -> str:
-    """Lets clients connect to a port.
+    """Lets clients connect to a bound port.
 
     Args:
-        bound: of `bind`.
-        host: as it was given there.
+        bound: The socket that `bind` returned.
+        host: The host passed to `bind`.
 
     Returns:
         `host:port`.
@@ -50,18 +50,18 @@ def listen(bound: socket.socket, host: str) -> str:
 
 
 def add_port(server: grpc.aio.Server, place: str, tls: SslConfig | None) -> int:
-    """Gives a gRPC server a port.
+    """Adds an address to a gRPC server.
 
     Args:
-        server: not started yet.
-        place: `host:port`, or `unix:path`.
-        tls: keys and certificates; None for plain text.
+        server: The server, not started yet.
+        place: `host:port` or `unix:path`.
+        tls: Keys and certificates; None for no TLS.
 
     Returns:
         The port.
 
     Raises:
-        RunError: there is no such address, or it is taken.
+        RunError: The address does not exist or is in use.
     """
     try:
         if tls is None:
@@ -77,7 +77,7 @@ def add_port(server: grpc.aio.Server, place: str, tls: SslConfig | None) -> int:
 
 
 def address(host: str, port: int) -> str:
-    """Joins host and port; an IPv6 address gets brackets."""
+    """Joins host and port, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

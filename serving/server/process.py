@@ -1,4 +1,4 @@
-"""The server as a process: models, both APIs in one event loop, and an orderly end."""
+"""The server process: loads the models, serves both APIs in one event loop, and shuts down in order."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ from serving.server.listening import add_port, address, bind, listen
 from serving.server.models.manager import ModelManager
 
 _DRAIN_SECONDS: Final = 20
-# Longer than clients keep theirs, or they would now and then write to a connection that is just being closed.
+# Longer than clients keep idle connections, so that none writes to a connection that the server is just closing.
 _KEEP_ALIVE_SECONDS: Final = 120
 
 
@@ -36,13 +36,13 @@ def run(options: ServerOptions) -> int:
     """Serves until SIGTERM or SIGINT.
 
     Args:
-        options: of the command line.
+        options: The options of the server.
 
     Returns:
-        The exit status: 0.
+        The exit status, 0.
 
     Raises:
-        ReviewPipelineError: it cannot start; the message says why.
+        ReviewPipelineError: The server cannot start.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
@@ -50,17 +50,17 @@ def run(options: ServerOptions) -> int:
 
 
 async def serve(options: ServerOptions) -> int:
-    """Loads the models, then opens the ports and prints where; see `run`.
+    """Loads the models, opens the ports and prints the addresses; see `run`.
 
-    After the signal no new request is taken; those that have come are answered, for up to 20 seconds. Then the models
-    are unloaded.
+    After a signal, the server refuses new requests, answers the running ones for up to 20 seconds, and unloads the
+    models.
     """
-    # What is wrong with these is better known before the models are loaded.
+    # Loading takes long; faults in these files and ports in use are reported first.
     tls, metrics_path = options.ssl_config(), options.prometheus_path()
     for port in (options.port, options.rest_api_port):
         bind(options.host, port).close()
     stop = _stop_signal()
-    metrics = Metrics(lambda name: manager.is_model(name))  # noqa: PLW0108 - the manager needs the metrics first
+    metrics = Metrics(lambda name: manager.is_model(name))  # noqa: PLW0108 - `manager` is made later
     manager = ModelManager(
         _loader(options, metrics),
         poll_seconds=options.file_system_poll_wait_seconds,
@@ -83,7 +83,7 @@ async def serve(options: ServerOptions) -> int:
 
 
 def _stop_signal() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set; the second signal ends the process at once."""
+    """Returns an event that the first SIGTERM or SIGINT sets; a second signal ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -113,7 +113,7 @@ def _loader(options: ServerOptions, metrics: Metrics) -> Callable[[str, int, str
 
 
 async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.Event) -> bool:
-    """Waits until all models can be asked; False if the signal came first."""
+    """Waits until all models are available; returns False if a signal arrives first."""
     loading = asyncio.create_task(
         asyncio.to_thread(
             manager.start,
@@ -130,7 +130,7 @@ async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.E
         await loading
         return True
     await asyncio.to_thread(manager.stop)
-    with suppress(ServingError):  # that it was stopped
+    with suppress(ServingError):  # UNAVAILABLE, because the manager is stopped
         await loading
     return False
 
@@ -145,7 +145,7 @@ async def _answer_until(
         with_deadlines=options.enforce_session_run_timeout,
         arguments=tuple(options.channel_arguments.items()),
     )
-    # Where gRPC may have any port, so may REST; else 0 is TensorFlow Serving's way to say none.
+    # A REST port of 0 means no REST, as in TensorFlow Serving; with a gRPC port of 0, it means any free port.
     rest_port = bind(options.host, options.rest_api_port) if options.rest_api_port or not options.port else None
     places = []
     if options.grpc_socket_path:
@@ -171,11 +171,11 @@ async def _answer_until(
 
 
 class _RestServer(uvicorn.Server):
-    """Answers over HTTP from now on.
+    """An HTTP server that starts at once.
 
     Args:
-        app: that answers.
-        listening: where.
+        app: The application.
+        listening: A socket that listens.
     """
 
     def __init__(self, app: Starlette, listening: socket.socket) -> None:
@@ -194,11 +194,11 @@ class _RestServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to the process: there is more to end than this server."""
+        """Leaves the signals to the process, which has more than this server to stop."""
         yield
 
     async def stop(self, seconds: int) -> None:
-        """Ends when all requests are answered, or after some seconds."""
+        """Stops when all requests are answered, or after `seconds`."""
         self.config.timeout_graceful_shutdown = seconds
         self.should_exit = True
         await self._serving

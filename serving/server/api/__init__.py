@@ -1,1 +1,1 @@
-"""The server's gRPC, REST and web front ends."""
+"""The server's gRPC API, REST API, metrics and live page."""

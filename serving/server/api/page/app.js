@@ -1,6 +1,6 @@
 "use strict";
 
-// As long as people pause between words, not between letters.
+// Longer than the pause between two letters, shorter than that between two words.
 const PAUSE_MS = 150;
 const START = "[START]";
 const STRONGEST = 5;
@@ -14,7 +14,7 @@ const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const SURROGATE = /[\ud800-\udfff]/gu;
 
 const printable = (text) => text.replace(CONTROL, "\ufffd");
-// Lower case knows the final sigma, the network does not; upper case has one sigma.
+// Lower case has a final sigma, which the network does not distinguish; upper case has one sigma.
 const folded = (word) => word.replaceAll("\0", "\ufffd").toLowerCase().toUpperCase();
 
 // A review in pieces: {text, attention (null between words), strength (0 to 1), read}.
@@ -54,7 +54,7 @@ function shaded(text, tokens, attention) {
 class Refusal extends Error {}
 
 const element = (id) => document.getElementById(id);
-// By model, the signature to ask.
+// Model -> signature to call.
 const signatures = new Map();
 let asked = null;
 let pause = 0;
@@ -84,7 +84,7 @@ function sentence(status, said) {
   return `The server refused the question (status ${status}).${tail}`;
 }
 
-// Models that were pushed before there was attention have no signature explain.
+// Models without attention have no signature explain.
 async function signatureOf(model, signal) {
   if (!signatures.has(model)) {
     const answer = await asking(`${model}/metadata`, { signal });
@@ -107,7 +107,7 @@ async function explain(text, signal) {
   return answer.predictions[0];
 }
 
-// The latest question wins: an older one is aborted, and if its answer has come all the same it is dropped.
+// A new question aborts the older one, whose answer is dropped if it arrives nevertheless.
 async function ask() {
   clearTimeout(pause);
   asked?.abort();
@@ -127,7 +127,7 @@ async function ask() {
   } catch (error) {
     if (question !== asked || error.name === "AbortError") return;
     if (!(error instanceof Refusal)) console.warn(error);
-    tell(error instanceof Refusal ? error.message : "The server's answer cannot be read: is this a sentiment model?");
+    tell(error instanceof Refusal ? error.message : "The answer of the server is invalid: is this a sentiment model?");
   }
 }
 
@@ -157,13 +157,13 @@ function show(text, answer) {
 }
 
 function notes(pieces, answer, length) {
-  if (!answer.tokens) return "This model has no signature explain, so it does not tell which words it looked at.";
+  if (!answer.tokens) return "This model has no signature explain, so it cannot show which words it attends to.";
   const greatest = (100 * Math.max(0, ...answer.attention)).toFixed(1);
   const unread = pieces.some((piece) => !piece.read) ? ` The network reads the last ${length} words only.` : "";
   return `The strongest shade is ${greatest} % of the attention; point at a word for its share.${unread}`;
 }
 
-// Reviews are strangers' words: they become text, never markup.
+// Reviews are untrusted: they become text, never markup.
 function marked(piece) {
   if (piece.read && piece.attention === null) return document.createTextNode(piece.text);
   const word = document.createElement(piece.read ? "span" : "s");
@@ -195,5 +195,5 @@ element("examples").addEventListener("click", (event) => {
   ask();
 });
 if (!element("model").value) tell("No model is loaded: push one, then reload the page.");
-// A browser may keep what was typed before a reload.
+// The browser may restore the text after a reload.
 ask();
