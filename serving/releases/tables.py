@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from serving.names import STABLE
 from serving.releases.journal import Entry
@@ -53,20 +53,18 @@ def versions_table(state: ReleaseState, width: int) -> Table:
         state: State of the model's releases.
         width: Width of the terminal in characters. The table for a narrow one leaves out sizes and runs.
     """
-    columns: list[tuple[str, dict[str, Any]]] = [
-        ("version", {"no_wrap": True}),
-        ("live", {"min_width": 8}),
-        ("pushed", {"min_width": 10}),
-        ("mode", {"no_wrap": True}),
-        *((title, {"justify": "right", "no_wrap": True}) for title, _ in _METRICS),
-        ("blessed", {"no_wrap": True}),
-        ("MB", {"justify": "right", "no_wrap": True}),
-        ("run", {"no_wrap": True}),
+    columns = [
+        Column("version", no_wrap=True),
+        Column("live", min_width=8),
+        Column("pushed", min_width=10),
+        Column("mode", no_wrap=True),
+        *(Column(title, justify="right", no_wrap=True) for title, _ in _METRICS),
+        Column("blessed", no_wrap=True),
+        Column("MB", justify="right", no_wrap=True),
+        Column("run", no_wrap=True),
     ]
     shown = columns if width >= _WIDTH_OF_ALL else columns[:-2]
-    table = Table(box=None, pad_edge=False)
-    for title, options in shown:
-        table.add_column(title, **options)
+    table = Table(*shown, box=None, pad_edge=False)
     for number, version in sorted(state.versions.items(), reverse=True):
         release = version.release
         metrics = release.metrics if release else {}

@@ -1,4 +1,4 @@
-"""A workspace with pushed versions, and the config of a server of it."""
+"""A workspace with pushed versions and a models.config."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _PLACED = {1: "imdb_attention", 2: "imdb_attention", 3: "unlabelled", 4: "unlabe
 
 @dataclass(frozen=True)
 class Workspace:
-    """`imdb_attention` has 1 (stable) and 2 (canary), `unlabelled` 3 and 4, and `old` 5, which is without `explain`."""
+    """Three models: `imdb_attention` with 1 (stable) and 2 (canary), `unlabelled` with 3 and 4, `old` with 5.
+
+    Version 5 lacks the signature `explain`.
+    """
 
     folder: Path
     versions: dict[int, TinySentiment]

@@ -1,4 +1,4 @@
-"""Servers that answer what a test tells them to, over real sockets: what TensorFlow Serving does on bad days."""
+"""Servers on real sockets whose answers a test scripts: errors, delays and invalid answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HTTP = {"UNAVAILABLE": 503, "RESOURCE_EXHAUSTED": 429, "INTERNAL": 500, "INVALID
 
 @dataclass
 class Script:
-    """Answers, used up one by one: `CODE: message`, outputs, or `hang`; after the last PROBABILITIES for each text."""
+    """Answers in order: `CODE: message`, outputs or `hang`; after the last one, PROBABILITIES for each text."""
 
     answers: list[str | dict[str, Any]] = field(default_factory=list)
     asked: int = 0
@@ -56,7 +56,7 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
             context.abort(grpc.StatusCode[code], message or f"scripted {code}")
         response = predict_pb2.PredictResponse()
         for name, values in answer.items():
-            # As tensor_content, unlike the embedded server's answers.
+            # In `tensor_content`, unlike the answers of the embedded server.
             response.outputs[name].CopyFrom(tf.make_tensor_proto(values))
         response.model_spec.version.value = 7
         return response

@@ -31,7 +31,7 @@ def in_process(workspace: Workspace, version: int, signature: str, texts: list[s
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def test_predictions_are_those_of_the_model(target: str, workspace: Workspace) -> None:
+def test_predictions_equal_those_of_the_model_in_process(target: str, workspace: Workspace) -> None:
     expected = in_process(workspace, 1, "serve_text", TEXTS)
     with Client(target) as client:
         predictions = client.predict(TEXTS)
@@ -47,7 +47,7 @@ def row_of(prediction) -> list[float]:
     return list(prediction.probabilities.values())
 
 
-def test_explanations_are_those_of_the_model_without_padding(target: str, workspace: Workspace) -> None:
+def test_explanations_equal_those_of_the_model_in_process_without_padding(target: str, workspace: Workspace) -> None:
     expected = in_process(workspace, 1, "explain", TEXTS)
     with Client(target) as client:
         explanations, predictions = client.explain(TEXTS), client.predict(TEXTS)
@@ -72,9 +72,9 @@ def test_many_reviews_go_in_several_requests_and_come_back_in_order(target: str,
         ]
 
 
-def test_one_text_in_place_of_a_list_is_a_mistake(target: str) -> None:
+def test_one_text_instead_of_a_list_is_an_error(target: str) -> None:
     with Client(target) as client, pytest.raises(TypeError, match=r"write \[review\]"):
-        client.predict("a film")  # type: ignore[arg-type]  # that is the mistake
+        client.predict("a film")  # type: ignore[arg-type]  # the mistake under test
 
 
 @pytest.mark.parametrize(
@@ -88,19 +88,19 @@ def test_one_text_in_place_of_a_list_is_a_mistake(target: str) -> None:
         ("unlabelled", {"version": 4}, 4),
     ],
 )
-def test_the_version_that_is_asked_answers(
+def test_the_requested_version_answers(
     target: str, workspace: Workspace, model: str, choice: dict[str, int | str], answering: int
 ) -> None:
     expected = in_process(workspace, answering, "serve_text", TEXTS)["probabilities"]
     with Client(target, model, **choice) as client:
-        for _ in range(2):  # the second time it knows whether there is a label
+        for _ in range(2):  # the second time, the client knows whether there is a label
             predictions = client.predict(TEXTS)
             np.testing.assert_allclose([row_of(prediction) for prediction in predictions], expected, atol=1e-6)
     told = answering if not target.startswith("http") else choice.get("version")
     assert {prediction.model_version for prediction in predictions} == {told}
 
 
-def test_version_0_is_a_version(target: str) -> None:
+def test_version_0_is_not_taken_for_no_version(target: str) -> None:
     with Client(target, version=0) as client, pytest.raises(ModelNotFoundError, match="no available version 0"):
         client.predict(["x"])
 
@@ -124,7 +124,7 @@ def test_status_and_metadata(target: str) -> None:
     }
 
 
-def test_a_wrong_model_name_is_told_with_one_that_the_server_has(target: str) -> None:
+def test_the_error_of_a_wrong_model_name_lists_models_of_the_server(target: str) -> None:
     for call in ("predict", "explain"):
         with Client(target, "imdb-attention") as client, pytest.raises(ModelNotFoundError) as caught:
             getattr(client, call)(["x"])
@@ -133,14 +133,14 @@ def test_a_wrong_model_name_is_told_with_one_that_the_server_has(target: str) ->
         client.status()
 
 
-def test_a_version_that_is_not_there_is_told_with_those_that_are(target: str) -> None:
+def test_the_error_of_a_missing_version_lists_the_others(target: str) -> None:
     with Client(target, version=9) as client, pytest.raises(ModelNotFoundError) as caught:
         client.predict(["x"])
     expected = f"model 'imdb_attention' at {target} has no available version 9; it has 2 AVAILABLE, 1 AVAILABLE"
     assert str(caught.value) == expected
 
 
-def test_a_label_that_is_not_there_is_an_error_if_it_was_asked_for(target: str) -> None:
+def test_a_missing_label_is_an_error_if_the_user_gave_it(target: str) -> None:
     with Client(target, "unlabelled", label="stable") as client, pytest.raises(LabelNotFoundError) as caught:
         client.predict(["x"])
     assert f"no version of model 'unlabelled' at {target} has the label 'stable'; it has 4 AVAILABLE" in str(
@@ -161,7 +161,7 @@ def test_an_old_model_without_explain(target: str) -> None:
 
 def test_no_server() -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else can
+        taken.bind(("127.0.0.1", 0))  # no process listens, and no other can bind
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         for target in (address, f"http://{address}"):
             with Client(target, retries=1) as client, pytest.raises(ServerUnavailableError) as caught:
@@ -172,7 +172,7 @@ def test_no_server() -> None:
             assert message.endswith("start one with `imdb-attention serve`, or give another address")
 
 
-def test_the_other_protocol_is_told(server: RunningServer) -> None:
+def test_the_error_of_the_wrong_protocol_names_it(server: RunningServer) -> None:
     for target in (server.url.removeprefix("http://"), f"http://{server.target}"):
         with Client(target, retries=0) as client, pytest.raises(ServerUnavailableError, match="another protocol"):
             client.predict(["x"])

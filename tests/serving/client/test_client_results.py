@@ -7,7 +7,7 @@ import pytest
 from serving.client.results import explanation, prediction
 
 
-def test_the_likelier_sentiment_is_the_label() -> None:
+def test_the_more_probable_sentiment_is_the_label() -> None:
     assert prediction("x", [0.75, 0.25], 3).to_json() == {
         "text": "x",
         "label": "negative",
@@ -19,7 +19,7 @@ def test_the_likelier_sentiment_is_the_label() -> None:
     assert prediction("x", [0.5, 0.5], None).label == "negative"  # as argmax of the exported model
 
 
-def test_two_probabilities_and_no_other_number() -> None:
+def test_another_number_of_probabilities_than_two_is_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         prediction("x", [0.2, 0.3, 0.5], None)
 

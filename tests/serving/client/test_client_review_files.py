@@ -48,7 +48,7 @@ def test_a_label_is_returned_as_it_is_written() -> None:
     assert [review.label for review in parsed(content, json_lines=False)] == [None] * 3
 
 
-def test_ends_of_files_and_lines() -> None:
+def test_line_ends_and_empty_files() -> None:
     assert [review.text for review in parsed(b"a\r\n\nb\xe2\x80\xa8c", json_lines=False)] == ["a", "", "b\u2028c"]
     assert parsed(b"", json_lines=False) == parsed(b"", json_lines=True) == []
 
@@ -68,7 +68,7 @@ def test_ends_of_files_and_lines() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_json_line_that_cannot_be_used_is_named(line: bytes, message: str) -> None:
+def test_the_error_names_an_invalid_json_line(line: bytes, message: str) -> None:
     with pytest.raises(ReviewFileError) as caught:
         parsed(b'{"text": "good"}\n' + line + b"\n", json_lines=True)
     assert str(caught.value).startswith(message)
@@ -76,14 +76,14 @@ def test_a_json_line_that_cannot_be_used_is_named(line: bytes, message: str) -> 
 
 
 @pytest.mark.parametrize("json_lines", [True, False])
-def test_bytes_that_are_no_text_are_named(json_lines: bool) -> None:
+def test_the_error_names_a_line_that_is_not_utf_8(json_lines: bool) -> None:
     with pytest.raises(
         ReviewFileError, match=r"^line 2 of a pipe is not UTF-8 \(invalid continuation byte at byte 4\)$"
     ):
         parsed(b'{"text": "good"}\ncaf\xe9!\n', json_lines=json_lines)
 
 
-def test_files_are_read_by_their_names(tmp_path: Path) -> None:
+def test_the_name_of_a_file_decides_how_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("one\ntwo\n")
     (tmp_path / "c.jsonl").write_text('{"text": "three", "id": 7}\n')
     (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(b'{"text": "four"}\n'))
@@ -111,7 +111,7 @@ def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
     assert find_files(f"{tmp_path}/[1].txt") == [tmp_path / "[1].txt"]
 
 
-def test_predictions_are_not_taken_for_reviews(tmp_path: Path) -> None:
+def test_the_output_must_not_be_one_of_the_inputs(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text("")
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "in.jsonl")
     assert find_files(f"{tmp_path}/in.jsonl", tmp_path / "out.jsonl") == [tmp_path / "in.jsonl"]
@@ -120,7 +120,7 @@ def test_predictions_are_not_taken_for_reviews(tmp_path: Path) -> None:
             find_files(f"{tmp_path}/*.jsonl", tmp_path / output)
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files_are_errors(tmp_path: Path) -> None:
     (tmp_path / "cut.txt.gz").write_bytes(gzip.compress(os.urandom(1000))[:-100])
     (tmp_path / "not.txt.gz").write_bytes(b"plain text")
     for name in ("cut.txt.gz", "not.txt.gz", "missing.txt"):

@@ -45,7 +45,7 @@ def test_each_word_of_the_review_has_the_attention_of_its_token(text: str) -> No
     assert all(piece.read for piece in pieces) or not from_start
 
 
-def test_by_hand() -> None:
+def test_the_pieces_of_a_review_with_markup() -> None:
     pieces = shaded(
         explained("A <i>film</i>,<br />Don't!", ["[START]", "a", "i", "film", "i", "don't"], [0, 1, 0, 4, 0, 2])
     )
@@ -79,7 +79,7 @@ def test_the_part_of_a_long_review_that_is_not_read() -> None:
     assert notes(explanation, pieces) == ["the network reads the last 2 words only", "model version 3"]
 
 
-def test_words_that_cannot_be_found_are_shown_as_the_network_has_them() -> None:
+def test_tokens_that_are_not_words_of_the_review_are_shown_instead() -> None:
     for tokens in (["[START]", "an", "other"], ["[START]", "a"], ["too", "many", "words"], ["other"]):
         explanation = explained("A film", tokens, [0.5] * len(tokens))
         pieces = shaded(explanation)
@@ -88,7 +88,7 @@ def test_words_that_cannot_be_found_are_shown_as_the_network_has_them() -> None:
 
 
 @pytest.mark.parametrize("attention", [[0.0, 0.0], [-1.0, -2.0]])
-def test_no_attention_is_no_strength(attention: list[float]) -> None:
+def test_the_strength_is_0_without_positive_attention(attention: list[float]) -> None:
     pieces = shaded(explained("a film", ["a", "film"], attention))
     assert {piece.strength for piece in pieces} == {0.0}
 
@@ -98,7 +98,7 @@ def test_a_review_without_words() -> None:
     assert shaded(explained("...", [], [])) == [Piece("...")]
 
 
-def test_control_characters_are_not_for_terminals() -> None:
+def test_control_characters_are_replaced() -> None:
     text = "\x1b[31mred\x07\x9b\x00 \t\n\r"
     assert printable(text) == "\ufffd[31mred\ufffd\ufffd\ufffd \t\n\ufffd"
     assert printable("Ünlü 🎬 \u2028") == "Ünlü 🎬 \u2028"

@@ -15,7 +15,7 @@ SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 
 
 def typed(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """As TensorFlow Serving answers: one value by one."""
+    """Makes a tensor with typed values, as TensorFlow Serving does."""
     proto = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
@@ -24,7 +24,7 @@ def typed(array: np.ndarray) -> tensor_pb2.TensorProto:
 
 
 @given(arrays.arrays(st.sampled_from([np.float32, np.float64]), SHAPES))
-def test_numbers_are_read_however_they_are_written(array: np.ndarray) -> None:
+def test_numbers_are_read_from_typed_fields_and_from_bytes(array: np.ndarray) -> None:
     np.testing.assert_equal(np.array(to_list(typed(array)), array.dtype).reshape(array.shape), array)
     np.testing.assert_equal(to_list(tf.make_tensor_proto(array)), array.tolist())  # tensor_content
     with_strides = tf.make_tensor_proto(array.T)
@@ -44,13 +44,13 @@ def test_strings_are_written(values: list[bytes]) -> None:
     np.testing.assert_equal(tf.make_ndarray(proto), np.array(values, object))
 
 
-def test_a_last_value_that_is_left_out_is_as_the_one_before() -> None:
+def test_the_last_value_stands_for_missing_ones() -> None:
     proto = typed(np.zeros([2, 2], np.float32))
     proto.float_val[:] = [1.0, 2.0]
     assert to_list(proto) == [[1.0, 2.0], [2.0, 2.0]] == tf.make_ndarray(proto).tolist()
 
 
-def test_bytes_that_are_no_text_are_replaced() -> None:
+def test_bytes_that_are_not_utf_8_are_replaced() -> None:
     assert to_list(tf.make_tensor_proto([b"caf\xe9"])) == ["caf\ufffd"]
 
 
@@ -64,6 +64,6 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
         (tensor_pb2.TensorProto(dtype=1, tensor_content=b"\0" * 8), r"shape \[\] with 2 values"),
     ],
 )
-def test_what_is_no_answer_is_an_error(proto: tensor_pb2.TensorProto, message: str) -> None:
+def test_malformed_tensors_are_errors(proto: tensor_pb2.TensorProto, message: str) -> None:
     with pytest.raises(TransportError, match=message):
         to_list(proto)

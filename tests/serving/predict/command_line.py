@@ -1,4 +1,4 @@
-"""`imdb-attention` called in this process, and what it prints."""
+"""Runs `imdb-attention` in this process and reads its output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(lines: str) -> list[dict[str, Any]]:
 
 
 def approximately(row: dict[str, Any]) -> dict[str, Any]:
-    """The same review in another batch may differ in the last bit."""
+    """Tolerates that the prediction of a review in another batch differs in the last bit."""
     return {
         **row,
         "probability": pytest.approx(row["probability"], abs=1e-6),

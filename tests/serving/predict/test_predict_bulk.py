@@ -1,4 +1,4 @@
-"""Batch inference without a server gives what the server gives."""
+"""Batch inference without a server makes the same predictions as the server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def reviews(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_same_predictions_as_the_servers(
+def test_predictions_equal_those_of_the_server(
     reviews: Path, workspace: Workspace, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMDB_WORKSPACE", str(workspace.folder))
@@ -63,7 +63,7 @@ def test_the_workspace_may_be_in_the_home_folder(
     assert result.stderr == f"1 predictions of {workspace.models / 'imdb_attention' / '1'} in {output}\n"
 
 
-def test_another_model_than_the_released_one(reviews: Path, workspace: Workspace, tmp_path: Path) -> None:
+def test_a_model_outside_the_workspace_can_be_given(reviews: Path, workspace: Workspace, tmp_path: Path) -> None:
     model = workspace.models / "imdb_attention" / "2"
     (tmp_path / "a_model").symlink_to(model)
     (tmp_path / "some.text").write_text('{"text": "x"}\n\n')
@@ -76,13 +76,13 @@ def test_another_model_than_the_released_one(reviews: Path, workspace: Workspace
     assert rows(output.read_text()) == [{**of_version, "model_version": None}]
 
 
-def test_no_review_is_no_prediction(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_empty_input_gives_an_empty_output(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("")
     assert predict_in_bulk(workspace.models / "old" / "5", [tmp_path / "in.txt"], tmp_path / "out") == 0
     assert (tmp_path / "out").read_text() == ""
 
 
-def test_the_version_that_a_server_would_answer_with(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_default_version_is_the_one_that_a_server_would_use(workspace: Workspace, tmp_path: Path) -> None:
     def found(model: str, version: str | None = None) -> int:
         return int(released_model(workspace.folder, model, version).name)
 
@@ -97,7 +97,7 @@ def test_the_version_that_a_server_would_answer_with(workspace: Workspace, tmp_p
 
 
 def write_naively(path: Path) -> None:
-    """Loads in Python, but not where graphs are run: the trap of Keras 3."""
+    """Writes a model that Python can load but a graph session cannot run, a trap of Keras 3."""
     network = keras.Sequential([keras.Input([1]), keras.layers.Dense(2, "softmax")])
 
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,7 +107,7 @@ def write_naively(path: Path) -> None:
     tf.saved_model.save(network, str(path), signatures={"serving_default": signature})
 
 
-def test_a_model_that_cannot_be_run_is_told_in_one_line(
+def test_a_model_that_cannot_be_run_is_reported_in_one_line(
     reviews: Path, half_plus_two: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = tmp_path / "out.jsonl"

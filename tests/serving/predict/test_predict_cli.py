@@ -1,4 +1,4 @@
-"""`imdb-attention predict` and `explain` as they are typed, against the real server."""
+"""`imdb-attention predict` and `explain` against the real server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXTS = ["A warm and funny film", 'Ünlü, don\'t<br />"quote"', ""]
 
 @pytest.fixture
 def asked(target: str):
-    """What the client itself answers."""
+    """Yields a client for the expected answers."""
     with Client(target) as client:
         yield client
 
@@ -37,14 +37,14 @@ def test_predict_prints_a_line_for_each_text(target: str, asked: Client) -> None
     )
 
 
-def test_predict_for_programs(target: str, asked: Client) -> None:
+def test_predict_as_json(target: str, asked: Client) -> None:
     result = call("predict", "--json", *TEXTS, "--server", target)
     assert rows(result.stdout) == [one.to_json() for one in asked.predict(TEXTS)]
     assert '"Ünlü, ' in result.stdout
 
 
 @pytest.mark.parametrize("dash", [[], ["-"], ["--input", "-"]])
-def test_predict_reads_what_is_piped_in(target: str, asked: Client, dash: list[str]) -> None:
+def test_predict_reads_standard_input(target: str, asked: Client, dash: list[str]) -> None:
     result = call("predict", *dash, "--json", "--server", target, stdin="".join(f"{text}\n" for text in TEXTS))
     expected = [{"line": line, **one.to_json()} for line, one in enumerate(asked.predict(TEXTS), 1)]
     assert rows(result.stdout) == expected
@@ -53,7 +53,7 @@ def test_predict_reads_what_is_piped_in(target: str, asked: Client, dash: list[s
     assert rows(result.stdout) == [{"line": 1, "id": "a", **asked.predict(TEXTS[:1])[0].to_json()}]
 
 
-def test_json_lines_in_json_lines_out(target: str, asked: Client, tmp_path: Path) -> None:
+def test_predictions_of_json_lines_files_are_json_lines(target: str, asked: Client, tmp_path: Path) -> None:
     texts = [f"review number {number}" for number in range(300)]  # more than one request
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
     first.write_text("".join(json.dumps({"id": number, "text": text}) + "\n" for number, text in enumerate(texts)))
@@ -69,7 +69,7 @@ def test_json_lines_in_json_lines_out(target: str, asked: Client, tmp_path: Path
     assert rows(output.read_text()) == [approximately(row) for row in both]
 
 
-def test_a_line_that_cannot_be_read_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+def test_an_invalid_line_is_reported_before_the_first_request(tmp_path: Path) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"text": "good"}\n{"txt": "bad"}\n')
     output.write_text("as it was")
@@ -96,7 +96,7 @@ def test_options_choose_the_version(server: RunningServer) -> None:
         assert row["model_version"] == version
 
 
-def test_explain_prints_each_word_after_its_attention(target: str, asked: Client) -> None:
+def test_explain_prints_the_attention_and_the_word(target: str, asked: Client) -> None:
     result = call("explain", *TEXTS[:2], "--server", target)
     assert (result.exit_code, result.stderr) == (0, "")
     expected = ""
@@ -106,7 +106,7 @@ def test_explain_prints_each_word_after_its_attention(target: str, asked: Client
     assert result.stdout == expected
 
 
-def test_explain_for_programs_and_as_a_page(target: str, asked: Client, tmp_path: Path) -> None:
+def test_explain_as_json_and_as_a_page(target: str, asked: Client, tmp_path: Path) -> None:
     result = call("explain", "-", "--json", "--server", target, stdin=TEXTS[0])
     assert rows(result.stdout) == [{"line": 1, **asked.explain(TEXTS[:1])[0].to_json()}]
 
@@ -138,7 +138,7 @@ def test_explain_with_an_old_model(server: RunningServer) -> None:
     ],
     ids=lambda value: " ".join(value)[:40],
 )
-def test_wrong_calls_end_with_2_and_tell_why(arguments: list[str], message: str) -> None:
+def test_usage_errors_exit_with_2(arguments: list[str], message: str) -> None:
     result = call(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
@@ -152,7 +152,7 @@ def test_wrong_calls_end_with_2_and_tell_why(arguments: list[str], message: str)
         (["--server", "ftp://x"], "ftp://x is not a server's address; give host:port (gRPC)"),
     ],
 )
-def test_settings_that_make_no_sense_end_with_2_and_one_line(arguments: list[str], message: str) -> None:
+def test_settings_errors_exit_with_2_and_one_line(arguments: list[str], message: str) -> None:
     result = call("predict", "x", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
@@ -160,14 +160,14 @@ def test_settings_that_make_no_sense_end_with_2_and_one_line(arguments: list[str
     assert message in line
 
 
-def test_files_that_are_not_there_end_with_1_and_one_line(tmp_path: Path) -> None:
+def test_missing_files_exit_with_1_and_one_line(tmp_path: Path) -> None:
     result = call("predict", "--input", f"{tmp_path}/*.jsonl")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"error: there is no file {tmp_path}/*.jsonl; give a file, or a pattern in quotes")
 
 
 def in_terminal(*arguments: str) -> tuple[int, str]:
-    """Runs a command whose standard streams are a terminal."""
+    """Runs a command on a terminal; returns its exit code and output."""
     ours, theirs = pty.openpty()
     environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     command = [sys.executable, "-m", "pipeline.cli", *arguments]
@@ -203,13 +203,13 @@ def test_a_terminal_shows_colours_and_progress(server: RunningServer, tmp_path: 
     assert "3 predictions in " in shown
 
 
-def test_a_terminal_that_nobody_typed_in_gets_help_instead_of_silence() -> None:
+def test_predict_without_reviews_on_a_terminal_is_a_usage_error() -> None:
     code, shown = in_terminal("predict")
     assert code == 2
     assert "no review: give TEXT, or --input FILE, or pipe reviews in" in shown
 
 
-def test_no_server_is_told_on_one_line_and_at_once() -> None:
+def test_a_missing_server_is_reported_in_one_line_without_delay() -> None:
     start = time.monotonic()
     command = [sys.executable, "-m", "pipeline.cli", "predict", "x", "--server", "127.0.0.1:1"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -219,7 +219,7 @@ def test_no_server_is_told_on_one_line_and_at_once() -> None:
     assert line.startswith("error: no server answers at 127.0.0.1:1 (")
 
 
-def test_help_tells_all_options() -> None:
+def test_help_lists_all_options() -> None:
     for command in (predict, explain):
         text = call(command.name, "--help").stdout
         assert all(option.opts[0] in text for option in command.params if isinstance(option, click.Option))

@@ -11,7 +11,7 @@ from serving.client.errors import ReviewFileError
 from serving.predict.output_files import json_line, written_atomically
 
 
-def test_output_lines_begin_with_where_the_review_comes_from() -> None:
+def test_output_lines_begin_with_the_origin_of_the_review() -> None:
     assert (
         json_line({"line": 1}, {"text": "é\n\u2028", "label": "x"})
         == '{"line": 1, "text": "é\\n\u2028", "label": "x"}\n'
@@ -30,7 +30,7 @@ def test_output_appears_when_it_is_complete(tmp_path: Path, name: str) -> None:
 
     with written_atomically(path) as file:
         file.write("é\n")
-    assert path.read_bytes() == content  # no time in it
+    assert path.read_bytes() == content  # the gzip header has no time
 
     with contextlib.suppress(ZeroDivisionError), written_atomically(path) as file:
         file.write("other\n")
@@ -57,14 +57,14 @@ def test_output_through_a_link_and_into_a_device(tmp_path: Path) -> None:
         file.write("x")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "x"
-    (tmp_path / "null").symlink_to("/dev/null")  # whoever is root could replace the real one
+    (tmp_path / "null").symlink_to("/dev/null")  # root could replace the real device
     with written_atomically(tmp_path / "null") as file:
         file.write("x")
     assert (tmp_path / "null").read_bytes() == b""
     assert Path("/dev/null").is_char_device()
 
 
-def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "missing" / "out", tmp_path / "file" / "out", tmp_path):
         with (

@@ -14,7 +14,7 @@ ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "article", "
 
 
 class Reader(HTMLParser):
-    """Elements, their attributes, and the text of each review."""
+    """Collects the elements, their attributes, and the text of each review."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def test_a_page_shows_each_review_with_its_sentiment_and_shades() -> None:
     assert "prefers-color-scheme: dark" in text
 
 
-def test_a_page_needs_nothing_and_runs_nothing() -> None:
+def test_a_page_has_no_scripts_and_no_external_resources() -> None:
     text = page([explanation("<script>alert(1)</script><img src=x onerror=alert(2)>")])
     reader = Reader(text)
     assert {tag for tag, _ in reader.elements} <= ELEMENTS
@@ -71,7 +71,7 @@ def test_a_page_needs_nothing_and_runs_nothing() -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])), max_size=3))
-def test_any_review_stays_text(texts: list[str]) -> None:
+def test_reviews_are_escaped(texts: list[str]) -> None:
     words = [["[START]"], ["[START]", "<b>", "&"], ["&amp;"]]
     pages = page(explanation(text, words[place], [0.1] * len(words[place])) for place, text in enumerate(texts))
     reader = Reader(pages)

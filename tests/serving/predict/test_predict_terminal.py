@@ -26,7 +26,7 @@ def shown(show, **settings) -> str:
     return console.file.getvalue()
 
 
-def test_a_prediction_is_one_line_of_the_terminal() -> None:
+def test_a_prediction_is_one_line_on_a_terminal() -> None:
     text = shown(show_prediction, color_system="truecolor")
     (line,) = text.splitlines()
     assert "negative" in line
@@ -44,10 +44,10 @@ def test_words_are_shaded_by_their_attention() -> None:
     text = shown(show_explanation, color_system="truecolor")
     assert "\x1b[30;48;2;240;120;0mNot\x1b[0m" in text  # the strongest
     assert " a [" in text  # no attention, no shade
-    assert "[red]film[/red]" in text  # that is no markup
+    assert "[red]film[/red]" in text  # not taken for markup
     assert "\x1b[2J" not in text
     assert "81.2 %" in text
-    assert "50.0 %" in text  # what the strongest shade stands for
+    assert "50.0 %" in text  # the attention of the strongest shade
     assert "model version 7" in " ".join(without_escapes(text).split())
     assert max(map(len, without_escapes(text).splitlines())) <= 60
 
@@ -63,7 +63,7 @@ def test_a_terminal_with_16_colours() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"force_terminal": False}, {"no_color": True}, {"color_system": None}])
-def test_without_colours_each_word_stands_after_its_attention(settings: dict[str, object]) -> None:
+def test_without_colours_each_word_follows_its_attention(settings: dict[str, object]) -> None:
     lines = shown(show_explanation, **settings).splitlines()
     assert lines[0] == "negative\t0.8125"
     assert lines[1:4] == ["0.0000\t[START]", "0.5000\tnot", "0.0000\ta"]

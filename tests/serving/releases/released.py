@@ -1,4 +1,4 @@
-"""A folder of models with versions that no server could load, but all else can work with."""
+"""A folder of models whose versions are complete except that no server can load them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODEL = "critic"
 
 
 def add_version(models: Path, number: int, model: str = MODEL, **notes: object) -> Path:
-    """Makes a version with a true `release.json`."""
+    """Makes a version with a valid `release.json`."""
     path = models / model / str(number)
     (path / "assets.extra").mkdir(parents=True)
     (path / "variables").mkdir()
@@ -25,12 +25,12 @@ def add_version(models: Path, number: int, model: str = MODEL, **notes: object) 
 
 
 def model_entry(models: Path, model: str = MODEL) -> ModelConfig:
-    """Reads what is in models.config."""
+    """Reads a model's entry in models.config."""
     (found,) = [entry for entry in model_config.read(models).model_config_list.config if entry.name == model]
     return found
 
 
 def served(models: Path, model: str = MODEL) -> tuple[list[int], dict[str, int]]:
-    """What a server would be told: versions and labels."""
+    """Returns the versions and labels in models.config."""
     entry = model_entry(models, model)
     return list(entry.model_version_policy.specific.versions), dict(entry.version_labels)

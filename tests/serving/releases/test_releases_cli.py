@@ -33,7 +33,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pushed(models: Path) -> Path:
-    """Two versions: 1 by somebody else, 2 by a run."""
+    """Two versions: 1 without `release.json`, 2 pushed by a run."""
     (models / MODEL / "1").mkdir()
     add_version(
         models,
@@ -58,7 +58,7 @@ def call(*arguments: str) -> str:
 
 
 def refused(*arguments: str) -> Result:
-    """A call that ends in an error of ours, which `imdb-attention` prints as one line."""
+    """Makes a call that fails with a ReviewPipelineError, which `imdb-attention` prints as one line."""
     result = CliRunner().invoke(models_group, arguments)
     assert isinstance(result.exception, ReviewPipelineError)
     assert "\n" not in str(result.exception)
@@ -69,7 +69,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
-def test_the_list_shows_what_is_known_of_each_version(pushed: Path) -> None:
+def test_the_list_shows_the_release_of_each_version(pushed: Path) -> None:
     head, newest, oldest, *notes = call("list").splitlines()
     assert cells(head) == ["version", "live", "pushed", "mode", *FIGURES, "blessed", "MB", "run"]
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(1_700_000_002))
@@ -88,7 +88,7 @@ def test_the_list_shows_labels(pushed: Path) -> None:
     assert notes == ["Requests that name neither label nor version get 3, the largest loaded."]
 
 
-def test_a_narrow_terminal_shows_what_matters(pushed: Path) -> None:
+def test_a_narrow_terminal_hides_the_last_columns(pushed: Path) -> None:
     console = Console(width=80, file=io.StringIO())
     console.print(versions_table(read_state(pushed, MODEL), console.width))
     assert isinstance(console.file, io.StringIO)
@@ -97,7 +97,7 @@ def test_a_narrow_terminal_shows_what_matters(pushed: Path) -> None:
     assert cells(newest)[:2] == ["2", "live"]
 
 
-def test_programs_get_all_of_it(pushed: Path) -> None:
+def test_the_list_as_json_has_all_fields(pushed: Path) -> None:
     newest, oldest = json.loads(call("list", "--json"))
     assert (newest["version"], newest["live"], newest["labels"], newest["path"]) == (
         2,
@@ -110,17 +110,17 @@ def test_programs_get_all_of_it(pushed: Path) -> None:
     assert (oldest["version"], oldest["release"], oldest["rollback_target"]) == (1, None, True)
 
 
-def test_a_blessing_that_was_withheld_is_named(models: Path) -> None:
+def test_a_missing_blessing_is_named(models: Path) -> None:
     add_version(models, 1, MODEL, blessings={"infra": Blessing(blessed=False, artifact="/check")})
     assert "no: infra" in call("list")
 
 
-def test_an_empty_folder_is_told(models: Path) -> None:
+def test_an_empty_list_says_how_to_push(models: Path) -> None:
     assert "push one with `imdb-attention run`" in call("list")
     assert json.loads(call("list", "--json")) == []
 
 
-def test_changes_are_said_and_recorded(pushed: Path) -> None:
+def test_changes_are_printed_and_recorded(pushed: Path) -> None:
     assert call("promote", "1", "--offline", "--why", "2 is slow") == (
         "stable: 2 -> 1\nNo running server was changed; the next one to start follows.\n"
     )
@@ -139,11 +139,11 @@ def test_changes_are_said_and_recorded(pushed: Path) -> None:
     assert json.loads(call("history", "--json"))[0]["why"] == "2 is slow"
 
 
-def test_pinning_what_is_live_says_what_that_means(pushed: Path) -> None:
+def test_promoting_the_live_version_explains_the_effect(pushed: Path) -> None:
     assert "later pushes wait for a promotion" in call("promote", "2", "--offline")
 
 
-def test_pruning_says_what_went(pushed: Path) -> None:
+def test_pruning_prints_the_deleted_versions(pushed: Path) -> None:
     add_version(pushed, 3, MODEL)
     assert call("prune", "--keep", "1", "--dry-run") == "Would delete 1.\n"
     assert (pushed / MODEL / "1").exists()
@@ -153,7 +153,7 @@ def test_pruning_says_what_went(pushed: Path) -> None:
     assert "removed 1" in call("history")
 
 
-def test_another_model_is_another_matter(pushed: Path) -> None:
+def test_models_are_released_independently(pushed: Path) -> None:
     add_version(pushed, 5, "other")
     call("promote", "5", "--model", "other", "--offline")
     assert served(pushed, "other") == ([5], {"stable": 5})
@@ -184,7 +184,7 @@ def test_errors_are_one_line(pushed: Path, arguments: tuple[str, ...]) -> None:
         ("promote", "2", "--offline", "--server", "localhost:1"),
     ],
 )
-def test_wrong_calls_are_refused_by_usage(pushed: Path, arguments: tuple[str, ...]) -> None:
+def test_usage_errors_exit_with_2_and_change_nothing(pushed: Path, arguments: tuple[str, ...]) -> None:
     assert CliRunner().invoke(models_group, arguments).exit_code == 2
     assert not (pushed / "models.config").exists()
 

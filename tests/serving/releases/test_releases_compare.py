@@ -43,7 +43,7 @@ def test_agreement_flips_and_accuracy_are_counted() -> None:
         ("bad", "negative", ("negative", "positive"), (0.1, 0.6)),
     ]
     first, second = comparison.sides
-    # Of the three whose sentiment is known.
+    # Three reviews have a known sentiment.
     assert (first.name, first.versions, first.accuracy) == ("stable", (11,), 2 / 3)
     assert (second.name, second.versions, second.accuracy) == ("12", (12,), 1 / 3)
 
@@ -56,7 +56,7 @@ def test_a_version_agrees_with_itself() -> None:
     assert [side.accuracy for side in comparison.sides] == [None, None]
 
 
-def test_each_version_is_asked_once_about_each_review_and_first_every_other_time() -> None:
+def test_each_version_gets_each_review_once_and_every_other_one_first() -> None:
     asked: list[tuple[str, str]] = []
 
     def ask(name: str) -> Ask:
@@ -72,7 +72,7 @@ def test_each_version_is_asked_once_about_each_review_and_first_every_other_time
     assert counted == [("x", "a"), ("y", "a"), ("y", "b"), ("x", "b"), ("x", "c"), ("y", "c")]
 
 
-def test_latency_is_that_of_the_version_that_was_asked() -> None:
+def test_latency_is_measured_for_each_version() -> None:
     now = 0.0
     waits = {"slow": itertools.cycle([0.5]), "quick": itertools.chain([9.0], itertools.cycle([0.25, 0.25, 0.25, 1.25]))}
 
@@ -92,7 +92,7 @@ def test_latency_is_that_of_the_version_that_was_asked() -> None:
     assert quick.latency_ms["p99"] == pytest.approx(250 + 0.97 * 1000)
 
 
-def test_a_label_that_moves_meanwhile_shows() -> None:
+def test_a_label_that_moves_shows_in_the_versions() -> None:
     versions = itertools.count(1)
     asks = (lambda text: said(0.1, next(versions)), lambda text: said(0.1, None))
     comparison = compare([ComparedReview("a"), ComparedReview("b")], ("stable", "9"), asks)
@@ -100,13 +100,13 @@ def test_a_label_that_moves_meanwhile_shows() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans()), min_size=1, max_size=20))
-def test_accuracy_and_agreement_hang_together(rows: list[tuple[float, float, bool]]) -> None:
+def test_accuracy_and_agreement_are_consistent(rows: list[tuple[float, float, bool]]) -> None:
     texts = [
         ComparedReview(str(number), "positive" if truth else "negative") for number, (*_, truth) in enumerate(rows)
     ]
     asks = tuple(scripted({str(number): row[side] for number, row in enumerate(rows)}) for side in (0, 1))
     comparison = compare(texts, ("1", "2"), asks)
-    # Of two sentiments, where they differ one is right.
+    # There are two sentiments: where the versions differ, one of them is right.
     right = [sum((row[side] > 0.5) == row[2] for row in rows) for side in (0, 1)]
     assert [side.accuracy for side in comparison.sides] == [count / len(rows) for count in right]
     assert len(comparison.flips) == sum((one > 0.5) != (other > 0.5) for one, other, _ in rows)
@@ -146,7 +146,7 @@ def test_json_lines_may_have_labels(tmp_path: Path, label: object, sentiment: st
         ("reviews.txt", "caf\udce9", "line 1 of .* is not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_the_error_names_an_invalid_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ReviewPipelineError, match=message):
         read_reviews(tmp_path / name)
@@ -157,6 +157,6 @@ def test_a_compressed_file_is_read(tmp_path: Path) -> None:
     assert read_reviews(tmp_path / "reviews.jsonl.gz") == [ComparedReview("good", "positive")]
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReviewPipelineError, match=r"cannot read .*nowhere\.txt: .*No such file"):
         read_reviews(tmp_path / "nowhere.txt")

@@ -15,7 +15,7 @@ def moved(action: str, before: int | None, after: int | None, label: str = "stab
     return Entry(model="critic", action=action, label=label, before=before, after=after)
 
 
-def test_an_entry_says_who_when_from_to_and_why(tmp_path: Path) -> None:
+def test_an_entry_records_who_when_from_to_and_why(tmp_path: Path) -> None:
     start = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     why = 'line\u2028one\n"quoted" ä'
     journal.append(tmp_path, Entry(model="critic", action="promote", label="stable", before=1, after=2, why=why))
@@ -27,7 +27,7 @@ def test_an_entry_says_who_when_from_to_and_why(tmp_path: Path) -> None:
     assert expected == entry
 
 
-def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_written_entries_are_read_back(tmp_path: Path) -> None:
     assert journal.read(tmp_path) == []
     first, second = moved("promote", 1, 2), Entry(model="other", action="prune", removed=(3, 4), why="a\u2028b")
     journal.append(tmp_path, first)
@@ -38,7 +38,7 @@ def test_entries_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["{", "{}", '{"model": "m", "action": "destroy", "when": "", "who": ""}'])
-def test_a_damaged_line_is_named_and_not_skipped(tmp_path: Path, line: str) -> None:
+def test_the_error_names_a_damaged_line(tmp_path: Path, line: str) -> None:
     journal.append(tmp_path, moved("promote", 1, 2))
     file = tmp_path / "releases.jsonl"
     file.write_text(file.read_text() + line + "\n")
@@ -51,7 +51,7 @@ def test_a_damaged_line_is_named_and_not_skipped(tmp_path: Path, line: str) -> N
     [
         ([], []),
         ([("promote", None, 5)], [5]),
-        # What was live before anybody promoted can be gone back to.
+        # A roll-back can reach the version that was live before the first promotion.
         ([("promote", 1, 2)], [1, 2]),
         ([("promote", 2, 2)], [2]),
         ([("promote", 1, 2), ("promote", 2, 3)], [1, 2, 3]),
@@ -63,11 +63,11 @@ def test_a_damaged_line_is_named_and_not_skipped(tmp_path: Path, line: str) -> N
         # To a version that was never stable.
         ([("promote", 5, 6), ("rollback", 6, 3)], [3]),
         ([("promote", 1, 2), ("edit", 2, 7)], [1, 2, 7]),
-        # Somebody deleted the config: nothing has the label any more.
+        # The config was deleted: no version has the label any more.
         ([("promote", 1, 2), ("edit", 2, None)], []),
     ],
 )
-def test_history_is_what_a_roll_back_can_go_through(moves: list, expected: list[int]) -> None:
+def test_the_history_holds_the_versions_that_roll_backs_visit(moves: list, expected: list[int]) -> None:
     entries = [moved(*move) for move in moves]
     canary = moved("promote", None, 9, label="canary")
     pruned = Entry(model="critic", action="prune", removed=(8,))

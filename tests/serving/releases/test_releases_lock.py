@@ -19,7 +19,7 @@ with exclusive(pathlib.Path(sys.argv[1]), "promote 3"):
 """
 
 
-def test_a_second_process_is_told_who_is_at_it(tmp_path: Path) -> None:
+def test_the_error_of_a_second_process_names_the_holder_of_the_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -29,7 +29,7 @@ def test_a_second_process_is_told_who_is_at_it(tmp_path: Path) -> None:
             exclusive(tmp_path, "rollback"),
         ):
             pass
-        # Even a process that is killed lets go.
+        # The lock of a killed process is released.
         holder.kill()
         holder.wait()
     with exclusive(tmp_path, "rollback"):
@@ -43,10 +43,10 @@ def test_a_lock_is_free_after_a_failure(tmp_path: Path) -> None:
         pass
 
 
-def test_a_user_without_a_name_still_leaves_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_name_is_recorded_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ann")
     assert who().startswith("ann@")
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)  # no such user; a real one would need root
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)  # no such user; making a real one requires root
     assert who().startswith("uid 4000000@")

@@ -44,21 +44,21 @@ def test_a_model_is_listed_before_its_first_push(tmp_path: Path) -> None:
     )
 
 
-def test_paths_are_absolute_as_servers_insist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_in_the_config_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     file = model_config.ensure(Path("models"), MODEL)
     assert file.is_absolute()
     assert str(tmp_path / "models" / MODEL) == model_entry(Path("models")).base_path
 
 
-def test_another_way_to_the_same_folder_is_no_other_folder(models: Path) -> None:
+def test_a_link_to_the_folder_is_the_same_folder(models: Path) -> None:
     (models.parent / "link").symlink_to(models)
     model_config.ensure(models.parent / "link", MODEL)
     config = model_config.read(models)
     assert model_config.entry(config, models, MODEL).base_path == str(models.parent / "link" / MODEL)
 
 
-def test_a_config_that_is_there_is_left_alone(models: Path) -> None:
+def test_an_existing_config_is_left_unchanged(models: Path) -> None:
     (models / "models.config").write_text(OTHER)
     model_config.ensure(models, MODEL)
     assert (models / "models.config").read_text() == OTHER
@@ -73,7 +73,7 @@ def test_a_change_of_one_model_leaves_the_others(models: Path) -> None:
     assert text_format.Parse(OTHER, ModelServerConfig()).model_config_list.config[0] == model_entry(models, "other")
 
 
-def test_a_choice_replaces_the_one_before(models: Path) -> None:
+def test_choose_replaces_the_previous_choice(models: Path) -> None:
     config = model_config.read(models)
     entry = model_config.entry(config, models, MODEL)
     model_config.choose(entry, {1, 2}, {"stable": 1, "canary": 2})
@@ -93,7 +93,7 @@ def test_a_choice_replaces_the_one_before(models: Path) -> None:
         ("specific { versions: 20 versions: 99 }", {20}),
     ],
 )
-def test_policies_say_what_is_loaded(models: Path, policy: str, expected: set[int]) -> None:
+def test_the_policy_decides_which_versions_are_loaded(models: Path, policy: str, expected: set[int]) -> None:
     config = text_format.Parse(
         f'model_config_list {{ config {{ name: "m" model_version_policy {{ {policy} }} }} }}', ModelServerConfig()
     )
@@ -103,13 +103,13 @@ def test_policies_say_what_is_loaded(models: Path, policy: str, expected: set[in
 
 
 @pytest.mark.parametrize("text", ["{", "model_list {}", "custom_model_config {}", "\udcff"])
-def test_what_is_no_config_is_refused_with_its_name(models: Path, text: str) -> None:
+def test_the_error_of_an_invalid_config_names_the_file(models: Path, text: str) -> None:
     (models / "models.config").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(SettingsError, match=r"models\.config .*(delete it|give a model_config_list)"):
         model_config.read(models)
 
 
-def test_a_config_that_looks_elsewhere_is_refused(models: Path) -> None:
+def test_a_config_with_another_folder_is_refused(models: Path) -> None:
     moved = f'model_config_list {{ config {{ name: "{MODEL}" base_path: "/old/models/{MODEL}" }} }}'
     (models / "models.config").write_text(moved)
     with pytest.raises(SettingsError, match=r"base_path '/old/models/critic' .*; correct the file or delete it"):

@@ -44,7 +44,7 @@ def test_the_newest_is_live_until_somebody_promotes(models: Path) -> None:
 
 def test_a_promotion_pins_the_version_and_is_recorded(models: Path) -> None:
     do_promote(models, 3, why="looks good")
-    # 2 is what a roll-back would go to.
+    # 2 is the target of a roll-back.
     assert served(models) == ([2, 3], {"stable": 3})
     assert moves(models) == [("promote", "stable", 3, 3)]
     (entry,) = journal.read(models, MODEL)
@@ -54,16 +54,16 @@ def test_a_promotion_pins_the_version_and_is_recorded(models: Path) -> None:
     assert (state.managed, state.live, state.loaded) == (True, 3, {2, 3})
 
 
-def test_the_version_before_stays_loaded_if_it_is_older(models: Path) -> None:
+def test_the_previous_version_stays_loaded_if_it_is_older(models: Path) -> None:
     do_promote(models, 1)
-    # Requests without a label get the largest loaded version: that must not be 3 any more.
+    # Requests without a label get the largest loaded version, which must not be 3 any more.
     assert served(models) == ([1], {"stable": 1})
     assert moves(models) == [("promote", "stable", 3, 1)]
     do_promote(models, 2)
     assert served(models) == ([1, 2], {"stable": 2})
 
 
-def test_a_promotion_to_where_it_is_changes_nothing(models: Path) -> None:
+def test_promoting_the_stable_version_again_changes_nothing(models: Path) -> None:
     do_promote(models, 3)
     before = (models / "models.config").read_text()
     assert promote(models, MODEL, "3", "stable", why="", roll_out=offline) == []
@@ -73,7 +73,7 @@ def test_a_promotion_to_where_it_is_changes_nothing(models: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["4", "canary", "-1", "three", ""])
-def test_a_version_that_is_not_there_is_told_with_those_that_are(models: Path, name: str) -> None:
+def test_the_error_of_a_missing_version_lists_the_others(models: Path, name: str) -> None:
     with pytest.raises(ReleaseError, match=rf"no version '{name}' of model 'critic'; give one of 3, 2, 1"):
         do_promote(models, name)
     assert not (models / "models.config").exists()
@@ -86,13 +86,13 @@ def test_a_damaged_version_is_not_promoted(models: Path) -> None:
     assert moves(models) == []
 
 
-def test_a_version_of_somebody_else_may_be_promoted(models: Path) -> None:
+def test_a_version_without_release_json_can_be_promoted(models: Path) -> None:
     (models / MODEL / "2" / "assets.extra" / "release.json").unlink()
     do_promote(models, 2)
     assert served(models) == ([2], {"stable": 2})
 
 
-def test_a_model_that_was_never_pushed_is_told(tmp_path: Path) -> None:
+def test_a_model_that_was_never_pushed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"no version of model 'critic' was pushed there; push one .*IMDB_WORKSPACE"):
         do_promote(tmp_path / "models", 1)
     assert not (tmp_path / "models").exists()
@@ -108,7 +108,7 @@ def test_a_config_that_cannot_be_rolled_out_is_not_recorded(models: Path) -> Non
     assert not model_config.is_managed(model_entry(models))
 
 
-def test_a_config_that_was_written_is_recorded_whatever_comes_after(models: Path) -> None:
+def test_a_written_config_is_recorded_even_if_the_roll_out_is_interrupted(models: Path) -> None:
     def interrupted(configs: Configs) -> None:
         offline(configs)
         raise KeyboardInterrupt
@@ -140,14 +140,14 @@ def test_the_first_canary_pins_what_was_live(models: Path) -> None:
 
 
 @pytest.mark.parametrize("promoted_before", [True, False])
-def test_what_is_live_can_be_no_canary(models: Path, promoted_before: bool) -> None:
+def test_the_live_version_cannot_be_the_canary(models: Path, promoted_before: bool) -> None:
     if promoted_before:
         do_promote(models, 3)
     with pytest.raises(ReleaseError, match="version 3 is what clients get already"):
         do_promote(models, 3, "canary")
 
 
-def test_a_canary_that_becomes_stable_is_no_canary_any_more(models: Path) -> None:
+def test_a_canary_that_becomes_stable_loses_its_label(models: Path) -> None:
     do_promote(models, 2)
     do_promote(models, 3, "canary")
     do_promote(models, "canary")
@@ -173,7 +173,7 @@ def test_a_canary_can_be_ended(models: Path) -> None:
         do_rollback(models, "canary")
 
 
-def test_labels_of_other_hands_stay(models: Path) -> None:
+def test_labels_that_were_set_by_hand_stay(models: Path) -> None:
     do_promote(models, 3)
     config = model_config.read(models)
     model_config.choose(model_config.entry(config, models, MODEL), {1, 3}, {"stable": 3, "experiment": 1})
@@ -185,7 +185,7 @@ def test_labels_of_other_hands_stay(models: Path) -> None:
 # Roll-back
 
 
-def test_a_roll_back_unloads_what_was_bad(models: Path) -> None:
+def test_a_roll_back_unloads_the_bad_version(models: Path) -> None:
     for number in (1, 2, 3):
         do_promote(models, number)
     do_rollback(models)
@@ -213,7 +213,7 @@ def test_a_push_that_went_live_by_itself_can_be_rolled_back(models: Path) -> Non
     assert moves(models) == [("rollback", "stable", 3, 2)]
 
 
-def test_a_roll_back_skips_what_is_gone(models: Path) -> None:
+def test_a_roll_back_skips_deleted_versions(models: Path) -> None:
     for number in (1, 2, 3):
         do_promote(models, number)
     shutil.rmtree(models / MODEL / "2")
@@ -259,7 +259,7 @@ def test_without_the_config_pushes_go_live_again(models: Path) -> None:
 # Pruning
 
 
-def test_the_newest_stay(models: Path) -> None:
+def test_pruning_keeps_the_newest_versions(models: Path) -> None:
     assert prune(models, MODEL, 2) == [1]
     assert versions(models) == [2, 3]
     (entry,) = journal.read(models, MODEL)
@@ -268,7 +268,7 @@ def test_the_newest_stay(models: Path) -> None:
     assert len(journal.read(models, MODEL)) == 1
 
 
-def test_what_is_released_or_needed_for_a_roll_back_stays(models: Path) -> None:
+def test_pruning_keeps_labelled_versions_and_the_roll_back_target(models: Path) -> None:
     for number in (4, 5, 6, 7):
         add_version(models, number)
     do_promote(models, 3)
@@ -281,7 +281,7 @@ def test_what_is_released_or_needed_for_a_roll_back_stays(models: Path) -> None:
     assert served(models)[1] == {"stable": 3, "canary": 4}
 
 
-def test_what_a_policy_loads_stays(models: Path) -> None:
+def test_pruning_keeps_versions_that_a_policy_loads(models: Path) -> None:
     config = model_config.read(models)
     model_config.entry(config, models, MODEL).model_version_policy.latest.num_versions = 3
     model_config.write(models, config)
@@ -294,7 +294,7 @@ def test_a_dry_run_removes_nothing(models: Path) -> None:
     assert journal.read(models) == []
 
 
-def test_a_removal_that_was_cut_short_is_finished(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_removal_is_finished_by_the_next(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(path: Path) -> None:
         raise KeyboardInterrupt
 
@@ -302,7 +302,7 @@ def test_a_removal_that_was_cut_short_is_finished(models: Path, monkeypatch: pyt
         patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             prune(models, MODEL, 2)
-    # No server finds half a version.
+    # No server finds a half-deleted version.
     assert versions(models) == [2, 3]
     assert prune(models, MODEL, 2) == []
     assert sorted(child.name for child in (models / MODEL).iterdir()) == ["2", "3"]

@@ -1,4 +1,4 @@
-"""The order of a roll-out's steps, in a server that plays by the contract's rules but only in its head."""
+"""The order of the steps of a roll-out, observed by a simulated server."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from serving.releases.operations import promote, rollback
 from serving.releases.rollout import roll_out
 
 
-class ServerInTheHead:
-    """Reads models.config whenever it is asked; labels come first, and refuse the whole file if they cannot be.
+class SimulatedServer:
+    """Follows models.config as a real server does: it refuses the file if a label names a version not yet loaded.
 
     Args:
-        models: folder of all models.
-        slow: how often it is asked before a version is available.
-        bad: versions that it cannot load.
+        models: The folder of all models.
+        slow: The number of calls before a version is available.
+        bad: Versions that it cannot load.
     """
 
     def __init__(self, models: Path, *, slow: int = 1, bad: tuple[int, ...] = ()) -> None:
-        self.target = "head:8500"
+        self.target = "simulated:8500"
         self.took: list[tuple[list[int], dict[str, int]]] = []
         self._models, self._slow, self._bad = models, slow, bad
         self._asked: dict[int, int] = {}
@@ -56,19 +56,19 @@ class ServerInTheHead:
             self.took.append((versions, labels))
 
 
-def follow(*servers: ServerInTheHead):
+def follow(*servers: SimulatedServer):
     return lambda configs: roll_out(configs, servers, timeout=3.0)
 
 
 def test_a_version_is_loaded_before_it_gets_the_label(models: Path) -> None:
-    server = ServerInTheHead(models, slow=2)
+    server = SimulatedServer(models, slow=2)
     add_version(models, 4)
     promote(models, MODEL, "4", "stable", why="", roll_out=follow(server))
     assert server.took == [([3], {}), ([3, 4], {}), ([3, 4], {"stable": 4})]
 
 
-def test_what_is_live_stays_until_the_label_has_moved(models: Path) -> None:
-    server = ServerInTheHead(models)
+def test_the_live_version_stays_until_the_label_has_moved(models: Path) -> None:
+    server = SimulatedServer(models)
     promote(models, MODEL, "1", "stable", why="", roll_out=follow(server))
     assert server.took == [([3], {}), ([1, 3], {}), ([1], {"stable": 1})]
     promote(models, MODEL, "2", "stable", why="", roll_out=follow(server))
@@ -76,33 +76,33 @@ def test_what_is_live_stays_until_the_label_has_moved(models: Path) -> None:
 
 
 def test_a_roll_back_is_one_step(models: Path) -> None:
-    server = ServerInTheHead(models)
+    server = SimulatedServer(models)
     for name in ("1", "2"):
         promote(models, MODEL, name, "stable", why="", roll_out=follow(server))
     before = len(server.took)
     rollback(models, MODEL, "stable", why="", roll_out=follow(server))
-    # The bad version is unloaded with it, for requests without a label would get it.
+    # This also unloads the bad version, which requests without a label would get.
     assert server.took[before:] == [([1], {"stable": 1})]
 
 
 def test_the_slowest_server_sets_the_pace(models: Path) -> None:
-    quick, slow = ServerInTheHead(models), ServerInTheHead(models, slow=5)
+    quick, slow = SimulatedServer(models), SimulatedServer(models, slow=5)
     promote(models, MODEL, "1", "stable", why="", roll_out=follow(quick, slow))
     assert quick.took == slow.took == [([3], {}), ([1, 3], {}), ([1], {"stable": 1})]
 
 
-def test_a_server_that_cannot_load_it_takes_the_change_back_everywhere(models: Path) -> None:
-    good, bad = ServerInTheHead(models), ServerInTheHead(models, bad=(2,))
+def test_one_server_that_cannot_load_the_version_undoes_the_change_on_all(models: Path) -> None:
+    good, bad = SimulatedServer(models), SimulatedServer(models, bad=(2,))
     before = (models / "models.config").read_text()
-    with pytest.raises(ReleaseError, match="head:8500 cannot load version 2: no such op; the config is as it was"):
+    with pytest.raises(ReleaseError, match="simulated:8500 cannot load version 2: no such op; the config is as it was"):
         promote(models, MODEL, "2", "stable", why="", roll_out=follow(good, bad))
     assert (models / "models.config").read_text() == before
     good.states()
     assert good.took == [([3], {}), ([2, 3], {}), ([3], {})]
 
 
-def test_an_interrupted_wait_takes_the_change_back(models: Path) -> None:
-    class Interrupted(ServerInTheHead):
+def test_an_interrupted_wait_undoes_the_change(models: Path) -> None:
+    class Interrupted(SimulatedServer):
         def states(self) -> Mapping[int, str]:
             if served(models)[0] == [2, 3]:
                 raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Releases in a server that runs, as `imdb-attention serve` starts it, and under traffic."""
+"""Releases in a running server under traffic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from serving.releases.operations import promote, rollback
 from serving.releases.rollout import roll_out
 from serving.releases.versions import RELEASE_FILE, Release, digest
 
-# Looks more often than the one second of `imdb-attention serve`, for the tests' sake.
+# Polls more often than `imdb-attention serve`, to shorten the tests.
 _FLAGS = (
     "--model_config_file_poll_wait_seconds=0.25",
     "--file_system_poll_wait_seconds=0.25",
@@ -36,7 +36,7 @@ _names = (f"critic_{number}" for number in itertools.count())
 
 
 def push(saved_model: Path, base: Path, number: int) -> None:
-    """As the Pusher does it: complete when it can be seen."""
+    """Adds a version as the Pusher does: it becomes visible when it is complete."""
     partial = base / f".pushing-{number}"
     shutil.copytree(saved_model, partial)
     release = Release(source=str(saved_model), sha256=digest(saved_model), pushed_at=number)
@@ -52,7 +52,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(models: Path, half_plus_two: Path) -> Iterator[RunningServer]:
-    """Follows models.config, and serves one model that nobody touches."""
+    """A server that follows models.config and serves one model that no test changes."""
     (models / "imdb_attention").mkdir(parents=True)
     push(half_plus_two, models / "imdb_attention", 1)
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +63,7 @@ def server(models: Path, half_plus_two: Path) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def model(models: Path, half_plus_two: Path, half_plus_three: Path, server: RunningServer) -> str:
-    """A model of its own for each test: versions 1 and 3 are alike, 2 is not; nothing was promoted yet."""
+    """A new model for each test, without promotions; versions 1 and 3 are equal, 2 differs."""
     name = next(_names)
     (models / name).mkdir()
     for number, saved_model in ((1, half_plus_two), (2, half_plus_three), (3, half_plus_two)):
@@ -74,24 +74,24 @@ def model(models: Path, half_plus_two: Path, half_plus_three: Path, server: Runn
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
+        assert time.monotonic() < deadline, "the condition is still false"
         time.sleep(0.02)
 
 
 @dataclass
 class Traffic:
-    """What clients got: for each the versions that answered, and all errors."""
+    """The versions that answered each client, and all errors."""
 
     answers: list[list[int | None]] = field(default_factory=lambda: [[] for _ in range(4)])
     errors: list[str] = field(default_factory=list)
 
     @property
     def versions(self) -> list[list[int | None]]:
-        """For each client the versions in the order in which they answered, without repetitions."""
+        """For each client, the versions in the order of their answers, without repetitions."""
         return [[version for version, _ in itertools.groupby(answers)] for answers in self.answers]
 
     def await_answers(self) -> None:
-        """Waits until each client got some more."""
+        """Waits until each client has some more answers."""
         counts = [len(answers) for answers in self.answers]
         until(
             lambda: (
@@ -103,7 +103,7 @@ class Traffic:
 
 @contextmanager
 def traffic(target: str, model: str, label: str) -> Iterator[Traffic]:
-    """Clients that ask without a pause and try nothing twice."""
+    """Runs clients that send requests without pauses and retries."""
     stop, seen = threading.Event(), Traffic()
 
     def ask(answers: list[int | None]) -> None:
@@ -148,12 +148,12 @@ def test_promotions_and_roll_backs_fail_no_request(models: Path, model: str, ser
             promote(models, model, number, "stable", why="", roll_out=follow)
             seen.await_answers()
         for _ in range(2):
-            # It returns when the server follows.
+            # `rollback` returns when the server follows.
             rollback(models, model, "stable", why="", roll_out=following(server, model, timeout=5.0))
             seen.await_answers()
     assert seen.errors == []
     assert seen.versions == [[1, 2, 3, 2, 1]] * 4
-    # What was rolled back is gone, or requests without a label would still get it.
+    # The bad version is unloaded, or requests without a label would still get it.
     until(lambda: [number for number, state in states(server, model).items() if state == "AVAILABLE"] == [1])
     assert served(models, model) == ([1], {"stable": 1})
 
@@ -190,7 +190,7 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(
     push(broken, models / model, 9)
     before, entries = (models / "models.config").read_text(), journal.read(models, model)
     with traffic(server.target, model, "stable") as seen:
-        # Twice: what the server remembers of the first time is not taken for the second.
+        # Twice: an error that the server remembers from the first attempt does not count for the second.
         for _ in range(2):
             with pytest.raises(ReleaseError, match=r"cannot load version 9: .*; the config is as it was"):
                 promote(models, model, "9", "stable", why="", roll_out=following(server, model, timeout=5.0))
@@ -199,7 +199,7 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(
     assert journal.read(models, model) == entries
 
 
-def test_a_server_that_follows_other_files_is_told(
+def test_a_server_of_another_workspace_is_an_error(
     models: Path, model: str, server: RunningServer, half_plus_two: Path, tmp_path: Path
 ) -> None:
     for number in ("1", "2"):
@@ -212,15 +212,15 @@ def test_a_server_that_follows_other_files_is_told(
     with pytest.raises(ReleaseError, match=r"does not serve what it should: version 7 is unknown; .*--offline"):
         promote(tmp_path, model, "7", "stable", why="", roll_out=impatient)
     assert not model_config.is_managed(model_config.entry(model_config.read(tmp_path), tmp_path, model))
-    # The server has a version 1 too, so nothing shows before the label does not move.
+    # The server has a version 1 too, so only the label shows the mistake.
     with pytest.raises(ReleaseError, match=r"is written, but after 0\.5 s .* does not follow it: there stable is 2"):
         promote(tmp_path, model, "1", "stable", why="", roll_out=impatient)
     assert served(tmp_path, model) == ([1], {"stable": 1})
     assert len(journal.read(tmp_path, model)) == 1
 
 
-def test_servers_are_found(model: str, server: RunningServer, free_target: str) -> None:
-    # None at the default place is no error; one that was named has to be there.
+def test_connect_finds_servers(model: str, server: RunningServer, free_target: str) -> None:
+    # A server that the user names has to answer; the default one need not.
     assert running.connect([], free_target, model) == []
     assert [one.target for one in running.connect([], server.target, "imdb_attention")] == [server.target]
     assert running.connect([], server.target, "no_such_model") == []
@@ -240,7 +240,7 @@ def call(models: Path, *arguments: str) -> str:
     return result.output
 
 
-def test_commands_say_who_followed(models: Path, model: str, server: RunningServer) -> None:
+def test_commands_print_which_servers_followed(models: Path, model: str, server: RunningServer) -> None:
     assert call(models, "promote", "2", "--model", model, "--server", server.target).splitlines() == [
         "stable: 3 -> 2",
         f"Followed by {server.target}.",
@@ -248,7 +248,7 @@ def test_commands_say_who_followed(models: Path, model: str, server: RunningServ
     assert call(models, "rollback", "--model", model, "--server", server.target).startswith("stable: 2 -> 3\n")
 
 
-def test_two_versions_are_compared_on_live_queries(
+def test_two_versions_are_compared_by_live_requests(
     models: Path, model: str, server: RunningServer, tmp_path: Path
 ) -> None:
     place = ("--model", model, "--server", server.target)

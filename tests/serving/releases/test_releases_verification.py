@@ -39,7 +39,7 @@ def write_warm_up(path: Path, signature: str, values: list[bytes]) -> None:
         writer.write(log.SerializeToString())
 
 
-def test_it_says_what_was_checked(half_plus_two: Path, tmp_path: Path) -> None:
+def test_each_passed_check_is_reported(half_plus_two: Path, tmp_path: Path) -> None:
     told: list[str] = []
     verify(pushed(half_plus_two, tmp_path), told.append)
     assert [line.split(":")[0] for line in told] == [
@@ -71,14 +71,14 @@ def test_a_changed_file_is_found_before_anything_is_loaded(half_plus_two: Path, 
     assert told == []
 
 
-def test_what_servers_cannot_run_is_found_though_python_can(tmp_path: Path) -> None:
+def test_a_model_that_only_python_can_run_is_refused(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(2, activation="softmax")])
 
     def serve_text(text: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": model(tf.cast(tf.strings.length(text), tf.float32)[:, tf.newaxis])}
 
     signature = tf.function(serve_text, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
-    # As one would do it naively: tensorflow/serving#2250.
+    # The naive way to export it: tensorflow/serving#2250.
     tf.saved_model.save(model, str(tmp_path / "7"), signatures={"serve_text": signature})
     version = noted(tmp_path / "7")
     assert tf.saved_model.load(str(version.path)).signatures["serve_text"](tf.constant(["good"]))
@@ -94,7 +94,7 @@ def test_a_model_that_takes_no_text_is_refused(slow: Path, tmp_path: Path) -> No
 
 
 class Faulty(tf.Module):
-    """Gives what a model must not give."""
+    """A model with invalid outputs."""
 
     def __init__(self, fault: str) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Faulty(tf.Module):
         ("sum", "does not sum to 1"),
     ],
 )
-def test_what_runs_but_answers_nonsense_is_found(tmp_path: Path, fault: str, message: str) -> None:
+def test_invalid_outputs_are_found(tmp_path: Path, fault: str, message: str) -> None:
     module = Faulty(fault)
     tf.saved_model.save(module, str(tmp_path / "7"), signatures={"serve_text": module.__call__})
     with pytest.raises(ReleaseError, match=message):

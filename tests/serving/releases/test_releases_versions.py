@@ -10,7 +10,7 @@ from serving.releases.errors import ReleaseError
 from serving.releases.versions import RELEASE_FILE, Blessing, check_files, digest, read_versions
 
 
-def test_versions_are_what_a_server_would_find(tmp_path: Path) -> None:
+def test_only_versions_that_a_server_would_find_are_read(tmp_path: Path) -> None:
     base = tmp_path / MODEL
     assert read_versions(base) == {}
     for number in (10, 9):
@@ -24,7 +24,7 @@ def test_versions_are_what_a_server_would_find(tmp_path: Path) -> None:
     assert base / "00000014" == versions[14].path
 
 
-def test_a_version_tells_what_the_pusher_wrote(tmp_path: Path) -> None:
+def test_the_release_file_is_read(tmp_path: Path) -> None:
     blessings = {"infra": Blessing(blessed=True, artifact="/check", reason="all the same")}
     add_version(tmp_path, 7, run_id="monday", mode="scalar", metrics={"accuracy": 0.875}, blessings=blessings)
     release = read_versions(tmp_path / MODEL)[7].release
@@ -42,7 +42,7 @@ def test_a_release_file_of_an_older_project_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"source": 1}', "\ud800"])
-def test_a_version_of_somebody_else_has_no_release(tmp_path: Path, content: str | None) -> None:
+def test_a_version_without_a_readable_release_file_has_no_release(tmp_path: Path, content: str | None) -> None:
     path = add_version(tmp_path, 7)
     (path / RELEASE_FILE).unlink()
     if content is not None:
@@ -53,13 +53,13 @@ def test_a_version_of_somebody_else_has_no_release(tmp_path: Path, content: str 
         check_files(version)
 
 
-def test_size_is_that_of_the_files(tmp_path: Path) -> None:
+def test_the_size_is_the_sum_of_the_files(tmp_path: Path) -> None:
     path = add_version(tmp_path, 7)
     (path / "variables" / "data").write_bytes(b"0" * 2_500_000)
     assert pytest.approx(2.5, abs=0.01) == read_versions(tmp_path / MODEL)[7].megabytes
 
 
-def test_an_untouched_version_passes_wherever_it_is_copied(tmp_path: Path) -> None:
+def test_an_unchanged_version_passes_even_as_a_copy(tmp_path: Path) -> None:
     path = add_version(tmp_path, 7)
     shutil.copytree(path, path.with_name("8"))
     for version in read_versions(tmp_path / MODEL).values():

@@ -15,7 +15,7 @@ LONG = "far too long for the 24 bytes of a TF_TString: " + "🎬" * 100
 
 
 class Echo(tf.Module):
-    """Gives back what it gets, counts the calls in a variable that the checkpoint starts at 10."""
+    """Returns its inputs, and counts the calls in a variable that the checkpoint sets to 10."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def loaded(path: str) -> Iterator[CppSavedModel]:
         yield model
 
 
-def test_values_of_all_kinds_go_in_and_come_out(loaded: CppSavedModel) -> None:
+def test_values_of_all_dtypes_go_in_and_come_out(loaded: CppSavedModel) -> None:
     outputs = loaded.run("echo", {"text": ["short", LONG, b"\xff\0", ""], "ids": [[1, 2**40], [0, -3]], "scale": 0.5})
     assert set(outputs) == {"text", "upper", "scaled", "ids", "any", "calls", "checked"}
     assert outputs["text"].tolist() == [b"short", LONG.encode(), b"\xff\0", b""]
@@ -90,10 +90,10 @@ def test_a_session_keeps_its_variables_until_it_is_closed(path: str) -> None:
         ),
     ],
 )
-def test_a_call_that_cannot_work_says_why(loaded: CppSavedModel, signature: str, inputs: dict, message: str) -> None:
+def test_an_invalid_call_is_an_error(loaded: CppSavedModel, signature: str, inputs: dict, message: str) -> None:
     with pytest.raises(RunError, match=message):
         loaded.run(signature, inputs)
-    # Nothing is broken by it.
+    # The model still works.
     assert loaded.run("echo", {"text": ["a"], "ids": [[1, 1]], "scale": 1.0})["text"] == [b"a"]
 
 
@@ -102,7 +102,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         CppSavedModel(str(tmp_path))
 
 
-def test_a_model_with_half_its_files_is_refused(path: str, tmp_path: Path) -> None:
+def test_a_model_with_missing_files_is_refused(path: str, tmp_path: Path) -> None:
     shutil.copytree(path, tmp_path / "half")
     next((tmp_path / "half" / "variables").glob("*.data-*")).unlink()
     with pytest.raises(RunError, match=r"cannot be loaded .*variables"):
