@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import tensorflow as tf
 from tfx.dsl.io import fileio
@@ -13,6 +13,10 @@ from imdb_core import file_names
 from imdb_core.examples import Example
 from imdb_core.records import read_records
 
+# Custom properties. The name of the first one is TFX's.
+BLESSED: Final = "blessed"
+REASON: Final = "reason"
+
 
 def saved_model_folder(model: Artifact) -> str:
     """Returns the folder of the SavedModel in a Model artifact."""
@@ -22,6 +26,11 @@ def saved_model_folder(model: Artifact) -> str:
 def trained_model_file(model: Artifact) -> str:
     """Returns the path of the Keras model in a Model artifact, from which its SavedModel was exported."""
     return os.path.join(model.uri, file_names.TRAINED_MODEL)
+
+
+def is_blessed(blessing: Artifact) -> bool:
+    """Returns the verdict of a ModelBlessing or InfraBlessing artifact."""
+    return bool(blessing.get_int_custom_property(BLESSED) == 1)
 
 
 def split_folder(examples: Artifact, split: str) -> str:

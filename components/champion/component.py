@@ -5,6 +5,7 @@ from typing import Any, Final
 from tfx.dsl.components.common import resolver
 from tfx.types import Artifact, BaseChannel, Channel, standard_artifacts
 
+from components.artifacts import is_blessed
 from imdb_core.modes import SELECTED_MODE
 
 CANDIDATE: Final = "candidate"
@@ -37,7 +38,7 @@ class LastBlessedChampion(resolver.ResolverStrategy):  # type: ignore[misc]  # T
         blessings = {
             blessing.get_int_custom_property("current_model_id"): blessing
             for blessing in sorted(input_dict.get(BLESSING, []), key=lambda artifact: artifact.id)
-            if blessing.get_int_custom_property("blessed") == 1
+            if is_blessed(blessing)
         }
         champions = [
             model

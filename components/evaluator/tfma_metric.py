@@ -45,7 +45,7 @@ def _computations(
     del name
     models = list(model_names)
     baseline = next((spec.name for spec in eval_config.model_specs if spec.is_baseline), None)
-    if baseline not in models or len(models) < 2:  # noqa: PLR2004 - a pair
+    if baseline not in models or len(models) == 1:
         baseline = None
     combiner = _CollectPredictions(models, baseline)
     return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)]

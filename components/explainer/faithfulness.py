@@ -133,7 +133,7 @@ def mean_with_interval(values: Floats) -> dict[str, float]:
     Returns:
         `mean`, and `low` and `high` of its 95% interval. All equal the value if there is only one; all are 0 for none.
     """
-    if len(values) < 2:  # noqa: PLR2004 - a variance needs two
+    if len(values) <= 1:
         only = float(values.sum())
         return {"mean": only, "low": only, "high": only}
     found = intervals.mean(values.astype(np.float64), _CONFIDENCE)

@@ -11,7 +11,7 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import saved_model_folder, trained_model_file
+from components.artifacts import REASON, saved_model_folder, trained_model_file
 from components.evaluator import metrics
 from components.evaluator.results import overall_metrics
 from components.mode_selector.choice import choose
@@ -69,7 +69,7 @@ def ModeSelector(
     with fileio.open(os.path.join(model.uri, SELECTION_FILE), "w") as file:
         file.write(json.dumps(selection, indent=2))
     model.set_string_custom_property(SELECTED_MODE, choice.winner)
-    model.set_string_custom_property("reason", choice.reason)
+    model.set_string_custom_property(REASON, choice.reason)
 
 
 def count_parameters(saved_model: str) -> int:

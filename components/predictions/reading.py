@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imdb_core.features import DECISION_THRESHOLD, ID, LABEL, LENGTH_BUCKET, POSITIVE, RATING
+from imdb_core.features import ID, LABEL, LENGTH_BUCKET, POSITIVE, RATING
 from imdb_core.modes import MODES, ROLES, Mode
+from imdb_core.stats.scores import is_right
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ModePredictions:
 
     def right(self, mode: Mode) -> npt.NDArray[np.bool_]:
         """Returns whether a mode predicts each review's label, bool `[n]`."""
-        return np.asarray((self.positive[mode] > DECISION_THRESHOLD) == self.labels)
+        return is_right(self.labels, self.positive[mode])
 
     @property
     def slices(self) -> dict[str, npt.NDArray[np.str_]]:

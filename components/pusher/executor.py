@@ -12,6 +12,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.artifacts import REASON, is_blessed
 from components.pusher.push import push
 from imdb_core.file_names import SELECTION_FILE
 from serving.releases.versions import Blessing
@@ -46,9 +47,9 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
             **_selection(input_dict.get(standard_component_specs.MODEL_KEY)),
             "blessings": {
                 name: Blessing(
-                    blessed=blessing.get_int_custom_property("blessed") == 1,
+                    blessed=is_blessed(blessing),
                     artifact=blessing.uri,
-                    reason=blessing.get_string_custom_property("reason") or None,
+                    reason=blessing.get_string_custom_property(REASON) or None,
                 )
                 for name, key in (
                     ("model", standard_component_specs.MODEL_BLESSING_KEY),

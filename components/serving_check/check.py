@@ -85,7 +85,7 @@ def check_serving(
     """
     texts = [b"", *texts]
     outcome = CheckOutcome(reviews=len(texts))
-    expected = trained_outputs(trained_model, transform_output, texts)
+    expected = _trained_outputs(trained_model, transform_output, texts)
     try:
         with CppSavedModel(saved_model) as model:
             _compare("C++ loader", model.run, texts, expected, outcome)
@@ -106,17 +106,8 @@ def check_serving(
     return outcome
 
 
-def trained_outputs(trained_model: str, transform_output: str, texts: Sequence[bytes]) -> _Outputs:
-    """Sends reviews through the Transform graph and the Keras model.
-
-    Args:
-        trained_model: A `.keras` file.
-        transform_output: The folder of the Transform graph.
-        texts: `n` reviews, UTF-8.
-
-    Returns:
-        `probabilities` float32 `[n, 2]` and `attention` float32 `[n, max_tokens]`.
-    """
+def _trained_outputs(trained_model: str, transform_output: str, texts: Sequence[bytes]) -> _Outputs:
+    """Sends reviews through the Transform graph and the Keras model."""
     layer = tft.TFTransformOutput(transform_output).transform_features_layer()
     token_ids = layer({features.TEXT: tf.constant(list(texts), tf.string)[:, tf.newaxis]})[features.TOKEN_IDS]
     model = explaining_model(load_trained_model(trained_model))

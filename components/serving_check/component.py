@@ -12,7 +12,7 @@ from tfx.dsl.io import fileio
 from tfx.types import BaseChannel, standard_artifacts
 from tfx.utils import io_utils
 
-from components.artifacts import read_split, saved_model_folder, trained_model_file
+from components.artifacts import BLESSED, REASON, read_split, saved_model_folder, trained_model_file
 from components.serving_check.check import CheckOutcome, check_serving
 from components.serving_check.infra_validator import infra_validator
 from imdb_core.code_digest import code_digest
@@ -21,12 +21,10 @@ from imdb_core.file_names import OUTCOME_FILE
 from imdb_core.settings import ServingSettings
 
 SERVING_CHECK: Final = "ServingCheck"
-REASON: Final = "reason"
 
 # TFX's names, which its Pusher looks for.
 _BLESSED_FILE: Final = "INFRA_BLESSED"
 _NOT_BLESSED_FILE: Final = "INFRA_NOT_BLESSED"
-_BLESSED: Final = "blessed"
 
 
 def serving_check_node(
@@ -85,7 +83,7 @@ def ServingCheck(
     with fileio.open(os.path.join(blessing.uri, OUTCOME_FILE), "w") as file:
         file.write(json.dumps(outcome.to_json(), indent=2) + "\n")
     io_utils.write_string_file(os.path.join(blessing.uri, _BLESSED_FILE if outcome.passed else _NOT_BLESSED_FILE), "")
-    blessing.set_int_custom_property(_BLESSED, int(outcome.passed))
+    blessing.set_int_custom_property(BLESSED, int(outcome.passed))
     blessing.set_string_custom_property(REASON, _in_words(outcome))
 
 

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from components.artifacts import REASON
 from components.champion.component import LAST_BLESSED
 from components.evaluator import eval_config, metrics
 from components.evaluator.results import overall_metrics
-from components.serving_check.component import REASON, SERVING_CHECK
+from components.serving_check.component import SERVING_CHECK
 from components.tuner.component import TUNER
 from imdb_core import file_names, modes
 from imdb_core.settings import EvaluationSettings

@@ -1,6 +1,6 @@
-"""Predictions and TFX's Evaluator, run for real on a few hand-made reviews.
+"""Runs node Predictions and TFX's Evaluator on a few hand-made reviews.
 
-The models read their answer from the review.
+The models read their probability from the review.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ from imdb_core.settings import BeamSettings
 
 
 class Oracle(tf.Module):
-    """A model whose probability of the positive class stands in the review itself.
+    """A model that reads its probability of the positive class from a feature of the review.
 
     Args:
-        feature: where it stands.
-        weights: number of float variables, all zero.
+        feature: Name of the feature.
+        weights: Number of float variables, all zero.
     """
 
     def __init__(self, feature: str, weights: int) -> None:
@@ -43,7 +43,7 @@ class Oracle(tf.Module):
 
 
 def save_oracle(folder: Path, feature: str, weights: int = 1) -> standard_artifacts.Model:
-    """Saves such a model as a Trainer does."""
+    """Saves an `Oracle` as the Trainer saves a model."""
     oracle = Oracle(feature, weights)
     tf.saved_model.save(oracle, str(folder / "Format-Serving"), {signatures.SERVING_DEFAULT: oracle.serve})
     (folder / TRAINED_MODEL).parent.mkdir()
@@ -75,7 +75,7 @@ def _bytes(value: bytes) -> tf.train.Feature:
 def write_examples(
     folder: Path, shards: Mapping[str, Sequence[Sequence[tf.train.Example]]]
 ) -> standard_artifacts.Examples:
-    """Writes examples as ImdbExampleGen does: for each split, some files."""
+    """Writes examples as ImdbExampleGen does: some files for each split."""
     artifact = standard_artifacts.Examples()
     artifact.uri = str(folder)
     artifact.split_names = artifact_utils.encode_split_names(list(shards))
@@ -97,12 +97,12 @@ def predict(
     baseline: standard_artifacts.Model | None,
     known: standard_artifacts.Examples | None = None,
 ) -> standard_artifacts.Examples:
-    """Runs the node's real executor."""
+    """Runs the node's executor."""
     predictions = standard_artifacts.Examples()
     predictions.uri = str(folder)
     inputs = {"examples": examples, "candidate": candidate, "baseline": baseline, "known": known}
     Predictions.EXECUTOR_SPEC.executor_class().Do(
-        # TFX gives an empty list for an optional input that nothing was found for.
+        # TFX passes an empty list for an optional input without an artifact.
         {name: [] if artifact is None else [artifact] for name, artifact in inputs.items()},
         {"predictions": [predictions]},
         {"code_digest": "any"},
@@ -117,7 +117,7 @@ def evaluate(
     candidate: standard_artifacts.Model,
     baseline: standard_artifacts.Model | None,
 ) -> tuple[standard_artifacts.ModelEvaluation, bool]:
-    """Runs the models, then the Evaluator on what they say; returns as `judge`."""
+    """Runs the models, then the Evaluator on their predictions; see `judge`."""
     predictions = predict(folder / "predictions", examples, candidate, baseline)
     return judge(folder, config, predictions, candidate, baseline)
 
@@ -132,7 +132,7 @@ def judge(
     """Runs the Evaluator.
 
     Returns:
-        Its evaluation, and whether it blessed the candidate.
+        The evaluation, and whether the candidate was blessed.
     """
     result, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     result.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")

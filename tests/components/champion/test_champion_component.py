@@ -14,7 +14,7 @@ def ids():
 
 @pytest.fixture
 def winner(ids):
-    """A model that ModeSelector chose."""
+    """Makes a model that ModeSelector selected."""
 
     def make() -> standard_artifacts.Model:
         model = trained(ids)
@@ -26,7 +26,7 @@ def winner(ids):
 
 @pytest.fixture
 def bless(ids):
-    """What an Evaluator says of a model."""
+    """Makes an Evaluator's blessing of a model."""
 
     def make(model: standard_artifacts.Model, *, blessed: bool = True) -> standard_artifacts.ModelBlessing:
         blessing = standard_artifacts.ModelBlessing()
@@ -57,12 +57,12 @@ def test_the_first_candidate_has_no_champion(winner):
     assert resolve(candidate, [candidate], []) == ([], [])
 
 
-def test_nothing_at_all_resolves_to_nothing():
+def test_empty_inputs_resolve_to_empty_outputs():
     assert LastBlessedChampion().resolve_artifacts(None, {}) == {"candidate": [], "model": [], "model_blessing": []}
 
 
 @pytest.mark.parametrize("order", itertools.permutations(range(3)))
-def test_the_last_blessed_winner_is_the_champion_in_whatever_order_the_store_gives_them(winner, bless, order):
+def test_the_last_blessed_winner_is_the_champion_in_any_order_of_the_store(winner, bless, order):
     models = [winner(), winner(), winner()]
     blessings = [bless(models[0]), bless(models[1]), bless(models[2], blessed=False)]
     candidate = winner()
@@ -70,7 +70,7 @@ def test_the_last_blessed_winner_is_the_champion_in_whatever_order_the_store_giv
     assert found == ([models[1]], [blessings[1]])
 
 
-def test_a_mode_that_the_modes_evaluator_blessed_is_no_champion(winner, bless, ids):
+def test_a_mode_that_the_modes_evaluator_blessed_is_not_a_champion(winner, bless, ids):
     old, mode, candidate = winner(), trained(ids), winner()
     first, second = bless(old), bless(mode)
     assert resolve(candidate, [old, mode, candidate], [first, second]) == ([old], [first])
@@ -89,8 +89,8 @@ def test_an_older_model_that_was_blessed_again_is_the_champion(winner, bless):
     assert resolve(candidate, [old, new, candidate], [first, second, third]) == ([old], [third])
 
 
-def test_a_model_that_lost_its_blessing_later_was_blessed_all_the_same(winner, bless):
-    # Refused as a candidate against a better champion, it still was the last one that was blessed and pushed.
+def test_a_later_refusal_does_not_undo_a_blessing(winner, bless):
+    # Refused later, as a candidate against a better champion, it is still the last model that was blessed and pushed.
     old, candidate = winner(), winner()
     first, second = bless(old), bless(old, blessed=False)
     assert resolve(candidate, [old, candidate], [first, second]) == ([old], [first])

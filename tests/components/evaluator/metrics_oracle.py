@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-# Few distinct values, so that ties and the edges of bins occur.
+# Few distinct values, to include ties and the edges of bins.
 PROBABILITIES = st.one_of(st.sampled_from([i / 20 for i in range(21)]), st.floats(0, 1, width=32))
 # Reviews as label, probability of the baseline and probability of the candidate.
 REVIEWS = st.lists(st.tuples(st.integers(0, 1), PROBABILITIES, PROBABILITIES), min_size=1, max_size=40)

@@ -23,9 +23,9 @@ MODELS = ("strong", "weak", "weaker", "coin")
 
 
 def make_rows(count: int = 60) -> list[dict[str, object]]:
-    """Reviews with what each model says of them.
+    """Makes reviews with each model's probability of the positive class.
 
-    `weak` is right but for 8 positive ones of the longest bucket, `weaker` is wrong on 3 more, `coin` knows nothing.
+    `weak` is wrong on 8 positive reviews of the longest bucket, `weaker` on 3 more, and `coin` guesses.
     """
     chance = random.Random(1)  # noqa: S311 - no secret
     rows = []
@@ -70,7 +70,7 @@ def models(folder):
 def examples(folder):
     made = [example(**row) for row in ROWS]
     wrong = [example(**{**row, "label": 1 - row["label"]}) for row in ROWS[:20]]
-    # Only `test` may be looked at.
+    # The Evaluator may only read `test`.
     return write_examples(folder / "examples", {"train": [wrong], "test": [made[:40], made[40:]]})
 
 
@@ -80,7 +80,7 @@ def modes(folder, models, examples):
 
 
 def by_slice(evaluation) -> dict[str, dict[tuple[str, str, bool], float]]:
-    """Values by slice, like `overall`, `length_bucket=401+`, then by model, name and whether it is a difference."""
+    """Returns values by slice (`overall`, `length_bucket=401+`), then by model, name and whether it is a difference."""
     slices = {}
     for record in tfma.load_metrics(evaluation.uri):
         keys = record.slice_key.single_slice_keys
@@ -128,7 +128,7 @@ def test_there_are_no_other_slices(modes):
     assert set(by_slice(modes[0])) == set(SLICES)
 
 
-def test_a_slice_below_the_thresholds_stops_no_model(modes):
+def test_thresholds_do_not_apply_to_slices(modes):
     evaluation, blessed = modes
     measured = by_slice(evaluation)
     assert measured["length_bucket=401+"][CANDIDATE, metrics.ACCURACY, False] == 0.5
@@ -137,7 +137,7 @@ def test_a_slice_below_the_thresholds_stops_no_model(modes):
     assert blessed
 
 
-def test_overall_metrics_are_those_of_the_model_asked_for(modes):
+def test_overall_metrics_are_those_of_the_given_model(modes):
     evaluation, _ = modes
     wanted = expected(ROWS)
     for model in (CANDIDATE, BASELINE):
@@ -149,7 +149,7 @@ def test_overall_metrics_are_those_of_the_model_asked_for(modes):
     assert not set(metrics.PAIRED) & set(overall_metrics(evaluation.uri, BASELINE))
 
 
-def test_the_order_of_files_and_examples_changes_no_bit(folder, models, modes):
+def test_the_order_of_files_and_examples_does_not_change_the_metrics(folder, models, modes):
     shuffled = [example(**row) for row in ROWS]
     random.Random(2).shuffle(shuffled)  # noqa: S311 - no secret
     other = write_examples(folder / "shuffled", {"test": [shuffled[:7], shuffled[7:11], shuffled[11:]]})
@@ -177,11 +177,11 @@ def test_the_evaluator_itself_loads_no_model(tmp_path, models, examples, modes):
         ("coin", None, 0.0, False),
         ("weak", "weak", 0.0, True),
         ("weaker", "weak", 0.0, False),
-        # 49 of 60 against 52 of 60: their difference is a little more than 3 / 60 in floating point.
+        # 49 of 60 against 52 of 60: in floating point, the difference is slightly more than 3 / 60.
         ("weaker", "weak", 3 / 60, True),
     ],
 )
-def test_the_champion_gate(tmp_path, models, examples, candidate, baseline, drop, blessed):  # noqa: PLR0917 - a table
+def test_a_candidate_is_blessed_within_the_allowed_drop(tmp_path, models, examples, candidate, baseline, drop, blessed):  # noqa: PLR0917 - a table
     config = champion_config(EvaluationSettings(max_accuracy_drop=drop))
     outcome = evaluate(tmp_path, config, examples, models[candidate], models[baseline] if baseline else None)
     assert set(by_slice(outcome[0])) == {"overall"}

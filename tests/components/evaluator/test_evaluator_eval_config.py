@@ -32,7 +32,7 @@ def test_each_absolute_threshold_alone_stops_a_model(changed, failures):
     result = metrics_validator.validate_metrics(((), measured), config)
     assert {f.metric_key.name for s in result.metric_validations_per_slice for f in s.failures} == failures
     assert result.validation_ok == (not failures)
-    # The same values in a slice say nothing.
+    # The same values in a slice do not matter.
     in_slice = metrics_validator.validate_metrics((((features.LENGTH_BUCKET, "401+"),), measured), config)
     assert in_slice.validation_ok
 
@@ -43,7 +43,7 @@ def test_thresholds_are_those_of_the_settings_on_the_overall_slice():
     (spec,) = config.metrics_specs
     assert set(spec.per_slice_thresholds) == {metrics.ACCURACY, metrics.AUC, metrics.LOG_LOSS}
     accuracy = spec.per_slice_thresholds[metrics.ACCURACY].thresholds[0].threshold
-    # Zero is a bound too, and survives the JSON in which TFX keeps the config.
+    # Zero is a bound too; it must survive the JSON in which TFX stores the config.
     again = proto_utils.json_to_proto(proto_utils.proto_to_json(config), type(config)())
     assert again == config
     assert accuracy.value_threshold.HasField("lower_bound")
@@ -63,7 +63,7 @@ def test_thresholds_are_those_of_the_settings_on_the_overall_slice():
     )
 
 
-def test_a_change_of_the_code_that_the_evaluators_run_makes_another_config():
+def test_a_change_of_the_evaluators_code_changes_the_config():
     # TFX caches an Evaluator by its config.
     for config in (modes_config(EvaluationSettings()), champion_config(EvaluationSettings())):
         (metric,) = config.metrics_specs[0].metrics

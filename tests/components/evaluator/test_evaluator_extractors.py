@@ -18,7 +18,7 @@ ROWS = st.lists(st.tuples(st.sampled_from([b"001-050", b"401+"]), RATINGS, st.in
 
 
 def var_len(values: list[int | None]) -> tfma.types.VarLenTensorValue:
-    """As TFMA reads a feature that some examples lack."""
+    """Makes the value that TFMA reads for a feature that some examples lack."""
     rows = [[] if value is None else [value] for value in values]
     indices = [[row, 0] for row, value in enumerate(rows) if value]
     return tfma.types.VarLenTensorValue(
@@ -37,7 +37,7 @@ def batch_of(rows) -> dict:
             "unused": np.zeros([len(rows), 1]),
         },
         "labels": np.array([[label] for label in labels]),
-        # Each review is known by its number.
+        # The predictions identify each review by its number.
         "predictions": np.array([[-number, number] for number in range(len(rows))], np.float32),
     }
 

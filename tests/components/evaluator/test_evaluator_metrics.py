@@ -19,18 +19,18 @@ def test_one_model_by_hand():
     measured = single_model_metrics(LABELS, CANDIDATE)
     assert tuple(measured) == metrics.SINGLE_MODEL
     assert measured["example_count"] == 6
-    # 0.5 is no majority, so the fourth review is called negative.
+    # 0.5 is not a majority, so the prediction for the fourth review is negative.
     counts = [
         measured[f"{name}"] for name in ("true_positives", "true_negatives", "false_positives", "false_negatives")
     ]
     assert counts == [2, 2, 1, 1]
     assert measured["accuracy"] == pytest.approx(4 / 6)
-    # Of the 9 pairs of a positive and a negative only (0.5, 0.6) is ranked wrong.
+    # Of the 9 pairs of a positive and a negative only (0.5, 0.6) is ranked incorrectly.
     assert measured["auc"] == pytest.approx(8 / 9)
     losses = [math.log(p) for p in (0.9, 0.4, 0.8, 0.5, 0.95, 0.8)]
     assert measured["log_loss"] == pytest.approx(-sum(losses) / 6)
     assert measured["calibration"] == pytest.approx(3.15 / 3)
-    # Each review has a bin of its own.
+    # Each review is in a bin of its own.
     assert measured["expected_calibration_error"] == pytest.approx((0.1 + 0.6 + 0.2 + 0.5 + 0.05 + 0.2) / 6)
 
 
@@ -48,7 +48,7 @@ def test_two_models_by_hand():
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_a_slice_of_one_class_has_no_auc_and_the_rest_as_ever(label, recwarn):
+def test_a_slice_of_one_class_has_no_auc_but_all_other_metrics(label, recwarn):
     labels = np.full(3, label)
     measured = single_model_metrics(labels, np.array([0.2, 0.6, 0.7]))
     assert math.isnan(measured["auc"])
@@ -58,13 +58,13 @@ def test_a_slice_of_one_class_has_no_auc_and_the_rest_as_ever(label, recwarn):
     assert not [warning for warning in recwarn if warning.category is UndefinedMetricWarning]
 
 
-def test_a_sure_and_wrong_model_has_a_finite_loss():
+def test_the_log_loss_of_a_sure_and_wrong_model_is_finite():
     measured = single_model_metrics(np.array([0, 1]), np.array([1.0, 0.0]))
     assert 30 < measured["log_loss"] < 40
     assert measured["expected_calibration_error"] == 1.0
 
 
-def test_a_coin_says_nothing():
+def test_a_coin_has_an_accuracy_and_an_auc_of_a_half():
     measured = single_model_metrics(np.array([0, 1, 0, 1]), np.full(4, 0.5))
     assert (measured["accuracy"], measured["auc"]) == (0.5, 0.5)
     assert measured["log_loss"] == pytest.approx(math.log(2))

@@ -1,4 +1,4 @@
-"""The combiner of the metric, as Beam may call it."""
+"""Runs the metric's combiner in the ways that Beam may run it."""
 
 import itertools
 import pickle
@@ -15,7 +15,7 @@ from components.evaluator.metrics import paired_metrics, single_model_metrics
 
 
 def extracts(reviews, sizes: Iterator[int]) -> list[dict[str, object]]:
-    """Groups of reviews, as the Evaluators' extractors make them."""
+    """Makes groups of reviews as the Evaluators' extractors do."""
     groups = []
     while reviews:
         size = next(sizes)
@@ -34,7 +34,7 @@ def extracts(reviews, sizes: Iterator[int]) -> list[dict[str, object]]:
 
 
 @given(REVIEWS, st.randoms(use_true_random=False), st.integers(1, 5))
-def test_order_and_batching_change_no_bit(reviews, random, parts):
+def test_order_and_batching_do_not_change_the_result(reviews, random, parts):
     combiner = tfma_metric._CollectPredictions(["candidate", "baseline"], "baseline")
 
     def combine(elements, parts: int):

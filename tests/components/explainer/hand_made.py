@@ -1,4 +1,4 @@
-"""A network made by hand: one word decides, and the attention knows it."""
+"""A network with hand-made weights: one word decides, and gets all the attention."""
 
 import keras
 import numpy as np
@@ -11,14 +11,14 @@ MAX_TOKENS = 30
 
 
 def decisive_network() -> keras.Model:
-    """State and attention are 1 at the decisive word and 0 elsewhere; without that word a review is negative."""
+    """Builds a network whose state and attention are 1 at the decisive word and 0 elsewhere."""
     settings = ModelSettings(
         embedding_dim=1, gru_units=1, dense_units=1, word_dropout=0.0, embedding_dropout=0.0, dropout=0.0
     )
     network = build_model(settings, TransformSettings(vocabulary_size=100, max_tokens=MAX_TOKENS), "scalar")
     embedding = np.zeros((100, 1))
     embedding[DECISIVE] = 1.0
-    # Update, reset and candidate: nothing of the state before is kept.
+    # Update gate, reset gate and candidate: nothing of the previous state is kept.
     gru = [np.array([[0.0, 0.0, 9.0]]), np.zeros((1, 3)), np.array([[-30.0, 0.0, 0.0], [0.0, 0.0, 0.0]])]
     for name, weights in {
         "embedding": [embedding],

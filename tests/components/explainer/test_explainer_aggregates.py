@@ -22,7 +22,7 @@ IDS = {"[START]": 1, "a": 4, "b": 5, "c": 6, "d": 7, "e": 2}
 
 @st.composite
 def attended(draw):
-    """Reviews of up to `TIME` tokens: rows of (token, weight), the first of which may be a start mark."""
+    """Draws reviews of up to `TIME` tokens: rows of (token, weight) that may begin with a start mark."""
     tokens = st.tuples(st.sampled_from("abcde"), st.one_of(st.just(0.0), st.floats(0.001, 10)))
     rows = draw(st.lists(st.lists(tokens, max_size=TIME - 1), min_size=1, max_size=6))
     return [[("[START]", draw(st.floats(0.001, 10))), *row] if draw(st.booleans()) else row for row in rows]
@@ -86,7 +86,7 @@ def test_at_most_forty_words_are_listed_and_the_tied_ones_by_name():
     assert [word["lift"] for word in words] == [pytest.approx(1.0)] * 40
 
 
-def test_a_word_is_listed_in_few_reviews_of_few_and_in_one_of_two_hundred():
+def test_a_listed_word_occurs_in_three_reviews_and_in_one_of_two_hundred():
     assert [least_reviews(measured) for measured in (1, 600, 601, 5000)] == [3, 3, 4, 25]
 
 
@@ -114,7 +114,7 @@ def test_deciles_are_those_of_stretches_in_plain_python(rows):
     assert profile["start_mark"] == (pytest.approx(np.mean(marks)) if marks else None)
 
 
-def test_two_words_share_the_middle_of_five_deciles_each():
+def test_each_of_two_words_covers_five_deciles():
     shares, is_word = np.array([[0.5, 0.4, 0.1, 0.0]]), np.array([[False, True, True, False]])
     profile = position_profile(shares, is_word)
     np.testing.assert_allclose(profile["deciles"], [0.16] * 5 + [0.04] * 5)
@@ -132,7 +132,7 @@ def test_entropies_are_those_of_the_formula_in_plain_python(rows):
     assert np.all((found >= 0) & (found <= 1))
 
 
-def test_uniform_is_one_and_a_single_token_of_many_is_nought():
+def test_entropy_is_one_if_uniform_and_zero_for_a_single_token_of_many():
     is_token = np.array([[True, True, True], [True, True, False], [True, False, False]])
     shares = np.array([[1 / 3] * 3, [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     np.testing.assert_allclose(entropies_of(shares, is_token), [1.0, 0.0, 1.0])

@@ -1,4 +1,4 @@
-"""The node, run for real on tiny models, held to what the report reads."""
+"""Runs the node on tiny models, and checks everything that the report reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imdb_core.settings import ReportSettings, ServingSettings
 from serving.runtime.cpp_loader import CppSavedModel
 
 HOSTILE = b"</script><script>alert('&amp;')</script> word1 \x00 {{ 7 * 7 }}"
-# As many examples as there are reviews, so that each is shown.
+# At least as many examples as reviews, to show every review.
 REPORT = ReportSettings(attention_reviews=50, faithfulness_reviews=20, examples=1000, seed=3)
 
 
@@ -79,7 +79,7 @@ def explain(folder: Path, examples, predictions, models, transformed: Transforme
     return json.loads((folder / EXPLANATIONS_FILE).read_text())
 
 
-def test_it_says_how_much_it_measured(explained, transformed):
+def test_the_document_contains_the_numbers_of_reviews(explained, transformed):
     _, document, _, _ = explained
     assert set(document) == {"reviews", "test_reviews", "seed", "modes", "examples"}
     assert document["reviews"] == 50
@@ -113,7 +113,7 @@ def test_each_mode_has_what_the_report_reads(explained, transformed):
             assert all(0 <= share <= 1 for share in faithfulness["flips"][order])
 
 
-def test_the_blogs_weights_say_nothing_about_words(explained):
+def test_the_blogs_weights_are_uniform(explained):
     preset, document, _, _ = explained
     for mode in document["modes"].values():
         uniform = all(word["lift"] == pytest.approx(1.0, abs=1e-5) for word in mode["words"])
@@ -160,7 +160,7 @@ def test_hostile_text_passes_through_unchanged(explained, transformed):
     assert hostile["text"].encode() == HOSTILE
 
 
-def test_the_same_run_writes_the_same(explained, examples, transformed, tmp_path):
+def test_a_repeated_run_gives_the_same_measurements(explained, examples, transformed, tmp_path):
     preset, document, models, predictions = explained
     again = explain(tmp_path / "again", examples, predictions, models, transformed, preset)
     for mode in modes.MODES:

@@ -32,7 +32,7 @@ def test_shares_are_those_of_gradient_times_input_by_hand(transformed: Transform
             np.testing.assert_allclose(one.weights, weights[place, :, one.dimension], atol=1e-6)
 
 
-def test_where_nothing_contributes_all_shares_are_nought(transformed: Transformed):
+def test_all_shares_are_zero_if_nothing_contributes(transformed: Transformed):
     network = a_model("attention", "vector", transformed)
     network.get_layer("dense").bias.assign([-1000.0] * 4)  # every ReLU is shut
     token_ids = np.array([transformed.rows[5]["token_ids"]])

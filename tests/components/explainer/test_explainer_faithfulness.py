@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from components.explainer import faithfulness
 from components.explainer.faithfulness import draws_for, keep, mean_with_interval, measure, ranks_of, words_in
 
-# Of this network one word decides alone.
+# The only word that the network's decision depends on.
 DECISIVE = 7
 TIME = 30
 
@@ -34,23 +34,23 @@ def test_deleted_tokens_leave_no_gap_and_padding_stays_at_the_end(case):
     assert found.tolist() == padded(left, time).tolist()
 
 
-def test_the_start_mark_and_padding_are_no_words():
+def test_the_start_mark_and_padding_are_not_words():
     assert words_in(np.array([[1, 2, 9, 0, 0]])).tolist() == [[False, True, True, False, False]]
 
 
-def test_words_rank_by_score_and_whatever_is_no_word_ranks_last():
+def test_words_rank_by_score_and_other_tokens_rank_last():
     scores, is_word = np.array([[9.0, 1.0, 3.0, 2.0, 9.0]]), np.array([[False, True, True, True, False]])
     ranks = ranks_of(scores, is_word, np.zeros_like(scores))
     assert ranks[0, 1:4].tolist() == [2, 0, 1]
     assert set(ranks[0, [0, 4]]) == {3, 4}
 
 
-def test_ties_break_as_they_are_drawn():
+def test_draws_break_ties():
     scores, is_word = np.ones((1, 3)), np.ones((1, 3), bool)
     assert ranks_of(scores, is_word, np.array([[0.5, 0.9, 0.1]])).tolist() == [[1, 2, 0]]
 
 
-def test_more_reviews_change_no_draw_of_the_first_ones():
+def test_more_reviews_do_not_change_the_draws_of_the_first_ones():
     np.testing.assert_array_equal(draws_for(3, 5, seed=1), draws_for(9, 5, seed=1)[:3])
     assert not np.array_equal(draws_for(3, 5, seed=1), draws_for(3, 5, seed=2))
 
@@ -61,7 +61,7 @@ def has_decisive_word(token_ids: np.ndarray) -> np.ndarray:
 
 
 def measured(shares_at_decisive: float, count: int = 400) -> dict:
-    """Reviews of a start mark, twenty words and padding, one of the words decisive."""
+    """Measures reviews of a start mark, twenty words and padding; one of the words is decisive."""
     rng = np.random.default_rng(1)
     token_ids = np.zeros((count, TIME), np.int64)
     token_ids[:, 0] = 1
@@ -75,13 +75,13 @@ def measured(shares_at_decisive: float, count: int = 400) -> dict:
 def test_attention_to_the_decisive_word_is_faithful_and_random_words_are_not():
     found = measured(0.5)
     assert (found["reviews"], found["k"]) == (400, [1, 2, 5, 10, 20])
-    # Without the decisive word the positive class falls from 0.9 to 0.2; with it alone it stays.
+    # Without the decisive word the probability falls from 0.9 to 0.2; with only that word it stays.
     for interval in found["comprehensiveness"]["attention"]:
         assert interval == {name: pytest.approx(0.7) for name in ("mean", "low", "high")}
     for interval in found["sufficiency"]["attention"]:
         assert interval == {name: pytest.approx(0.0, abs=1e-12) for name in ("mean", "low", "high")}
     assert found["flips"]["attention"] == [1.0] * 5
-    # k of 20 words at random hit the decisive one with probability k / 20.
+    # k of 20 random words include the decisive one with probability k / 20.
     for place, k in enumerate(found["k"]):
         assert found["comprehensiveness"]["random"][place]["mean"] == pytest.approx(0.7 * k / 20, abs=0.06)
         assert found["sufficiency"]["random"][place]["mean"] == pytest.approx(0.7 * (1 - k / 20), abs=0.06)
@@ -96,7 +96,7 @@ def test_constant_attention_is_like_random(rounding_error):
             assert found["comprehensiveness"][order][place]["mean"] == pytest.approx(0.7 * k / 20, abs=0.04)
 
 
-def test_the_start_mark_stays_and_a_cut_review_gets_none():
+def test_the_start_mark_is_kept_and_not_added_to_a_cut_review():
     seen = []
 
     def record(token_ids):
@@ -115,7 +115,7 @@ def test_the_start_mark_stays_and_a_cut_review_gets_none():
     assert only_five == token_ids.tolist()
 
 
-def test_the_probability_watched_is_that_of_the_predicted_class():
+def test_measures_follow_the_probability_of_the_predicted_class():
     answers = iter([[[0.6, 0.4], [0.6, 0.4]]] * 20)
     before = np.array([[0.9, 0.1], [0.2, 0.8]])
     token_ids = np.array([[5], [6]])
@@ -135,7 +135,7 @@ def test_the_interval_is_that_of_the_normal_approximation():
     assert mean_with_interval(np.array([0.25])) == {"mean": 0.25, "low": 0.25, "high": 0.25}
 
 
-def test_no_review_with_a_word_gives_numbers_all_the_same():
+def test_without_reviews_all_measures_are_zero():
     none = np.zeros((0, 4), np.int64)
     found = measure(lambda _: np.zeros((0, 2)), none, np.zeros((0, 4)), np.zeros((0, 2)), draws_for(0, 4, seed=1))
     assert found["reviews"] == 0

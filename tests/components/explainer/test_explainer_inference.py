@@ -33,7 +33,7 @@ def test_reviews_are_encoded_as_for_training_and_in_order(transformed, token_ids
 
 @pytest.mark.parametrize("mode", ["scalar", "vector"])
 @pytest.mark.parametrize(("preset", "padding_masked"), [("attention", True), ("blog", False)])
-def test_short_batches_change_no_answer(transformed, token_ids, preset, padding_masked, mode):
+def test_short_batches_do_not_change_the_outputs(transformed, token_ids, preset, padding_masked, mode):
     network = a_model(preset, mode, transformed)
     empty = np.zeros((3, token_ids.shape[1]), np.int64)
     rows = np.concatenate([empty, token_ids])
@@ -43,22 +43,22 @@ def test_short_batches_change_no_answer(transformed, token_ids, preset, padding_
     np.testing.assert_allclose(outputs.weights, weights, atol=1e-5)
 
 
-def test_no_review_gives_no_answer(transformed):
+def test_no_reviews_give_empty_outputs(transformed):
     outputs = inference_function(a_model("attention", "scalar", transformed), True, InferenceProgress())(
         np.zeros((0, 12), np.int64)
     )
     assert (outputs.probabilities.shape, outputs.weights.shape) == ((0, 2), (0, 12))
 
 
-def test_a_network_that_says_nan_is_named(transformed, token_ids):
+def test_the_error_names_a_network_that_returns_nan(transformed, token_ids):
     network = a_model("attention", "scalar", transformed)
-    # Behind a ReLU some CPUs would make 0 of it.
+    # On some CPUs, a ReLU turns NaN into 0.
     network.layers[-1].bias.assign([np.nan] * 2)
     with pytest.raises(RunError, match="attention_scalar gave probabilities or weights that are NaN"):
         inference_function(network, True, InferenceProgress())(token_ids)
 
 
-def test_where_one_word_decides_and_is_attended_to_attention_is_faithful():
+def test_attention_to_the_only_decisive_word_is_faithful():
     rng = np.random.default_rng(1)
     token_ids = np.zeros((300, MAX_TOKENS), np.int64)
     token_ids[:, 0] = 1
@@ -79,7 +79,7 @@ def test_where_one_word_decides_and_is_attended_to_attention_is_faithful():
         assert sufficiency["random"][place]["low"] > 0.964 * (1 - k / 20) - 0.1
 
 
-def test_long_work_tells_how_far_it_is(monkeypatch, caplog):
+def test_progress_is_logged_at_intervals(monkeypatch, caplog):
     caplog.set_level(logging.INFO, PROGRESS_LOGGER)
     progress = InferenceProgress()
     progress.advance(1200)

@@ -26,7 +26,7 @@ def test_the_order_is_that_of_the_hashes_whatever_the_order_of_files():
     assert [ids[position] for position in drawn_order(ids, 8)] != by_hash
 
 
-def test_an_id_that_stands_twice_is_drawn_twice():
+def test_an_id_that_occurs_twice_is_drawn_twice():
     assert drawn_order([b"a", b"a"], 1) == [0, 1]
 
 
@@ -36,12 +36,12 @@ def test_a_review_is_of_the_kind_that_its_predictions_make_it(kind, label):
     assert kind_of(review("any", kind, label)) == kind
 
 
-def test_a_probability_in_the_middle_is_negative_as_argmax_has_it():
+def test_equal_probabilities_predict_the_negative_class():
     undecided = ScoredReview(b"", b"", 0, None, "001-050", {"scalar": 0.5, "vector": 0.25})
     assert kind_of(undecided) == "right"
 
 
-def test_each_kind_and_each_label_gets_its_part():
+def test_kinds_and_labels_get_equal_numbers_of_examples():
     scored = [
         review(f"{kind} {label} {number}", kind, label)
         for kind in ("disagreement", "wrong", "right")
@@ -65,7 +65,7 @@ def test_a_kind_with_too_few_leaves_its_places_to_the_others():
     assert chosen(scored, 6) == ["r0", "r1", "r2", "r3", "w", "d"]
 
 
-def test_reviews_of_moderate_length_come_first_and_others_before_those_of_another_kind():
+def test_reviews_of_moderate_length_come_first():
     scored = [
         review("too short", "right", words=19),
         review("shortest", "right", words=20),
@@ -77,6 +77,6 @@ def test_reviews_of_moderate_length_come_first_and_others_before_those_of_anothe
     assert chosen(scored, 5) == ["shortest", "longest", "too short", "too long", "wrong"]
 
 
-def test_there_are_never_more_than_there_are_reviews():
+def test_no_more_examples_than_reviews_are_selected():
     assert chosen([review("only", "wrong")], 12) == ["only"]
     assert chosen([review("only", "wrong")], 0) == []

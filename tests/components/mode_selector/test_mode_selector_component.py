@@ -15,7 +15,7 @@ from imdb_core.modes import BASELINE, CANDIDATE, SELECTED_MODE
 from imdb_core.settings import EvaluationSettings
 from imdb_core.stats.paired import PairedOutcomes
 
-# On 40 reviews the vector mode is right on all, the scalar mode wrong on the last 10.
+# Of 40 reviews, mode vector is right about all and mode scalar is wrong about the last 10.
 RIGHT, WRONG = 0.9, 0.2
 
 
@@ -54,7 +54,7 @@ def evaluation(folder, modes):
 
 @pytest.fixture
 def select(tmp_path, evaluation, modes):
-    """Runs the node's real executor."""
+    """Runs the node's executor."""
 
     def run(confidence: float) -> standard_artifacts.Model:
         model = standard_artifacts.Model()
@@ -86,7 +86,7 @@ def test_a_mode_that_is_better_is_chosen_though_it_is_larger(select, tmp_path):
     assert selection["reason"].startswith("vector is better: accuracy of vector minus scalar: +25.00 points")
 
 
-def test_the_record_holds_the_evidence(select, tmp_path):
+def test_the_selection_file_contains_the_evidence(select, tmp_path):
     select(0.95)
     selection = json.loads((tmp_path / "selected" / SELECTION_FILE).read_text())
     outcomes = PairedOutcomes(both_right=30, only_baseline_right=0, only_candidate_right=10, both_wrong=0)
@@ -121,13 +121,13 @@ def test_the_modes_keep_their_own_models(select, modes):
     assert not modes["vector"].has_custom_property(SELECTED_MODE)
 
 
-def test_overall_metrics_leave_the_slices_out(evaluation):
+def test_overall_metrics_exclude_slices(evaluation):
     assert overall_metrics(evaluation.uri, CANDIDATE)["example_count"] == 40
     assert overall_metrics(evaluation.uri, BASELINE)["accuracy"] == 0.75
     assert overall_metrics(evaluation.uri, BASELINE)["false_negatives"] == 5
 
 
-def test_weights_are_counted_and_the_state_of_generators_is_not(tmp_path):
+def test_weights_are_counted_but_not_the_state_of_generators(tmp_path):
     module = tf.Module()
     module.kernel = tf.Variable(tf.zeros([3, 4]))
     module.scale = tf.Variable(1.0)

@@ -16,7 +16,7 @@ from imdb_core.errors import RunError
 from imdb_core.modes import SELECTED_MODE
 from imdb_core.progress import EVENT, Steps
 
-# More than one batch in the first file; an empty file, as a small split may have.
+# The first file has several batches; the second is empty, as in a small split.
 FILES = (range(20), range(0), range(20, 27))
 BUCKETS = ("001-050", "401+")
 
@@ -62,7 +62,7 @@ def of_modes(tmp_path, examples, models):
 
 
 def winner(mode: str) -> standard_artifacts.Model:
-    """A model of which only the name is left: who runs it fails."""
+    """Makes a model that has only its mode: running it would fail."""
     model = standard_artifacts.Model()
     model.uri = "/nowhere"
     model.set_string_custom_property(SELECTED_MODE, mode)
@@ -99,7 +99,7 @@ def test_each_review_keeps_its_place_and_has_both_models_probabilities(of_modes,
     np.testing.assert_array_equal(both_classes(NUMBERS / 64), column(of_modes, "baseline"))
 
 
-def test_what_is_known_of_a_review_stays_but_its_text(of_modes, examples):
+def test_all_features_but_the_text_are_kept(of_modes, examples):
     for before, after in zip(rows(examples), rows(of_modes), strict=True):
         before.features.feature.pop("text")
         after.features.feature.pop("candidate")
@@ -108,7 +108,7 @@ def test_what_is_known_of_a_review_stays_but_its_text(of_modes, examples):
     assert "rating" not in rows(of_modes)[0].features.feature
 
 
-def test_tfx_is_told_how_to_read_them(of_modes):
+def test_the_artifact_describes_its_split_and_format(of_modes):
     assert artifact_utils.decode_split_names(of_modes.split_names) == ["test"]
     assert examples_utils.get_payload_format(of_modes) == example_gen_pb2.FORMAT_TF_EXAMPLE
     assert examples_utils.get_file_format(of_modes) == "tfrecords_gzip"
@@ -129,7 +129,7 @@ def test_the_winner_is_not_run_again_and_the_last_champion_is(  # noqa: PLR0917 
     np.testing.assert_array_equal(both_classes(np.full(27, 0.25)), column(made, "baseline"))
 
 
-def test_without_a_champion_nothing_is_run(tmp_path, examples, of_modes):
+def test_without_a_champion_no_model_is_run(tmp_path, examples, of_modes):
     made = predict(tmp_path / "champion", examples, winner("scalar"), None, of_modes)
     np.testing.assert_array_equal(both_classes(NUMBERS / 64), column(made, "candidate"))
     assert not any("baseline" in row.features.feature for row in rows(made))
@@ -142,13 +142,13 @@ def test_predictions_of_other_examples_are_refused(tmp_path, models, of_modes):
         predict(tmp_path / "champion", more, winner("scalar"), models["old"], of_modes)
 
 
-def test_a_model_that_says_nan_is_named(tmp_path, examples, models):
+def test_the_error_names_a_model_that_returns_nan(tmp_path, examples, models):
     with pytest.raises(RunError, match=r"/broken/Format-Serving gave .* 2 of them NaN") as caught:
         predict(tmp_path / "modes", examples, models["broken"], models["scalar"])
     assert "\n" not in str(caught.value)
 
 
-def test_work_tells_how_far_it_is(monkeypatch, caplog, tmp_path, examples, models):
+def test_progress_is_reported_while_files_are_written(monkeypatch, caplog, tmp_path, examples, models):
     def told() -> list[Steps]:
         return [getattr(record, EVENT) for record in caplog.records if record.name == progress.PROGRESS_LOGGER]
 

@@ -6,7 +6,7 @@ from imdb_core.examples import Example
 
 
 def written(number: int, label: int, bucket: str | None, rating: int | None, *, scalar: float, vector: float):
-    """The features of a review as node Predictions writes them."""
+    """Returns the features of a review as node Predictions writes them."""
     features = Example().features.feature
     features["id"].bytes_list.value.append(b"test/%d" % number)
     features["label"].int64_list.value.append(label)

@@ -1,4 +1,4 @@
-"""Made-up SavedModels, and what is on disk after a push."""
+"""Fake SavedModels, and helpers that read what is on disk after a push."""
 
 from pathlib import Path
 
@@ -24,5 +24,5 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def numbers(base: Path) -> list[int]:
-    """Looks as TF Serving looks: at children whose name is a number."""
+    """Lists the versions that TF Serving would find: the children whose names are numbers."""
     return sorted(int(child.name) for child in base.iterdir() if child.name.isdecimal())

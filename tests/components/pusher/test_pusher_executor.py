@@ -62,7 +62,7 @@ def test_a_blessed_model_is_pushed(source, base, tmp_path):
     assert contents(base / str(number)).keys() == {*FILES, RELEASE_FILE}
 
 
-def test_a_pushed_model_explains_itself_without_metadata(source, base, tmp_path):
+def test_the_release_file_describes_the_model(source, base, tmp_path):
     pushed = execute(source, base, tmp_path)
     release = json.loads(Path(pushed.get_string_custom_property("pushed_destination"), RELEASE_FILE).read_text())
     del release["source"], release["sha256"], release["pushed_at"]
@@ -78,7 +78,7 @@ def test_a_pushed_model_explains_itself_without_metadata(source, base, tmp_path)
     }
 
 
-def test_a_model_that_no_selector_chose_is_pushed_without_its_figures(source, base, tmp_path):
+def test_a_model_without_a_selection_is_pushed_without_metrics(source, base, tmp_path):
     pushed = execute(source, base, tmp_path, selection=None)
     release = json.loads(Path(pushed.get_string_custom_property("pushed_destination"), RELEASE_FILE).read_text())
     assert release["run_id"] == "monday"

@@ -19,7 +19,7 @@ def partials(base: Path) -> list[Path]:
     return list(base.glob(f"{PARTIAL_PREFIX}*"))
 
 
-def test_a_version_is_the_model_and_where_it_came_from(source, base):
+def test_a_version_contains_the_model_and_its_origin(source, base):
     before = int(time.time())
     version = push(source, base)
     assert version.parent == base
@@ -28,7 +28,7 @@ def test_a_version_is_the_model_and_where_it_came_from(source, base):
     release = json.loads(pushed.pop(RELEASE_FILE))
     assert pushed == FILES
     assert release["source"] == str(source)
-    # What is recorded can be found again on the version itself.
+    # The recorded digest is also that of the version.
     assert release["sha256"] == digest(source) == digest(version)
     assert before <= release["pushed_at"] <= time.time()
     assert contents(source) == FILES
@@ -48,8 +48,8 @@ def test_versions_increase_even_within_a_second_and_after_a_clock_went_back(tmp_
     assert versions == [future + 1, future + 2, future + 3]
 
 
-def test_a_model_whose_path_was_used_before_is_another_model(source, base):
-    # A workspace whose metadata was deleted counts its executions from 1 again.
+def test_another_model_at_the_same_path_is_pushed(source, base):
+    # After its metadata was deleted, a workspace numbers executions from 1 again.
     old = push(source, base)
     saved_model(source, **{"saved_model.pb": b"another graph"})
     new = push(source, base)
@@ -59,7 +59,7 @@ def test_a_model_whose_path_was_used_before_is_another_model(source, base):
 
 
 def test_a_model_that_is_no_longer_the_newest_is_pushed_again(tmp_path, source, base):
-    # A server would go on with the newest.
+    # Otherwise a server would keep serving the newer version.
     first = push(source, base)
     second = push(saved_model(tmp_path / "other", **{"saved_model.pb": b"other"}), base)
     third = push(source, base)
@@ -85,20 +85,20 @@ def test_other_things_in_the_folder_are_left_alone(source, base, name):
     assert push(source, base) == version
 
 
-def test_a_version_tells_what_was_known_of_it(source, base):
+def test_notes_are_written_to_the_release_file(source, base):
     version = push(source, base, {"run_id": "monday", "metrics": {"accuracy": 0.875}})
     release = json.loads((version / RELEASE_FILE).read_text())
     assert (release["run_id"], release["metrics"]) == ("monday", {"accuracy": 0.875})
 
 
-def test_a_push_resumed_by_another_run_stays_as_it_was(source, base):
+def test_a_repeated_push_does_not_change_the_version(source, base):
     version = push(source, base, {"run_id": "monday"})
     before = contents(version)
     assert push(source, base, {"run_id": "tuesday"}) == version
     assert contents(version) == before
 
 
-def test_a_version_without_a_readable_note_is_another_model(source, base):
+def test_a_version_without_a_readable_release_file_is_another_model(source, base):
     first = push(source, base)
     for text in ("", "[]", "{}"):
         (first / RELEASE_FILE).write_text(text)
@@ -110,7 +110,7 @@ def test_a_version_without_a_readable_note_is_another_model(source, base):
 
 
 def in_child(function: Callable[[], object]) -> int:
-    """Starts a process that calls a function; a fork, since importing TFX anew would take seconds."""
+    """Forks a process that calls a function; a new interpreter would take seconds to import TFX."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -127,7 +127,7 @@ def status_of(child: int) -> int:
 
 
 def die_while(owner: object, function: str, calls: int, source: Path, base: Path) -> None:
-    """Pushes in another process that ends, like one killed, at a later call of one function of the copy."""
+    """Pushes in another process that dies at a later call of one function."""
     real, done = getattr(owner, function), []
 
     def dying(*arguments, **options):
@@ -159,7 +159,7 @@ def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(so
 
 
 def test_a_crash_after_the_rename_is_found_by_the_next_push(source, base):
-    # The last of all flushes is that of the folder of versions.
+    # The last flush is that of the folder of versions.
     flushed = len(list(source.rglob("*"))) + len([RELEASE_FILE, "the version"])
     die_while(os, "fsync", flushed, source, base)
     (number,) = numbers(base)
@@ -167,7 +167,7 @@ def test_a_crash_after_the_rename_is_found_by_the_next_push(source, base):
     assert numbers(base) == [number]
 
 
-# Company
+# Concurrency
 
 
 def test_a_watcher_never_sees_a_part_of_a_version(tmp_path, base):
@@ -200,7 +200,7 @@ def test_pushes_at_the_same_time_wait_for_each_other(tmp_path, base):
 
     def push_often(model: Path) -> None:
         pushed = [push(model, base) for _ in range(20)]
-        # Only if the other's came between is it pushed anew.
+        # It is pushed again only after a push of the other model.
         assert pushed == sorted(pushed, key=lambda version: int(version.name))
 
     children = [in_child(functools.partial(push_often, model)) for model in models]

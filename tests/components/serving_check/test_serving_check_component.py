@@ -10,9 +10,10 @@ from tfx.types import standard_artifacts
 from tiny_evaluator import write_examples
 from transformed_reviews import Transformed
 
+from components.artifacts import REASON
 from components.network.export import export_model
 from components.pusher.executor import AtomicPusherExecutor
-from components.serving_check.component import REASON, ServingCheck
+from components.serving_check.component import ServingCheck
 from imdb_core.file_names import OUTCOME_FILE, TRAINED_MODEL
 from imdb_core.settings import ServingSettings
 
@@ -34,7 +35,7 @@ def examples(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def good(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Model artifact as the ModeSelector leaves it."""
+    """A Model artifact as ModeSelector writes it."""
     folder = tmp_path_factory.mktemp("good")
     model = a_model("attention", "vector", transformed)
     (folder / TRAINED_MODEL).parent.mkdir()
@@ -50,7 +51,7 @@ def check(
     transformed: Transformed,
     settings: ServingSettings = SERVING,
 ) -> tuple[standard_artifacts.InfraBlessing, dict]:
-    """Runs the node's real executor."""
+    """Runs the node's executor."""
     candidate, graph = standard_artifacts.Model(), standard_artifacts.TransformGraph()
     blessing = standard_artifacts.InfraBlessing()
     candidate.uri, graph.uri, blessing.uri = str(model), transformed.output.transform_savedmodel_dir, str(folder)
@@ -64,7 +65,7 @@ def check(
 
 
 def may_be_pushed(blessing: standard_artifacts.InfraBlessing) -> bool:
-    """What TFX's Pusher makes of it."""
+    """Returns whether TFX's Pusher would push the model."""
     return AtomicPusherExecutor().CheckBlessing({"infra_blessing": [blessing]})
 
 
@@ -82,7 +83,7 @@ def test_a_good_model_passes(tmp_path, good, examples, transformed):
     assert may_be_pushed(blessing)
 
 
-def test_a_naive_keras_3_export_is_caught(tmp_path, good, examples, transformed):
+def test_a_naive_keras_3_export_does_not_pass(tmp_path, good, examples, transformed):
     model, layer = a_model("attention", "vector", transformed), transformed.output.transform_features_layer()
 
     class Naive(tf.Module):
@@ -115,7 +116,7 @@ def test_a_naive_keras_3_export_is_caught(tmp_path, good, examples, transformed)
     assert "Could not find variable" in blessing.get_string_custom_property(REASON)
 
 
-def test_another_model_than_the_trained_one_is_caught(tmp_path, good, examples, transformed):
+def test_a_model_other_than_the_trained_one_does_not_pass(tmp_path, good, examples, transformed):
     artifact = tmp_path / "model"
     model = a_model("attention", "vector", transformed)
     (artifact / TRAINED_MODEL).parent.mkdir(parents=True)
@@ -130,7 +131,7 @@ def test_another_model_than_the_trained_one_is_caught(tmp_path, good, examples, 
     assert "from the trained model (C++ loader); at most 1e-05 is allowed" in outcome["problems"][1]
 
 
-def test_a_model_that_is_too_slow_is_caught(tmp_path, good, examples, transformed):
+def test_a_model_that_is_too_slow_does_not_pass(tmp_path, good, examples, transformed):
     settings = SERVING.model_copy(update={"max_latency_ms": 0.001})
     blessing, outcome = check(tmp_path, good, examples, transformed, settings)
     (problem,) = outcome["problems"]
