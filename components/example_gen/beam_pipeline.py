@@ -46,7 +46,7 @@ def ingest(pipeline: beam.Pipeline, source: Source, data: DataSettings, uri: str
         | "Read" >> beam.FlatMap(read_unit, data)
         | "Gather" >> beam.GroupByKey()
         | "Write" >> beam.Map(write_group, data, uri)
-        | "Sum" >> beam.CombineGlobally(sum_counts)
+        | "Sum" >> beam.CombineGlobally(lambda counts: sum(counts, Counter()))
         | "WriteCounts" >> beam.Map(write_counts, uri)
     )
 
@@ -83,11 +83,6 @@ def write_group(group_and_blocks: tuple[int, Iterable[Block]], data: DataSetting
         return write_dead_letter([RejectedRow(*row) for row in rows], f"{uri}/{DEAD_LETTER}")
     folders = {split: f"{uri}/Split-{split}" for split in split_names(data.eval_fraction)}
     return write_shard([KeyedExample(*row) for row in rows], group, folders, data)
-
-
-def sum_counts(several: Iterable[Counter[CountKey]]) -> Counter[CountKey]:
-    """Adds up counts."""
-    return sum(several, Counter())
 
 
 def write_counts(counts: Counter[CountKey], uri: str) -> None:

@@ -37,11 +37,6 @@ class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX shi
         The artifact holds the splits, `dead_letter/rows.jsonl` (the unusable rows) and `ingest_report.json`; the main
         counts become its custom properties.
 
-        Args:
-            input_dict: Empty.
-            output_dict: `examples`, one artifact.
-            exec_properties: The parameters of `ImdbExampleGen`, and what its driver added.
-
         Raises:
             SourceError: The source cannot be found, downloaded or read, or it changed during the run.
             BadDataError: Too many rows are unusable, or a split is empty.

@@ -55,14 +55,7 @@ def read_archive(path: str, max_bytes: int) -> Iterator[RawRow | RejectedRow]:
 
 
 def read_folder(paths: tuple[str, ...], max_bytes: int) -> Iterator[RawRow | RejectedRow]:
-    """Reads the files of an aclImdb folder, one review each.
-
-    Args:
-        paths: Paths of the files.
-        max_bytes: See `read_archive`.
-
-    Yields:
-        See `read_archive`.
+    """Reads the files of an aclImdb folder, which give the same rows as those of its archive; see `read_archive`.
 
     Raises:
         SourceError: A file cannot be read.

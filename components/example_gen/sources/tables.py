@@ -61,15 +61,11 @@ def read_csv(path: str, name: str, data: DataSettings, delimiter: str) -> Iterat
 
 
 def read_jsonl(path: str, name: str, data: DataSettings) -> Iterator[RawRow | RejectedRow]:
-    """Reads one JSON object per line; skips blank lines but counts them in positions.
-
-    Args:
-        path: Path of the file.
-        name: Name of the file in ids; the rows are `NAME:LINE`.
-        data: Settings with the names of the keys.
+    """Reads one JSON object per line; see `read_csv` for the arguments.
 
     Yields:
-        One raw row per line, or a rejected row if the line is not a JSON object.
+        One raw row per line, or a rejected row if the line is not a JSON object. Blank lines give no row but count in
+        positions and ids.
 
     Raises:
         SourceError: The file cannot be read, or none of its objects has the text or the label.
@@ -96,16 +92,8 @@ def read_jsonl(path: str, name: str, data: DataSettings) -> Iterator[RawRow | Re
         _require(seen, path, data)
 
 
-def read_parquet(path: str, name: str, data: DataSettings) -> Iterator[RawRow | RejectedRow]:
-    """Reads the required columns of a Parquet file in batches of rows.
-
-    Args:
-        path: Path of the file.
-        name: Name of the file in ids; the rows are `NAME:1`, `NAME:2`, ...
-        data: Settings with the names of the columns.
-
-    Yields:
-        One raw row per row of the file.
+def read_parquet(path: str, name: str, data: DataSettings) -> Iterator[RawRow]:
+    """Reads the needed columns of a Parquet file in batches of rows; see `read_csv` for the arguments.
 
     Raises:
         SourceError: The file cannot be read, or lacks a column.
