@@ -20,10 +20,12 @@ The public names:
     SignatureNotFoundError: The model does not have this signature.
     RequestRefusedError: The server answers with any other error.
     ReviewFileError: A file of reviews cannot be read (`serving.client.review_files`), or predictions cannot be written.
+    BulkInferenceError: Batch inference without a server fails (`imdb-attention predict --beam`).
 """
 
 from serving.client.client import Client
 from serving.client.errors import (
+    BulkInferenceError,
     ClientError,
     DeadlineError,
     LabelNotFoundError,
@@ -38,6 +40,7 @@ from serving.client.tls import TLS
 
 __all__ = [
     "TLS",
+    "BulkInferenceError",
     "Client",
     "ClientError",
     "DeadlineError",

@@ -8,7 +8,8 @@
         │   └── LabelNotFoundError    no version of the model has this label
         ├── SignatureNotFoundError    the model does not have this signature: it is older than the request
         ├── RequestRefusedError       the server answers with any other error
-        └── ReviewFileError           reviews cannot be read from a file, or predictions cannot be written to one
+        ├── ReviewFileError           reviews cannot be read from a file, or predictions cannot be written to one
+        └── BulkInferenceError        batch inference without a server fails
 
 The message quotes the server's own words where there are any.
 """
@@ -55,3 +56,7 @@ class RequestRefusedError(ClientError):
 
 class ReviewFileError(ClientError):
     """Reviews cannot be read from a file, or predictions cannot be written to one."""
+
+
+class BulkInferenceError(ClientError):
+    """Batch inference without a server fails: there is no model, or it cannot be run."""

@@ -19,10 +19,10 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
-from imdb_core.errors import ReviewPipelineError
 from imdb_core.features import TEXT
 from imdb_core.records import in_batches
 from imdb_core.signatures import PROBABILITIES, SERVING_DEFAULT
+from serving.client.errors import BulkInferenceError
 from serving.client.results import prediction
 from serving.client.review_files import Review, read_reviews
 from serving.names import MODELS_FOLDER
@@ -33,10 +33,6 @@ from serving.releases.state import read_state
 _TOGETHER: Final = 64
 # They log whole tracebacks of errors that BulkInferenceError reports in one line.
 _LOUD: Final = ("apache_beam", "tensorflow")
-
-
-class BulkInferenceError(ReviewPipelineError):
-    """Batch inference without a server fails: there is no model, or it cannot be run."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from command_line import approximately, call, rows
 from running_server import RunningServer
 
 from imdb_core.errors import ReviewPipelineError
-from serving.predict.bulk import BulkInferenceError, predict_in_bulk, released_model
+from serving.client.errors import BulkInferenceError
+from serving.predict.bulk import predict_in_bulk, released_model
 
 TEXTS = ["A warm and funny film", "", "Ünlü, ΟΣ<br />don't 🎬 \0 日本", "word " * 30] + [
     f"review number {number}" for number in range(200)
