@@ -11,7 +11,7 @@ from imdb_core.signatures import ATTENTION, EXPLAIN, PROBABILITIES, SERVE_TEXT, 
 from serving.client.refusals import is_unknown_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS
-from serving.client.transport import ModelSpec, Result, SignatureAnswer, Transport, TransportError, with_retries
+from serving.client.transport import ModelSpec, SignatureAnswer, T, Transport, TransportError, with_retries
 from serving.names import DEFAULT_MODEL, DEFAULT_TARGET, STABLE
 
 # How long the client takes a server to have no label `stable`.
@@ -149,7 +149,7 @@ class Client:
 
             yield batch, self._call(call, signature)
 
-    def _call(self, call: Callable[[ModelSpec, float], Result], signature: str | None = None) -> Result:
+    def _call(self, call: Callable[[ModelSpec, float], T], signature: str | None = None) -> T:
         if self.version is None and self.label is None and time.monotonic() >= self._unlabelled_until:
             spec = ModelSpec(self.model, label=STABLE)
             try:
@@ -160,13 +160,13 @@ class Client:
                 self._unlabelled_until = time.monotonic() + _UNLABELLED_SECONDS
         return self._explained(call, ModelSpec(self.model, self.version, self.label), signature)
 
-    def _explained(self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec, signature: str | None) -> Result:
+    def _explained(self, call: Callable[[ModelSpec, float], T], spec: ModelSpec, signature: str | None) -> T:
         try:
             return self._retrying(call, spec)
         except TransportError as error:
             raise refusal(error, self._transport, spec, signature, self.deadline) from None
 
-    def _retrying(self, call: Callable[[ModelSpec, float], Result], spec: ModelSpec) -> Result:
+    def _retrying(self, call: Callable[[ModelSpec, float], T], spec: ModelSpec) -> T:
         return with_retries(lambda timeout: call(spec, timeout), retries=self.retries, deadline=self.deadline)
 
 

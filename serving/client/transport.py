@@ -14,7 +14,7 @@ UNAVAILABLE: Final = "UNAVAILABLE"
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class TransportError(Exception):
@@ -88,7 +88,7 @@ class Transport(Protocol):
         """Closes the connections."""
 
 
-def with_retries(call: Callable[[float], Result], *, retries: int, deadline: float) -> Result:
+def with_retries(call: Callable[[float], T], *, retries: int, deadline: float) -> T:
     """Repeats a call while the server is unavailable; any other error ends it.
 
     The pauses double and have a random part, so that clients that lost a server together do not return together.

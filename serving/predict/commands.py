@@ -21,7 +21,7 @@ from serving.predict.terminal import show_explanation, show_prediction
 
 _STANDARD_INPUT: Final = "-"
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 def predict(
@@ -94,8 +94,8 @@ def explain(
 
 
 def _answers(
-    ask: Callable[[Sequence[str]], Sequence[Result]], reviews: Iterable[Review], size: int
-) -> Iterator[tuple[Review, Result]]:
+    ask: Callable[[Sequence[str]], Sequence[T]], reviews: Iterable[Review], size: int
+) -> Iterator[tuple[Review, T]]:
     for batch in in_batches(reviews, size):
         yield from zip(batch, ask([review.text for review in batch]), strict=True)
 
