@@ -1,7 +1,7 @@
-"""Measures of predicted probabilities against the labels, review by review where the measure allows it.
+"""Measures of predicted probabilities against labels, for each review where the measure allows it.
 
-Labels are bool or int (0 or 1), `[n]`. Probabilities are of the positive class, float64, `[n]`; a function that says
-`[..., n]` also takes the predictions of several trainings at once.
+Labels are bool or int (0 or 1), `[n]`. Probabilities are of the positive class, float64, `[n]`; a function whose
+probabilities are `[..., n]` also takes those of several trainings at once.
 """
 
 from typing import Any, Final
