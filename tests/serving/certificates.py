@@ -1,4 +1,4 @@
-"""Certificates of localhost."""
+"""Self-signed certificates of localhost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Certificates:
 
 
 def write_certificates(folder: Path) -> Certificates:
-    """One that vouches for itself, good for a server and a client."""
+    """Writes a certificate, valid for a server and a client, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(timezone.utc)

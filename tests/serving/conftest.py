@@ -1,4 +1,4 @@
-"""Models to serve, written once a session and read-only, and one real server for all tests of the client.
+"""Read-only models, written once per session, and one real server for all tests of the client.
 
 `tiny_models.push` makes versions of the models.
 """
@@ -47,7 +47,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes 300 ms."""
+    """A model that takes 300 ms."""
     path = tmp_path_factory.mktemp("slow")
     tiny_models.write_slow(path, 300)
     return path
@@ -67,7 +67,7 @@ def server(workspace: Workspace) -> Iterator[RunningServer]:
 
 
 def wait_until_all_are_available(target: str) -> None:
-    # A server serves as soon as it has the newest version of each model.
+    # A server opens its ports with the newest version of each model; others may still load.
     end = time.monotonic() + 60.0
     with Client(target) as client:
         while {status.state for status in client.status()} != {"AVAILABLE"}:

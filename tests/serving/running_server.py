@@ -1,4 +1,4 @@
-"""The embedded server as users run it: in a process of its own, on free ports."""
+"""The embedded server in its own process, on free ports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serving.launch import launched_server
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A server that serves; `rest_port` is None where REST is off."""
+    """A running server; `rest_port` is None if REST is off."""
 
     grpc_port: int
     rest_port: int | None
@@ -31,7 +31,7 @@ class RunningServer:
         return f"http://127.0.0.1:{self.rest_port}"
 
     def wait_for(self, model: str, *versions: int, state: str = "AVAILABLE") -> None:
-        """Waits for a state of these versions: the ports open with the first version of each model."""
+        """Waits for a state of these versions; the ports open with the first version of each model."""
         for version in versions:
             address = f"{self.url}/v1/models/{quote(model)}/versions/{version}"
             end = time.monotonic() + 60
@@ -42,7 +42,7 @@ class RunningServer:
 
 @contextmanager
 def running_server(*flags: str) -> Iterator[RunningServer]:
-    """Starts it, waits until it serves, and stops it. It takes 4 s to import TensorFlow: share it where you can."""
+    """Starts a server, yields it when it serves, and stops it. Share it: its start takes 4 s."""
     with launched_server(*flags) as server:
         rest_port = int(server.rest.rpartition(":")[2]) if server.rest else None
         yield RunningServer(int(server.target.rpartition(":")[2]), rest_port, server.process)

@@ -1,4 +1,4 @@
-"""SavedModels that answer at once, with every kind of signature, and others that fail or take their time."""
+"""Small SavedModels with every kind of signature, and others that fail or are slow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LABELS = ["negative", "positive"]
 
 
 class HalfPlus(tf.Module):
-    """`x / 2 + bias`, asked for by numbers, tf.Examples and texts.
+    """Computes `x / 2 + bias` from numbers, tf.Examples and texts.
 
     | signature         | inputs                      | outputs                                                   |
     |-------------------|-----------------------------|-----------------------------------------------------------|
@@ -23,8 +23,8 @@ class HalfPlus(tf.Module):
     | `serve_text`      | `text` string `[n]`         | `probabilities` float `[n, 2]`, `label` string `[n]`      |
     | `explain`         | `text` string `[n]`         | `probabilities`, `tokens` string and `attention` `[n, 8]` |
 
-    A text counts as x = its length in bytes; the second score is sigmoid(y - 10), so bias 2 calls a text positive that
-    is longer than 16 bytes. Tokens are `[START]` and the first seven words; attention is spread evenly over them.
+    For a text, x is its length in bytes. The second score is sigmoid(y - 10), so with bias 2 a text of more than 16
+    bytes is positive. Tokens are `[START]` and the first seven words; attention is spread evenly over them.
     """
 
     def __init__(self, bias: float) -> None:
@@ -69,7 +69,7 @@ class HalfPlus(tf.Module):
 
 
 class Slow(tf.Module):
-    """Keeps a core busy for the given time, whatever the batch."""
+    """Keeps a core busy for a given time, regardless of the batch."""
 
     def __init__(self, milliseconds: float) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Slow(tf.Module):
 
 
 class Gate(tf.Module):
-    """Answers once a file is there: `file` string `[]` → `there` bool `[]`."""
+    """Answers when a file exists: `file` string `[]` → `there` bool `[]`."""
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="file")])
     def __call__(self, file: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -99,7 +99,7 @@ def _x_of(examples: tf.Tensor) -> tf.Tensor:
 
 
 def example(**features: float | bytes) -> tf.train.Example:
-    """A tf.Example with one value a feature."""
+    """Returns a tf.Example with one value per feature."""
     kinds = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         if isinstance(value, bytes)
@@ -110,7 +110,7 @@ def example(**features: float | bytes) -> tf.train.Example:
 
 
 def write_half_plus_two(path: str | Path, *, bias: float = 2.0) -> None:
-    """Writes a HalfPlus; the bias tells versions apart."""
+    """Writes a HalfPlus; versions differ in the bias."""
     module = HalfPlus(bias)
     signatures = {
         "serving_default": module.half,
@@ -123,7 +123,7 @@ def write_half_plus_two(path: str | Path, *, bias: float = 2.0) -> None:
 
 
 def write_shared_input(path: str | Path) -> None:
-    """Writes `regress` and `classify` on ONE placeholder, as MultiInference wants it and only TensorFlow 1 did."""
+    """Writes `regress` and `classify` on one placeholder, which MultiInference needs and only TensorFlow 1 exports."""
     saved_model = tf.compat.v1.saved_model
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         examples = tf.compat.v1.placeholder(tf.string, [None], "tf_example")
@@ -140,7 +140,7 @@ def write_shared_input(path: str | Path) -> None:
 
 
 def write_broken(path: str | Path) -> None:
-    """Writes a Keras 3 model that Python can load and no server can run: its variables are not found."""
+    """Writes a Keras 3 model that Python can load and servers cannot run, because they do not find its variables."""
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
 
     def half(x: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -151,19 +151,19 @@ def write_broken(path: str | Path) -> None:
 
 
 def write_slow(path: str | Path, milliseconds: float) -> None:
-    """Writes a Slow."""
+    """Writes a Slow model."""
     module = Slow(milliseconds)
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.__call__})
 
 
 def write_gate(path: str | Path) -> None:
-    """Writes a Gate."""
+    """Writes a Gate model."""
     module = Gate()
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.__call__})
 
 
 def push(saved_model: str | Path, base_path: str | Path, version: int | str) -> Path:
-    """Makes a version the way TFX's Pusher does: saved_model.pb comes last."""
+    """Copies a model to a version folder as TFX's Pusher does, saved_model.pb last."""
     target = Path(base_path) / str(version)
     shutil.copytree(saved_model, target, ignore=shutil.ignore_patterns("saved_model.pb"))
     shutil.copy(Path(saved_model) / "saved_model.pb", target)

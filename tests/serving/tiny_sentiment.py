@@ -1,4 +1,4 @@
-"""A text model small enough to make in a test, with the signatures and the tokenizer of the real one."""
+"""A tiny text model with the signatures and the tokenizer of the real one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_TOKENS = 12
 
 
 class TinySentiment(tf.Module):
-    """Each word weighs what its hash says, and looks more important the longer it is."""
+    """A word's hash determines its weight, and its length determines its attention."""
 
     def __init__(self, bias: float) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class TinySentiment(tf.Module):
 
 
 def write_tiny_sentiment(path: Path, *, bias: float = 0.0, without: str = "") -> TinySentiment:
-    """Writes a model; the bias tells versions apart, and an old one is `without` a signature."""
+    """Writes a model; versions differ in the bias, and an old one lacks the signature `without`."""
     model = TinySentiment(bias)
     names = ("serving_default", "serve_text", "explain", "classify")
     signatures = {name: getattr(model, name) for name in names if name != without}

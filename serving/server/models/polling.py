@@ -39,8 +39,8 @@ class Polling:
                     _LOG.exception("Unexpected error while polling the %s", name)
 
         thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # only now, because another thread may join the list at any time
 
     def warn(self, about: str, problem: str) -> None:
         """Logs a problem when it first appears, not at every poll.

@@ -20,7 +20,7 @@ def contract_server(
     shared_input: Path,
     broken: Path,
 ) -> Iterator[RunningServer]:
-    """The server of contract_models; tests only ask it."""
+    """A server of the models of contract_models, which tests must not change."""
     root = tmp_path_factory.mktemp("contract")
     write_half_plus_two(root / "half_plus_four", bias=4.0)
     config = write_models(

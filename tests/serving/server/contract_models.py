@@ -1,4 +1,4 @@
-"""A server with a model for each rule of the contract, and short ways to ask it."""
+"""Models for the rules of TensorFlow Serving's contract, and short ways to build requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import input_pb2, model_pb2, predict_pb2
 from tiny_models import push
 
-HALF = "half"  # versions 0, 1 and 2: x / 2 + 2, 3 and 4; label stable is 1, label lost a version that is not there
+HALF = "half"  # versions 0, 1 and 2: x / 2 + 2, 3 and 4; label stable is version 1, label lost a missing version
 SUM = "sum"  # a + b, with a default for b in the signature with_default
 SHARED = "shared"  # classify and regress on one placeholder
 HURT = "hurt"  # version 1 serves, version 2 is broken

@@ -1,4 +1,4 @@
-"""Managers with servables that are text files, a record of what happens, and requests that come all the time."""
+"""Managers of text servables, and threads of continuous requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POLL = 0.005
 
 
 class Harness:
-    """Makes managers of model `m`."""
+    """Makes managers of a model `m`."""
 
     def __init__(self, folder: Path) -> None:
         self.base_path, self.load, self.events = folder / "m", TextLoader(), Events()
@@ -58,7 +58,7 @@ class Harness:
 
 @contextmanager
 def stopped_in_the_end(folder: Path) -> Iterator[Harness]:
-    """A harness whose managers are stopped; nothing may be left open then."""
+    """Yields a harness, stops its managers and checks that everything is closed."""
     harness = Harness(folder)
     yield harness
     for manager in harness.managers:
@@ -93,7 +93,7 @@ def statuses(manager: ModelManager, version: int | None = None) -> list[tuple[in
 
 
 class Traffic:
-    """Threads that look up, use and release all the time; whatever goes wrong is remembered."""
+    """Threads that continuously look up, use and release versions, and record all failures."""
 
     def __init__(self, manager: ModelManager, *asked: dict[str, Any]) -> None:
         self.served: dict[int, int] = {}
@@ -122,7 +122,7 @@ class Traffic:
                     self.served[servable.version] = self.served.get(servable.version, 0) + 1
                     if dice.random() < 0.2:
                         time.sleep(dice.random() * 0.005)
-                # Requests overlap in one thread, too, as in an event loop.
+                # Requests also overlap within a thread, as in an event loop.
                 if len(held) < 3 and dice.random() < 0.1:
                     held.append(self._manager.lookup(spec(**asked)))
                     held[-1].__enter__()

@@ -16,7 +16,7 @@ from serving.server.config.options import ServerOptions
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[ServerOptions]:
-    """What a server would be started with; here it is not."""
+    """Records the options instead of starting a server."""
     seen: list[ServerOptions] = []
 
     def run(options: ServerOptions) -> int:
@@ -36,7 +36,7 @@ def test_every_option_is_a_flag_and_every_flag_an_option() -> None:
     assert {parameter.name for parameter in cli.serve.params} == set(ServerOptions.model_fields)
 
 
-def test_help_tells_the_defaults() -> None:
+def test_the_help_shows_the_defaults() -> None:
     helps = {parameter.name: parameter.help for parameter in cli.serve.params if isinstance(parameter, click.Option)}
     for name, field in ServerOptions.model_fields.items():
         if field.default not in ("", False, "default") or name.endswith("_seconds"):
@@ -70,7 +70,7 @@ def test_flags_are_spelled_as_tensorflow_servings(
     assert (getattr(started[0], name), started[0].model_name) == (value, "m")
 
 
-def test_what_is_not_given_has_its_default(started: list[ServerOptions]) -> None:
+def test_missing_flags_have_their_defaults(started: list[ServerOptions]) -> None:
     serve("--model_base_path=/models/m")
     assert started == [ServerOptions(model_base_path="/models/m")]
 
@@ -95,7 +95,7 @@ def test_without_a_model_the_workspace_is_served(
     assert expected.prometheus_path() == "/monitoring/prometheus/metrics"
 
 
-def test_a_wrong_flag_is_a_setting_to_mend(started: list[ServerOptions]) -> None:
+def test_an_invalid_flag_is_a_settings_error(started: list[ServerOptions]) -> None:
     with pytest.raises(SettingsError, match="--port=70000"):
         serve("--model_base_path=/models/m", "--port=70000")
     assert started == []
@@ -107,7 +107,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_module_says_what_is_wrong_in_one_line() -> None:
+def test_the_module_reports_an_error_in_one_line() -> None:
     result = python("-m", "serving.server", "--model_base_path=/models/m", "--batching_parameters_file=/b")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
@@ -115,6 +115,6 @@ def test_the_module_says_what_is_wrong_in_one_line() -> None:
     )
 
 
-def test_help_needs_nothing_heavy() -> None:
+def test_the_help_imports_nothing_heavy() -> None:
     result = python("-c", "import sys, serving.server.cli; print(*sys.modules)")
     assert not {"tensorflow", "grpc", "pydantic", "google.protobuf", "numpy"} & set(result.stdout.split())

@@ -13,16 +13,16 @@ def test_messages_of_up_to_1024_characters_stay_whole(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", [1025, 100_000])
-def test_longer_ones_are_cut(length: int) -> None:
+def test_longer_messages_are_cut(length: int) -> None:
     assert invalid_argument("x" * length).message == "x" * 1024 + "...TRUNCATED"
 
 
-def test_an_error_names_its_code() -> None:
+def test_the_text_of_an_error_starts_with_its_code() -> None:
     error = ServingError(grpc.StatusCode.NOT_FOUND, "no such model")
     assert (error.code, str(error)) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND: no such model")
 
 
-def test_the_runtimes_own_words_are_kept_and_not_those_of_python() -> None:
+def test_the_runtimes_message_replaces_pythons() -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         number = tf.compat.v1.placeholder(tf.float32, [])
         checked = tf.debugging.check_numerics(number, "too odd", name="check")
@@ -34,12 +34,12 @@ def test_the_runtimes_own_words_are_kept_and_not_those_of_python() -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
-def test_codes_of_tensorflow_are_codes_of_grpc(code: grpc.StatusCode) -> None:
+def test_tensorflows_codes_become_grpcs(code: grpc.StatusCode) -> None:
     error = tf.errors.OpError(None, None, "why", code.value[0])
     assert (code, "why") == (from_tensorflow(error).code, from_tensorflow(error).message)
 
 
-def test_a_code_that_grpc_does_not_know_is_unknown() -> None:
+def test_a_code_that_grpc_lacks_becomes_unknown() -> None:
     assert from_tensorflow(tf.errors.OpError(None, None, "why", 99)).code == grpc.StatusCode.UNKNOWN
 
 
@@ -55,7 +55,7 @@ def test_a_code_that_grpc_does_not_know_is_unknown() -> None:
         504: "DEADLINE_EXCEEDED",
     }.items(),
 )
-def test_codes_over_http(status: int, codes: str) -> None:
+def test_codes_have_tensorflow_servings_http_status(status: int, codes: str) -> None:
     assert {status} == {http_status(grpc.StatusCode[code]) for code in codes.split()}
 
 

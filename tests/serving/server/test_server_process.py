@@ -47,7 +47,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def test_what_has_come_is_answered_before_the_end(tmp_path: Path) -> None:
+def test_running_requests_are_answered_before_shutdown(tmp_path: Path) -> None:
     write_slow(tmp_path / "slow" / "1", 2500)
     with (
         running_server("--model_name=slow", f"--model_base_path={tmp_path / 'slow'}") as server,
@@ -55,13 +55,13 @@ def test_what_has_come_is_answered_before_the_end(tmp_path: Path) -> None:
         httpx.Client(base_url=server.url, timeout=SECONDS) as client,
         ThreadPoolExecutor() as threads,
     ):
-        # A connection that is open and idle holds nothing up.
+        # An idle connection must not delay the shutdown.
         assert client.get("/v1/models/slow").status_code == 200
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         over_grpc = threads.submit(stub.Predict, predict(spec("slow"), x=floats(1.0)), timeout=SECONDS)
         url = f"{server.url}/v1/models/slow:predict"
         over_rest = threads.submit(httpx.post, url, json={"instances": [2.0]}, timeout=SECONDS)
-        time.sleep(1.0)  # nothing tells from outside that a request has come
+        time.sleep(1.0)  # clients cannot see that a request has arrived
         assert not over_grpc.done()
         assert not over_rest.done()
 
@@ -72,7 +72,7 @@ def test_what_has_come_is_answered_before_the_end(tmp_path: Path) -> None:
         assert server.process.wait(SECONDS) == 0
 
 
-def test_the_ports_open_when_there_is_a_version(tmp_path: Path, half_plus_two: Path) -> None:
+def test_the_ports_open_when_a_version_is_available(tmp_path: Path, half_plus_two: Path) -> None:
     base, port = tmp_path / "half", free_port()
     base.mkdir()
     command = [sys.executable, "-m", "serving.server", f"--port={port}", "--rest_api_port=0"]
@@ -85,7 +85,7 @@ def test_the_ports_open_when_there_is_a_version(tmp_path: Path, half_plus_two: P
             assert refuses(port)
             push(half_plus_two, base, 3)
             wait_until(lambda: process.poll() is not None or output.read_text())
-            # With a port given, 0 is TensorFlow Serving's way to say no REST.
+            # With a given gRPC port, a REST port of 0 means no REST, as in TensorFlow Serving.
             assert output.read_text() == f"Serving half version 3 on grpc://127.0.0.1:{port}\n"
             assert not refuses(port)
             process.send_signal(signal.SIGINT)
@@ -118,7 +118,7 @@ def test_a_signal_ends_the_wait_for_a_first_version(tmp_path: Path, caplog: pyte
     assert asyncio.run(serve_and_interrupt()) == 0
 
 
-def test_a_first_version_that_cannot_be_loaded_ends_the_server(tmp_path: Path, broken: Path) -> None:
+def test_the_server_ends_if_the_first_version_fails_to_load(tmp_path: Path, broken: Path) -> None:
     push(broken, tmp_path, 1)
     error = error_of(options(tmp_path, max_num_load_retries=0))
     assert isinstance(error, RunError)
@@ -129,7 +129,7 @@ def test_a_first_version_that_cannot_be_loaded_ends_the_server(tmp_path: Path, b
 
 
 @pytest.mark.parametrize("flag", ["port", "rest_api_port"])
-def test_a_port_that_is_taken_is_named(tmp_path: Path, flag: str) -> None:
+def test_a_port_in_use_is_named(tmp_path: Path, flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         error = error_of(options(tmp_path, **{flag: port}))
@@ -140,12 +140,12 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, flag: str) -> None:
     )
 
 
-def test_a_host_that_is_not_ours_is_named(tmp_path: Path) -> None:
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
     error = error_of(options(tmp_path, host="192.0.2.1"))
     assert str(error).startswith("cannot listen on 192.0.2.1:0: ")
 
 
-def test_a_socket_that_cannot_be_made_is_named(tmp_path: Path, half_plus_two: Path) -> None:
+def test_an_impossible_unix_socket_is_named(tmp_path: Path, half_plus_two: Path) -> None:
     push(half_plus_two, tmp_path, 1)
     error = error_of(options(tmp_path, grpc_socket_path=str(tmp_path / "missing" / "socket")))
     assert str(error).startswith(f"cannot listen on unix:{tmp_path}/missing/socket: ")
@@ -161,7 +161,7 @@ def test_a_socket_that_cannot_be_made_is_named(tmp_path: Path, half_plus_two: Pa
         ("nonsense", "…"),
     ],
 )
-def test_a_config_that_cannot_be_served_is_a_setting_to_mend(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_config_is_a_settings_error(tmp_path: Path, text: str, message: str) -> None:
     config = tmp_path / "models.config"
     config.write_text(text)
     error = error_of(ServerOptions(model_config_file=str(config), port=0, rest_api_port=0))

@@ -1,4 +1,4 @@
-"""Servables that are a text file each, and a loader that can be made to wait: what the life of versions needs."""
+"""Servables that consist of a text file, and a loader that can be made to wait, for tests of the life cycle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 20.0
 
 
 def push(base_path: Path, version: int | str, text: str = "fine") -> None:
-    """Makes a version; the folder appears with all that is in it."""
+    """Makes a version, whose folder appears with its complete content."""
     base_path.mkdir(parents=True, exist_ok=True)
     hidden = base_path / f".pushing-{version}"
     hidden.mkdir()
@@ -28,7 +28,7 @@ def push(base_path: Path, version: int | str, text: str = "fine") -> None:
 
 
 class TextServable:
-    """Knows whether it is used after it was closed, and closed while it is used."""
+    """A servable that records every use after its end and every end during its use."""
 
     def __init__(self, name: str, version: int, text: str) -> None:
         self.name, self.version, self.text = name, version, text
@@ -57,7 +57,7 @@ class TextServable:
 
 
 class TextLoader:
-    """Loads TextServables, remembers all of them, and fails where the text is `broken`."""
+    """Loads and records TextServables, and fails if the text is `broken`."""
 
     def __init__(self) -> None:
         self.loaded: list[TextServable] = []
@@ -68,7 +68,7 @@ class TextLoader:
         self._lock = threading.Lock()
 
     def hold_up(self, version: int) -> threading.Event:
-        """Loads of this version wait until the event is set."""
+        """Makes loads of this version wait until the event is set."""
         return self._gates.setdefault(version, threading.Event())
 
     def __call__(self, name: str, version: int, path: str) -> TextServable:
@@ -97,7 +97,7 @@ class TextLoader:
 
 
 class Events:
-    """All that was published, and a way to wait for it."""
+    """Records all published state changes."""
 
     def __init__(self) -> None:
         self.all: list[StateChange] = []
@@ -109,7 +109,7 @@ class Events:
             self._changed.notify_all()
 
     def wait_for(self, condition: Callable[[], object]) -> None:
-        """Checks a condition after each event until it holds."""
+        """Waits until a condition holds after a state change."""
         with self._changed:
             assert self._changed.wait_for(condition, SECONDS), self.states()
 

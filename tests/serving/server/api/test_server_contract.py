@@ -38,7 +38,7 @@ Row = tuple[str, Message, grpc.StatusCode, str]
 
 @pytest.fixture(scope="module")
 def call(contract_channel: grpc.Channel) -> Callable[[Message], Any]:
-    """Sends a request to the RPC that it belongs to."""
+    """Sends a request to its RPC."""
     prediction = prediction_service_pb2_grpc.PredictionServiceStub(contract_channel)
     models = model_service_pb2_grpc.ModelServiceStub(contract_channel)
     rpcs = {
@@ -85,7 +85,7 @@ def reload(*models: dict[str, Any]) -> model_management_pb2.ReloadConfigRequest:
 
 
 def lookups() -> Iterator[Row]:
-    """Section 2, for all RPCs of PredictionService."""
+    """Yields the rows for faulty model specs, for all RPCs of PredictionService."""
     for make in (
         lambda model: predict(model, x=floats(1.0)),
         classify,
@@ -345,7 +345,7 @@ def rows() -> list[Any]:
 
 
 @pytest.mark.parametrize(("request_", "code", "message"), rows())
-def test_what_cannot_be_answered_gets_the_contracts_status(
+def test_invalid_requests_get_the_contracts_status_and_message(
     call: Callable[[Message], Any], request_: Message, code: grpc.StatusCode, message: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
@@ -409,7 +409,7 @@ def test_a_filter_picks_outputs(call: Callable[[Message], Any]) -> None:
     assert list(response.outputs) == ["tokens"]
 
 
-def test_a_default_stands_in_for_an_input(call: Callable[[Message], Any]) -> None:
+def test_a_missing_input_gets_the_signatures_default(call: Callable[[Message], Any]) -> None:
     with_default = spec(SUM, signature="with_default")
     assert call(predict(with_default, a=floats(1.0))).outputs["sum"].float_val == [11.0]
     assert call(predict(with_default, a=floats(1.0), b=floats(2.0))).outputs["sum"].float_val == [3.0]
@@ -466,7 +466,7 @@ def states(call: Callable[[Message], Any], model: model_pb2.ModelSpec) -> dict[i
     return {one.version: one.state for one in call(status(model)).model_version_status}
 
 
-def test_status_tells_all_versions_or_one(call: Callable[[Message], Any]) -> None:
+def test_status_reports_all_versions_or_one(call: Callable[[Message], Any]) -> None:
     assert states(call, spec()) == {0: 30, 1: 30, 2: 30}
     assert states(call, spec(version=0)) == {0: 30}
     assert states(call, spec(label="stable")) == {0: 30, 1: 30, 2: 30}
@@ -481,7 +481,7 @@ def test_a_broken_version_shows_its_error(call: Callable[[Message], Any]) -> Non
 
 
 def test_long_messages_are_cut(call: Callable[[Message], Any]) -> None:
-    for label in ("l" * 5000, "\U0001f3ac" * 5000):  # the second takes up to 12 bytes a character on the wire
+    for label in ("l" * 5000, "\U0001f3ac" * 5000):  # on the wire, a character of the second takes up to 12 bytes
         with pytest.raises(grpc.RpcError) as caught:
             call(predict(spec(label=label), x=floats(1.0)))
         assert caught.value.code() is INVALID

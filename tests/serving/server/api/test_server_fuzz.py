@@ -1,4 +1,4 @@
-"""Whatever comes in, a status goes out, in time, and the server goes on serving."""
+"""Any input gets a status in time, and the server continues to serve."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METHODS = [
     "/tensorflow.serving.PredictionService/GetModelMetadata",
     "/tensorflow.serving.ModelService/GetModelStatus",
 ]
-# What a request that is wrong or unlucky may get; UNKNOWN would be a crash of ours, INTERNAL one that was caught.
+# Statuses of invalid requests. UNKNOWN and INTERNAL would be bugs, uncaught or caught.
 ALLOWED = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
@@ -34,7 +34,7 @@ ALLOWED = {
     grpc.StatusCode.UNIMPLEMENTED,
     grpc.StatusCode.OUT_OF_RANGE,
 }
-# What gRPC itself says of bytes that are no such message.
+# Additional statuses of bytes that are not a valid message.
 UNREADABLE = {grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT}
 
 FUZZ = settings(max_examples=200, suppress_health_check=list(HealthCheck))
@@ -46,7 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedServer]
     write_half_plus_two(base / "1")
     with launched_server(f"--model_name={NAME}", f"--model_base_path={base}", "--rest_api_port=0") as running:
         yield running
-        # At the very end too.
         assert_still_serves(running)
 
 
@@ -140,7 +139,7 @@ def test_any_tensor_gets_a_status(channel: grpc.Channel, tensor: tensor_pb2.Tens
 def test_any_classification_gets_a_status(
     channel: grpc.Channel, spec: dict, examples: list, with_context: bool
 ) -> None:
-    # Examples that cannot be parsed as such: bytes of field 1, the examples, are made by hand.
+    # Built by hand, because the message class would refuse invalid examples: field 1 holds the examples.
     body = b"".join(b"\x0a" + bytes([len(example)]) + example for example in examples)
     kind = b"\x12" if with_context else b"\x0a"
     request = classification_pb2.ClassificationRequest(model_spec=spec).SerializeToString()

@@ -23,7 +23,7 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 LIMIT = 20_000
 
 
-# --- of every server
+# --- a server with default options
 
 
 def test_health_is_that_of_tensorflow_serving(contract_channel: grpc.Channel) -> None:
@@ -65,19 +65,19 @@ def test_reflection_describes_all_services(contract_channel: grpc.Channel) -> No
         "/tensorflow.ProfilerService/Profile",
     ],
 )
-def test_what_is_not_served_is_unimplemented(contract_channel: grpc.Channel, method: str) -> None:
+def test_unknown_rpcs_are_unimplemented(contract_channel: grpc.Channel, method: str) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         contract_channel.unary_unary(method)(b"", timeout=10)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_bytes_that_are_no_request_are_an_internal_error(contract_channel: grpc.Channel) -> None:
+def test_a_malformed_request_is_an_internal_error(contract_channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         contract_channel.unary_unary(PREDICT)(b"\xff", timeout=10)
     assert caught.value.code() is grpc.StatusCode.INTERNAL
 
 
-def test_metrics_tell_the_status_of_requests(contract_server: RunningServer, contract_channel: grpc.Channel) -> None:
+def test_metrics_count_requests_by_status(contract_server: RunningServer, contract_channel: grpc.Channel) -> None:
     stub = prediction_service_pb2_grpc.PredictionServiceStub(contract_channel)
     stub.Predict(predict(spec(), x=floats(1.0)), timeout=10)
     for made_up in ("made-up-1", "made-up-2"):
@@ -90,12 +90,12 @@ def test_metrics_tell_the_status_of_requests(contract_server: RunningServer, con
     assert "made-up" not in page
 
 
-# --- of one with TLS, little patience and little room
+# --- a server with TLS and tight limits
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
-    """Key and certificate of localhost, signed by itself."""
+    """Key and self-signed certificate of localhost."""
     files = write_certificates(tmp_path_factory.mktemp("certificate"))
     return files.key.read_bytes(), files.certificate.read_bytes()
 
@@ -104,7 +104,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]
 def strict_server(
     tmp_path_factory: pytest.TempPathFactory, certificate: tuple[bytes, bytes], slow: Path
 ) -> Iterator[tuple[RunningServer, Path]]:
-    """Serves `slow` (300 ms) with TLS, one call at a time, one that may wait, and requests of up to 20 kB."""
+    """Serves `slow` (300 ms) with TLS, one running and one waiting call, and requests of up to 20 kB."""
     folder = tmp_path_factory.mktemp("strict")
     push(slow, folder / "slow", 1)
     key, pem = (json.dumps(text.decode()) for text in certificate)
@@ -112,8 +112,8 @@ def strict_server(
     (folder / "batching.config").write_text(
         "max_batch_size { value: 1 } max_enqueued_batches { value: 1 } num_batch_threads { value: 1 }"
     )
-    # The paths of sockets are short.
-    socket_path = Path(f"/tmp/{folder.name}-{time.monotonic_ns()}.sock")  # noqa: S108 - named after a folder of ours
+    # The path of a socket must be short.
+    socket_path = Path(f"/tmp/{folder.name}-{time.monotonic_ns()}.sock")  # noqa: S108 - named after the test's own folder
     with running_server(
         "--model_name=slow",
         f"--model_base_path={folder / 'slow'}",
@@ -142,12 +142,12 @@ def slow_request(*values: float) -> Message:
     return predict(spec("slow"), x=floats(*values or (1.0,)))
 
 
-def test_tls_serves_those_with_a_certificate(strict: prediction_service_pb2_grpc.PredictionServiceStub) -> None:
+def test_tls_accepts_clients_with_a_certificate(strict: prediction_service_pb2_grpc.PredictionServiceStub) -> None:
     assert strict.Predict(slow_request(3.0), timeout=20).outputs["y"].float_val == [3.0]
 
 
 @pytest.mark.parametrize("with_root", [True, False])
-def test_tls_refuses_all_others(
+def test_tls_refuses_clients_without_a_certificate(
     strict_server: tuple[RunningServer, Path], certificate: tuple[bytes, bytes], with_root: bool
 ) -> None:
     target = f"localhost:{strict_server[0].grpc_port}"
@@ -167,7 +167,7 @@ def test_a_unix_socket_serves_too(strict_server: tuple[RunningServer, Path]) -> 
         assert stub.Predict(slow_request(5.0), timeout=20).outputs["y"].float_val == [5.0]
 
 
-def test_a_request_that_is_too_large_is_refused(
+def test_a_request_over_the_size_limit_is_refused(
     strict: prediction_service_pb2_grpc.PredictionServiceStub, strict_server: tuple[RunningServer, Path]
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
@@ -180,7 +180,7 @@ def test_a_request_that_is_too_large_is_refused(
     )
 
 
-def test_what_is_not_answered_in_time_ends(
+def test_a_request_ends_at_its_deadline(
     strict: prediction_service_pb2_grpc.PredictionServiceStub, strict_server: tuple[RunningServer, Path]
 ) -> None:
     start = time.monotonic()
@@ -191,11 +191,11 @@ def test_what_is_not_answered_in_time_ends(
     assert late.status_code == 504
     assert "error" in late.json()
     assert time.monotonic() - start < 10
-    # Nothing of it is left in the way of others.
+    # Later requests are not affected.
     assert strict.Predict(slow_request(4.0), timeout=20).outputs["y"].float_val == [4.0]
 
 
-def test_a_full_queue_refuses_at_once(strict: prediction_service_pb2_grpc.PredictionServiceStub) -> None:
+def test_a_full_queue_refuses_requests_at_once(strict: prediction_service_pb2_grpc.PredictionServiceStub) -> None:
     def code(_: int) -> grpc.StatusCode:
         try:
             strict.Predict(slow_request(), timeout=20)
@@ -206,5 +206,5 @@ def test_a_full_queue_refuses_at_once(strict: prediction_service_pb2_grpc.Predic
     with ThreadPoolExecutor(8) as threads:
         codes = list(threads.map(code, range(8)))
     assert {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED} == set(codes)
-    # One runs, one waits; more may get in where one ends in the meantime.
+    # One runs and one waits; more are accepted if one ends in the meantime.
     assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) >= 4

@@ -31,7 +31,7 @@ FLOAT, INT32, STRING = types_pb2.DT_FLOAT, types_pb2.DT_INT32, types_pb2.DT_STRI
 
 
 def through_json(value: Any, dtype: int, name: str = "x") -> Any:
-    """A JSON value that goes in and, as JSON text, out again."""
+    """Converts a JSON value to a tensor and back, through JSON text."""
     return json.loads(json.dumps(to_json(name, tensor(dtype, *flat(value, dtype)))))
 
 
@@ -41,29 +41,29 @@ arrays = st.sampled_from(list(DTYPES)).flatmap(
 
 
 @given(arrays)
-def test_every_number_comes_back(array: np.ndarray) -> None:
+def test_numbers_survive_a_round_trip(array: np.ndarray) -> None:
     got = np.array(through_json(array.tolist(), DTYPES[array.dtype.type]), array.dtype)
     np.testing.assert_array_equal(array, got)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
-def test_every_text_comes_back(texts: list[str]) -> None:
+def test_texts_survive_a_round_trip(texts: list[str]) -> None:
     assert texts == through_json(texts, STRING)
 
 
 @given(st.binary())
-def test_bytes_go_in_and_out_as_base64(value: bytes) -> None:
+def test_bytes_are_base64_in_both_directions(value: bytes) -> None:
     proto = tensor(STRING, [1], [value])
     encoded = to_json("token_bytes", proto)
     assert proto == tensor(STRING, *flat(encoded, STRING))
 
 
-def test_base64_may_lack_its_padding() -> None:
+def test_base64_needs_no_padding() -> None:
     assert flat({"b64": "YWI"}, STRING) == ([], [b"ab"])
     assert flat({"b64": "YWI="}, STRING) == ([], [b"ab"])
 
 
-def test_bytes_that_are_no_text_get_replacement_characters() -> None:
+def test_invalid_utf8_gets_replacement_characters() -> None:
     assert to_json("label", tensor(STRING, [1], [b"a\xff"])) == ["a\ufffd"]
 
 
@@ -75,7 +75,7 @@ def test_a_float32_is_written_as_its_shortest_decimal(value: float, text: str) -
     assert text == json.dumps(to_json("y", tensor(FLOAT, [], [value])))
 
 
-def test_what_is_no_number_stays_so() -> None:
+def test_nan_and_infinity_are_kept() -> None:
     values = to_json("y", tensor(FLOAT, [3], [math.nan, math.inf, -math.inf]))
     assert json.dumps(values) == "[NaN, Infinity, -Infinity]"
     assert ([3], [math.inf, -math.inf, 1.5]) == flat([math.inf, -math.inf, 1.5], FLOAT)
@@ -120,7 +120,7 @@ def test_the_shape_is_that_of_the_lists(value: Any, shape: list[int]) -> None:
         ([{"b64": 1}], STRING, 'JSON Value: {\n    "b64": 1\n} not formatted correctly for base64 data'),
     ],
 )
-def test_a_value_that_does_not_fit_is_named(value: Any, dtype: int, message: str) -> None:
+def test_a_value_of_another_type_is_named(value: Any, dtype: int, message: str) -> None:
     with pytest.raises(ServingError) as caught:
         flat(value, dtype)
     assert grpc.StatusCode.INVALID_ARGUMENT is caught.value.code

@@ -35,7 +35,7 @@ def server(workspace: Workspace) -> Iterator[RunningServer]:
 
 @contextmanager
 def served(workspace: Workspace) -> Iterator[RunningServer]:
-    """A server that has loaded every version: it opens its ports with the first."""
+    """Starts a server and waits for every version; the ports open with the first."""
     config = f"--model_config_file={workspace.models}/models.config"
     with running_server(config, "--allow_version_labels_for_unavailable_models") as running:
         for version, path in VERSIONS.items():
@@ -61,7 +61,6 @@ def answered(watched: Watched, text: str) -> None:
 
 def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> None:
     page = watched.page
-    # Who comes can type.
     expect(page.locator("#text")).to_be_focused()
     page.keyboard.type(REVIEW)
     expect(page.locator("#review")).to_have_text(f"[START] {REVIEW}", timeout=20_000)
@@ -70,7 +69,7 @@ def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> N
     words = page.locator("#review span")
     assert words.all_inner_texts() == ["[START]", "Not", "a", "masterpiece", "but", "never", "boring"]
     strengths = [float(word.evaluate("e => e.style.getPropertyValue('--strength')")) for word in words.all()]
-    # TinySentiment looks at the longest word most.
+    # TinySentiment gives the longest word the most attention.
     assert strengths == pytest.approx([7 / 11, 3 / 11, 1 / 11, 1, 3 / 11, 5 / 11, 6 / 11], abs=1e-3)
     shown = [word.evaluate("e => getComputedStyle(e).backgroundColor") for word in words.all()]
     assert shown[3] == "rgb(255, 152, 46)"
@@ -81,7 +80,7 @@ def test_typing_a_review_shows_sentiment_and_shaded_words(watched: Watched) -> N
     watched.assert_clean()
 
 
-def test_an_example_and_the_model_can_be_chosen_by_keyboard(watched: Watched) -> None:
+def test_the_keyboard_reaches_the_examples_and_the_models(watched: Watched) -> None:
     page = watched.page
     expect(page.locator("#text")).to_be_focused()
     page.keyboard.press("Tab")
@@ -93,7 +92,7 @@ def test_an_example_and_the_model_can_be_chosen_by_keyboard(watched: Watched) ->
     watched.assert_clean()
 
 
-def test_models_and_labels_are_offered_and_asked(watched: Watched) -> None:
+def test_models_and_labels_can_be_chosen(watched: Watched) -> None:
     page = watched.page
     options = page.locator("#model option").all_inner_texts()
     assert options == [
@@ -115,7 +114,7 @@ def test_models_and_labels_are_offered_and_asked(watched: Watched) -> None:
     watched.assert_clean()
 
 
-def test_a_model_without_attention_still_tells_the_sentiment(watched: Watched) -> None:
+def test_a_model_without_attention_still_shows_the_sentiment(watched: Watched) -> None:
     watched.page.select_option("#model", "old")
     filled(watched, REVIEW)
     assert watched.page.inner_text("#review") == REVIEW
@@ -124,7 +123,7 @@ def test_a_model_without_attention_still_tells_the_sentiment(watched: Watched) -
     watched.assert_clean()
 
 
-def test_hostile_text_is_shown_and_does_nothing(watched: Watched) -> None:
+def test_markup_in_a_review_is_shown_as_text(watched: Watched) -> None:
     page = watched.page
     page.locator("#text").press_sequentially(HOSTILE)
     answered(watched, HOSTILE)
@@ -134,7 +133,7 @@ def test_hostile_text_is_shown_and_does_nothing(watched: Watched) -> None:
     watched.assert_clean()
 
 
-def test_what_is_not_read_is_dimmed(watched: Watched) -> None:
+def test_words_beyond_the_networks_length_are_dimmed(watched: Watched) -> None:
     filled(watched, " ".join(f"w{number}" for number in range(15)))
     assert watched.page.locator("#review s").all_inner_texts()[::2][:3] == ["w0", "w1", "w2"]
     assert watched.page.locator("#review span").all_inner_texts() == [f"w{number}" for number in range(3, 15)]
@@ -164,7 +163,7 @@ def test_an_older_answer_never_replaces_a_newer_one(watched: Watched) -> None:
     assert watched.errors == []
 
 
-def test_an_emptied_box_shows_nothing(watched: Watched) -> None:
+def test_an_empty_text_hides_the_answer(watched: Watched) -> None:
     filled(watched, REVIEW)
     watched.page.locator("#text").fill("")
     expect(watched.page.locator("#answer")).to_be_hidden()
@@ -173,7 +172,7 @@ def test_an_emptied_box_shows_nothing(watched: Watched) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, (320, 600)])
-def test_it_fits_every_screen(
+def test_the_page_fits_every_screen(
     browser: Browser, server: RunningServer, size: tuple[int, int], scheme: str, tmp_path: Path
 ) -> None:
     with opened(browser, server.url, size, scheme) as watched:
@@ -217,14 +216,12 @@ def test_words_are_cut_as_in_python(watched: Watched, server: RunningServer, tex
     assert [piece["strength"] for piece in pieces] == pytest.approx([piece.strength for piece in expected])
 
 
-def test_words_that_cannot_be_found_are_shown_as_the_network_has_them(watched: Watched) -> None:
+def test_unmatched_words_are_shown_as_the_network_reads_them(watched: Watched) -> None:
     pieces = watched.page.evaluate("shaded('A film', ['[START]', 'an', 'other'], [0.2, 0.4, 0.4])")
     assert [piece["text"] for piece in pieces] == ["[START]", " ", "an", " ", "other", " "]
 
 
-def test_a_server_that_has_gone_and_a_model_that_has_gone_are_said_in_a_sentence(
-    browser: Browser, workspace: Workspace
-) -> None:
+def test_a_missing_server_and_a_missing_model_are_explained(browser: Browser, workspace: Workspace) -> None:
     with served(workspace) as server, opened(browser, server.url) as watched:
         page = watched.page
         filled(watched, REVIEW)
@@ -236,11 +233,11 @@ def test_a_server_that_has_gone_and_a_model_that_has_gone_are_said_in_a_sentence
         server.process.wait(30)
         page.locator("#text").fill("and again")
         expect(problem).to_contain_text("The server does not answer.", timeout=20_000)
-        # What is left of the last answer does not pass for one.
+        # The previous answer must not look current.
         expect(page.locator("#answer")).to_have_class(re.compile("stale"))
 
 
-def test_it_may_run_its_own_script_and_nothing_else(server: RunningServer) -> None:
+def test_the_page_may_run_only_its_own_script(server: RunningServer) -> None:
     response = httpx.get(server.url)
     policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
     assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -252,7 +249,7 @@ def test_it_may_run_its_own_script_and_nothing_else(server: RunningServer) -> No
     assert not re.search(r"https?:|//[a-z]+\.|\son[a-z]+=|<link(?! rel=\"icon\" href=\"data:,\")", response.text)
 
 
-def test_other_methods_stay_malformed_requests(server: RunningServer) -> None:
+def test_other_methods_are_malformed_requests(server: RunningServer) -> None:
     assert httpx.head(server.url).status_code == 200
     for method in ("POST", "PUT", "DELETE"):
         response = httpx.request(method, server.url)

@@ -14,7 +14,7 @@ PREFIX = ":tensorflow:serving:"
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
-    """Value by name and label values, in the order of the label names. The parser ends counters' names in `_total`."""
+    """Returns (name, *label values in the order of their names) → value; the parser appends `_total` to counters."""
     return {
         (
             sample.name.removeprefix(PREFIX).removesuffix("_total"),
@@ -35,7 +35,7 @@ def failing_request(metrics: Metrics, model: str, error: Exception) -> None:
         raise error
 
 
-def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
+def test_requests_are_counted_by_status(metrics: Metrics) -> None:
     for _ in range(3):
         with metrics.request("m", "Predict", "GRPC"):
             pass
@@ -47,7 +47,7 @@ def test_requests_are_counted_by_outcome(metrics: Metrics) -> None:
     assert counted["request_count", "m", "INTERNAL"] == 1
 
 
-def test_latency_is_that_of_requests_that_succeed(metrics: Metrics) -> None:
+def test_only_successful_requests_count_for_the_latency(metrics: Metrics) -> None:
     with metrics.request("m", "predict", "REST"):
         pass
     failing_request(metrics, "m", invalid_argument("wrong"))
@@ -56,14 +56,14 @@ def test_latency_is_that_of_requests_that_succeed(metrics: Metrics) -> None:
     assert ("request_latency_count", "Predict", "GRPC", "m") not in counted
 
 
-def test_names_that_clients_make_up_count_as_one(metrics: Metrics) -> None:
+def test_unknown_model_names_count_as_one(metrics: Metrics) -> None:
     for number in range(100):
         failing_request(metrics, f"made-up-{number}", invalid_argument("Unrecognized servable version label: x"))
     assert samples(metrics)["request_count", "", "INVALID_ARGUMENT"] == 100
     assert b"made-up" not in metrics.page()
 
 
-def test_buckets_are_tensorflow_servings(metrics: Metrics) -> None:
+def test_buckets_are_those_of_tensorflow_serving(metrics: Metrics) -> None:
     metrics.runtime("m", "Predict", 20e-6)
     limits = [
         float(name[2]) for name in samples(metrics) if name[0] == "runtime_latency_bucket" and name[1] == "Predict"
@@ -86,7 +86,7 @@ def test_examples_are_counted(metrics: Metrics) -> None:
     assert counted["request_example_counts_bucket", "4.0", "m"] == 2
 
 
-def test_warmups_are_timed_by_outcome(metrics: Metrics) -> None:
+def test_warmups_are_timed_by_status(metrics: Metrics) -> None:
     with metrics.warmup("/models/m/1"):
         pass
     with pytest.raises(ServingError), metrics.warmup("/models/m/2"):
@@ -108,7 +108,7 @@ def test_batches_are_counted(metrics: Metrics, half_plus_two: Path) -> None:
     assert "# TYPE :tensorflow:serving:batching_session:wrapped_run_count counter" in metrics.page().decode()
 
 
-def test_counters_have_tensorflow_servings_names(metrics: Metrics) -> None:
+def test_counters_have_the_names_of_tensorflow_serving(metrics: Metrics) -> None:
     with metrics.request("m\n:tensorflow:serving:request_count_total", "Predict", "GRPC"):
         pass
     with metrics.request("m", "Predict", "GRPC"):

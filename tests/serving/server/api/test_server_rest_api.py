@@ -199,7 +199,7 @@ ROWS: list[tuple[str, str, str, bytes, int, str]] = [
 
 
 @pytest.mark.parametrize(("request_", "status", "error"), [pytest.param(row[1:4], *row[4:], id=row[0]) for row in ROWS])
-def test_what_cannot_be_answered_gets_the_contracts_status(
+def test_invalid_requests_get_the_contracts_status_and_message(
     client: httpx.Client, request_: tuple[str, str, bytes], status: int, error: str
 ) -> None:
     method, path, body = request_
@@ -208,7 +208,7 @@ def test_what_cannot_be_answered_gets_the_contracts_status(
     assert (response.status_code, response.json()) == (status, {"error": error})
 
 
-def test_status_tells_all_versions_or_one(client: httpx.Client) -> None:
+def test_status_reports_all_versions_or_one(client: httpx.Client) -> None:
     available = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
     everything = client.get(f"/v1/models/{HALF}").json()
     assert everything == {"model_version_status": [{"version": str(version), **available} for version in (2, 1, 0)]}
@@ -219,14 +219,14 @@ def test_status_tells_all_versions_or_one(client: httpx.Client) -> None:
     assert (broken["state"], broken["status"]["error_code"]) == ("END", "FAILED_PRECONDITION")
 
 
-def test_metadata_tells_the_signatures(client: httpx.Client) -> None:
+def test_metadata_describes_the_signatures(client: httpx.Client) -> None:
     body = client.get(f"/v1/models/{HALF}/labels/stable/metadata").json()
     assert body["model_spec"] == {"name": HALF, "signature_name": "", "version": "1"}
     x = body["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]["x"]
     assert (x["dtype"], x["tensor_shape"]["dim"]) == ("DT_FLOAT", [{"size": "-1", "name": ""}])
 
 
-def test_names_may_be_quoted(client: httpx.Client) -> None:
+def test_names_may_be_percent_encoded(client: httpx.Client) -> None:
     quoted = "".join(f"%{ord(letter):x}" for letter in HALF)
     assert client.get(f"/v1/models/{quoted}").status_code == 200
 
@@ -250,7 +250,7 @@ def test_both_apis_give_the_same_metrics(client: httpx.Client) -> None:
     assert (before[0] + 1, before[1] + 1) == after
 
 
-def test_a_connection_is_kept_after_an_error(contract_server: RunningServer) -> None:
+def test_a_connection_stays_open_after_an_error(contract_server: RunningServer) -> None:
     request = b"GET /v1/foo HTTP/1.1\r\nHost: a\r\n\r\n"
     with socket.create_connection(("127.0.0.1", contract_server.rest_port or 0), timeout=10) as connection:
         for _ in range(2):

@@ -59,11 +59,11 @@ def test_a_body_that_cannot_be_read_is_refused(body: bytes, message: str) -> Non
 
 
 @given(st.dictionaries(st.text(), st.lists(st.floats(allow_nan=False) | st.text())))
-def test_a_body_is_what_was_written(document: dict[str, Any]) -> None:
+def test_a_parsed_body_equals_the_document(document: dict[str, Any]) -> None:
     assert document == parse(json.dumps(document).encode()) or any("\ud800" <= c <= "\udfff" for c in str(document))
 
 
-def test_text_outside_of_the_basic_plane_may_be_escaped() -> None:
+def test_surrogate_pairs_may_be_escaped() -> None:
     assert parse(rb'{"a": "\ud83c\udfac"}') == {"a": "\U0001f3ac"}
 
 
@@ -217,5 +217,5 @@ def test_context_is_shared_by_all_examples() -> None:
         ({"examples": [{"x": 1e40}]}, "Cannot convert JSON value: 1e+40 to float without loss of precision."),
     ],
 )
-def test_what_is_no_example_is_refused(document: dict[str, Any], message: str) -> None:
+def test_invalid_examples_are_refused(document: dict[str, Any], message: str) -> None:
     assert message == message_of(examples, document)

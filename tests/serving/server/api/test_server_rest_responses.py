@@ -45,7 +45,7 @@ SCALAR = proto("dtype: DT_INT64 tensor_shape { } int64_val: 7")
         ({"y": proto("dtype: DT_FLOAT tensor_shape { dim { size: 0 } }")}, True, {"predictions": []}),
     ],
 )
-def test_a_response_has_the_form_of_its_request(outputs: Any, rows: bool, expected: dict[str, Any]) -> None:
+def test_a_response_has_rows_or_columns_like_its_request(outputs: Any, rows: bool, expected: dict[str, Any]) -> None:
     assert expected == predictions(outputs, rows=rows)
 
 
@@ -60,13 +60,13 @@ def test_a_response_has_the_form_of_its_request(outputs: Any, rows: bool, expect
         ),
     ],
 )
-def test_outputs_without_common_rows_are_refused(outputs: Any, message: str) -> None:
+def test_outputs_with_different_numbers_of_rows_are_refused(outputs: Any, message: str) -> None:
     with pytest.raises(ServingError) as caught:
         predictions(outputs, rows=True)
     assert message == caught.value.message
 
 
-def test_classes_are_pairs_of_label_and_score() -> None:
+def test_classifications_are_pairs_of_label_and_score() -> None:
     result = text_format.Parse(
         'classifications { classes { label: "positive" score: 0.2 } classes { score: 1 } } classifications { }',
         classification_pb2.ClassificationResult(),
@@ -79,7 +79,7 @@ def test_regressions_are_numbers() -> None:
     assert written(regressions(result)) == b'{"results": [0.1, 3.0]}'
 
 
-def test_status_shows_fields_that_have_their_default_too() -> None:
+def test_status_includes_fields_with_default_values() -> None:
     response = text_format.Parse(
         "model_version_status { version: 123 state: AVAILABLE status { } } "
         'model_version_status { version: 9 state: END status { error_code: NOT_FOUND error_message: "gone" } }',
@@ -105,5 +105,5 @@ def test_metadata_unpacks_the_signatures() -> None:
     assert (x["dtype"], x["name"]) == ("DT_FLOAT", "x:0")
 
 
-def test_text_is_written_as_it_is() -> None:
+def test_text_is_not_escaped() -> None:
     assert '{"error": "né \U0001f3ac"}'.encode() == written({"error": "né \U0001f3ac"})

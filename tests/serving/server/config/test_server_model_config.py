@@ -34,7 +34,7 @@ def test_an_empty_file_is_an_empty_config(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"model_config_list {", b"models: 1", b"\xff\xfe"])
-def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_config_file_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "models.config"
     file.write_bytes(content)
     with pytest.raises(
@@ -48,7 +48,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_model_config(tmp_path / "none")
 
 
-def test_the_config_of_a_single_model_is_good() -> None:
+def test_the_config_of_a_single_model_is_valid() -> None:
     single = single_model("m", "/models/m")
     assert single == config(GOOD)
     check_model_config(single)
@@ -64,7 +64,7 @@ def test_the_config_of_a_single_model_is_good() -> None:
         [GOOD + " model_version_policy { all {} } version_labels { key: 'a' value: -1 }"],
     ],
 )
-def test_good_configs(models: list[str]) -> None:
+def test_valid_configs_pass(models: list[str]) -> None:
     check_model_config(config(*models))
     check_model_config(config(*models), config(GOOD))
     check_model_config(config(GOOD), config(*models))
@@ -91,7 +91,7 @@ def test_good_configs(models: list[str]) -> None:
         (['name: "m" base_path: "/m" model_type: OTHER'], "ModelServerConfig::model_type choice 2 not supported."),
     ],
 )
-def test_bad_configs_in_the_words_of_the_contract(models: list[str], message: str) -> None:
+def test_invalid_configs_give_tensorflow_servings_messages(models: list[str], message: str) -> None:
     with pytest.raises(ServingError) as raised:
         check_model_config(config(*models))
     assert (grpc.StatusCode.INVALID_ARGUMENT, message) == (raised.value.code, raised.value.message)
@@ -106,7 +106,7 @@ def test_a_platform_cannot_change() -> None:
     )
 
 
-def test_what_is_not_supported_is_not_accepted() -> None:
+def test_unsupported_parts_of_a_config_are_refused() -> None:
     with pytest.raises(ServingError, match="logging_config") as raised:
         check_model_config(config(GOOD + " logging_config {}"))
     assert raised.value.code == grpc.StatusCode.UNIMPLEMENTED
@@ -117,7 +117,7 @@ def test_what_is_not_supported_is_not_accepted() -> None:
     assert raised.value.code == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_config_of_models_cannot_become_anything_else() -> None:
+def test_a_list_of_models_can_only_be_replaced_by_another() -> None:
     custom = ModelServerConfig()
     custom.custom_model_config.SetInParent()
     for new in (ModelServerConfig(), custom):

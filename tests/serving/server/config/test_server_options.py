@@ -16,7 +16,7 @@ from serving.server.config.options import ServerOptions
 MODEL = {"model_base_path": "/models/m"}
 
 
-def test_defaults_are_those_of_tensorflow_serving_and_its_image() -> None:
+def test_defaults_are_those_of_tensorflow_serving_and_its_docker_image() -> None:
     assert ServerOptions(**MODEL).model_dump() == {
         "model_name": "default",
         "model_base_path": "/models/m",
@@ -43,7 +43,7 @@ def test_defaults_are_those_of_tensorflow_serving_and_its_image() -> None:
     }
 
 
-def test_options_do_not_change() -> None:
+def test_options_are_immutable() -> None:
     options = ServerOptions(**MODEL)
     with pytest.raises(ValidationError):
         options.port = 1
@@ -72,7 +72,7 @@ def test_options_do_not_change() -> None:
         ({**MODEL, "use_tflite": True}, "unknown option --use_tflite; there are model_name, model_base_path, "),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(given: dict[str, Any], message: str) -> None:
+def test_an_invalid_option_is_explained_in_one_line(given: dict[str, Any], message: str) -> None:
     for build in (ServerOptions.model_validate, lambda given: ServerOptions(**given)):
         with pytest.raises(SettingsError) as raised:
             build(given)
@@ -80,17 +80,17 @@ def test_what_cannot_be_is_told_in_one_line(given: dict[str, Any], message: str)
         assert "\n" not in str(raised.value)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_invalid_options_are_reported_at_once() -> None:
     with pytest.raises(SettingsError, match=r"^--port=x: .*\n--host=1: expected text$"):
         ServerOptions.model_validate({**MODEL, "port": "x", "host": 1})
 
 
-def test_any_free_port_may_be_taken_for_both() -> None:
+def test_both_ports_may_be_any_free_port() -> None:
     options = ServerOptions(**MODEL, port=0, rest_api_port=0)
     assert (options.port, options.rest_api_port) == (0, 0)
 
 
-def test_the_models(tmp_path: Path) -> None:
+def test_the_models_come_from_flags_or_from_a_file(tmp_path: Path) -> None:
     assert ServerOptions(**MODEL).model_server_config() == single_model("default", "/models/m")
     file = tmp_path / "models.config"
     options = ServerOptions(model_config_file=str(file))
@@ -100,7 +100,7 @@ def test_the_models(tmp_path: Path) -> None:
     assert options.model_server_config() == single_model("n", "/models/n")
 
 
-def test_batching_parameters(tmp_path: Path) -> None:
+def test_batching_parameters_come_from_a_file_or_have_defaults(tmp_path: Path) -> None:
     file = tmp_path / "batching.config"
     options = ServerOptions(**MODEL, enable_batching=True, batching_parameters_file=str(file))
     with pytest.raises(SettingsError, match=f"cannot read the BatchingParameters file {file}: No such file"):
@@ -111,7 +111,7 @@ def test_batching_parameters(tmp_path: Path) -> None:
     assert ServerOptions(**MODEL, enable_batching=True).batching_parameters() == BatchingParameters()
 
 
-def test_tls_and_metrics_come_from_their_files(tmp_path: Path) -> None:
+def test_tls_and_metrics_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "tls").write_text('server_key: "k" server_cert: "c"')
     (tmp_path / "metrics").write_text('prometheus_config { enable: true path: "/m" }')
     plain = ServerOptions(**MODEL)
@@ -135,13 +135,13 @@ def test_tls_and_metrics_come_from_their_files(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_channel_arguments(text: str, arguments: dict[str, int | str], limit: int) -> None:
+def test_channel_arguments_are_parsed(text: str, arguments: dict[str, int | str], limit: int) -> None:
     options = ServerOptions(**MODEL, grpc_channel_arguments=text)
     assert (options.channel_arguments, options.max_request_bytes) == (arguments, limit)
 
 
 @pytest.mark.parametrize(("micros", "seconds"), [(60_000_000, 60.0), (1, 1e-6), (0, 0.0), (-5, 0.0)])
-def test_time_between_retries(micros: int, seconds: float) -> None:
+def test_the_time_between_retries_is_in_seconds(micros: int, seconds: float) -> None:
     assert ServerOptions(**MODEL, load_retry_interval_micros=micros).load_retry_seconds == seconds
 
 

@@ -19,12 +19,12 @@ from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch, Batcher
 from serving.server.execution.servable import Servable
 
-SECONDS = 60  # a test that waits so long has failed
+SECONDS = 60  # longer waits fail the test
 SLOW_MS = 2000
 
 
 class Rows(tf.Module):
-    """Tells how many rows came together, and on whose account a batch fails."""
+    """Signatures that reveal the size of a batch or fail for certain rows."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
     def count(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
@@ -41,7 +41,7 @@ class Rows(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
     def distinct(self, id: tf.Tensor) -> dict[str, tf.Tensor]:  # noqa: A002 - the input's name
-        # Says that it has a row for each, and has not.
+        # Declares a row per input row, but returns fewer.
         return {"id": tf.unique(id).y}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="id")])
@@ -86,7 +86,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servable]:
 
 
 class Held:
-    """A Batcher whose only thread is held by a call, so that what is submitted waits together."""
+    """A Batcher whose only thread is blocked by a call, so that later calls wait together."""
 
     def __init__(self, gate: Servable, file: Path, parameters: BatchingParameters) -> None:
         self.runs: list[Batch] = []
@@ -135,7 +135,7 @@ def result(future: Future[dict[str, np.ndarray]]) -> dict[str, list]:
     return {alias: array.tolist() for alias, array in future.result(SECONDS).items()}
 
 
-def test_calls_that_wait_together_run_together_and_get_their_own_rows(held: Hold, rows: Servable) -> None:
+def test_waiting_calls_run_together_and_get_their_own_rows(held: Hold, rows: Servable) -> None:
     waiting = held()
     futures = [waiting.batcher.submit(rows, "count", ids(*range(n * 10, n * 10 + n))) for n in range(1, 5)]
     waiting.release()
@@ -144,7 +144,7 @@ def test_calls_that_wait_together_run_together_and_get_their_own_rows(held: Hold
     assert waiting.seen(rows) == [("count", 4, 10)]
 
 
-def test_one_call_does_not_wait_for_company(rows: Servable) -> None:
+def test_a_single_call_runs_at_once(rows: Servable) -> None:
     runs: list[Batch] = []
     batcher = Batcher(observe=runs.append)
     for number in range(3):
@@ -169,7 +169,7 @@ def test_a_call_larger_than_a_batch_runs_alone_and_whole(held: Hold, rows: Serva
     assert [result(future)["rows"] for future in futures] == [[2], [9] * 9, [2]]
 
 
-def test_only_what_fits_is_merged(held: Hold, rows: Servable, half: Servable) -> None:
+def test_only_compatible_calls_are_merged(held: Hold, rows: Servable, half: Servable) -> None:
     waiting = held()
     submit = waiting.batcher.submit
     first = [submit(rows, "count", ids(n)) for n in range(2)]
@@ -195,7 +195,7 @@ def test_only_what_fits_is_merged(held: Hold, rows: Servable, half: Servable) ->
             future.result(SECONDS)
 
 
-def test_the_order_of_the_filter_is_no_difference(held: Hold, rows: Servable) -> None:
+def test_calls_merge_regardless_of_the_order_of_outputs(held: Hold, rows: Servable) -> None:
     waiting = held()
     one = waiting.batcher.submit(rows, "count", ids(1), ["id", "rows"])
     other = waiting.batcher.submit(rows, "count", ids(2), ["rows", "id"])
@@ -234,7 +234,7 @@ def test_any_number_of_bad_requests_fail_alone(rows: Servable, bad: list[bool]) 
     batcher.close()
 
 
-def test_a_signature_that_does_not_keep_its_word_is_run_one_by_one(held: Hold, rows: Servable) -> None:
+def test_calls_of_a_signature_with_a_false_shape_run_one_by_one(held: Hold, rows: Servable) -> None:
     waiting = held()
     futures = [waiting.batcher.submit(rows, "distinct", ids(n, n)) for n in range(4)]
     waiting.release()
@@ -264,7 +264,7 @@ def test_lanes_take_turns(held: Hold, rows: Servable) -> None:
     assert waiting.seen(rows) == [("count", 2, 2), ("positive", 1, 1), ("count", 2, 2), ("count", 2, 2)]
 
 
-def test_a_call_that_is_too_late_is_not_run(held: Hold, rows: Servable) -> None:
+def test_a_call_past_its_deadline_is_not_run(held: Hold, rows: Servable) -> None:
     waiting = held()
     soon = time.monotonic() + 0.02
     late = [waiting.batcher.submit(rows, "count", ids(n), None, soon) for n in range(2)]
@@ -288,19 +288,19 @@ def test_a_deadline_ends_a_run(slowly: Servable) -> None:
 
 
 @pytest.mark.parametrize("seconds", [None, SECONDS])
-def test_the_latest_deadline_of_a_batch_counts(held: Hold, slowly: Servable, seconds: float | None) -> None:
+def test_a_batch_runs_until_its_latest_deadline(held: Hold, slowly: Servable, seconds: float | None) -> None:
     waiting = held()
     x = {"x": np.float32([1])}
     now = time.monotonic()
     later = waiting.batcher.submit(slowly, "serving_default", x, None, None if seconds is None else now + seconds)
-    # Not over when the batch begins, and over before it is through.
+    # This deadline ends during the run of the batch.
     soon = waiting.batcher.submit(slowly, "serving_default", x, None, now + 0.75 * SLOW_MS / 1000)
     waiting.release()
     assert [result(later), result(soon)] == [{"y": [1]}] * 2
     assert waiting.seen(slowly) == [("serving_default", 2, 2)]
 
 
-def test_a_call_that_was_cancelled_is_not_run(held: Hold, rows: Servable) -> None:
+def test_a_cancelled_call_is_not_run(held: Hold, rows: Servable) -> None:
     waiting = held()
     futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(3)]
     alone = waiting.batcher.submit(rows, "total", ids(1))
@@ -321,7 +321,7 @@ def test_the_queue_is_bounded_for_each_servable(held: Hold, rows: Servable, half
     assert "6 rows (max_enqueued_batches x max_batch_size)" in failure.value.message
     other = waiting.batcher.submit(half, "serving_default", {"x": np.float32([0])})
     waiting.release()
-    # What has left the queue makes room, and so it does after a refusal.
+    # Finished calls make room in the queue, also after a refusal.
     wait([*futures, other], SECONDS)
     assert result(waiting.batcher.submit(rows, "positive", ids(1))) == {"id": [1]}
     assert not waiting.batcher._waiting
@@ -331,12 +331,12 @@ def test_a_full_batch_does_not_wait_for_more(rows: Servable) -> None:
     batcher = Batcher(BatchingParameters(max_batch_size=3, batch_timeout_micros=10**9, num_batch_threads=1))
     futures = [batcher.submit(rows, "count", ids(n)) for n in range(3)]
     assert [result(future)["rows"] for future in futures] == [[3]] * 3
-    # Nor does what can have no company.
+    # Neither do calls that cannot be merged.
     assert result(batcher.submit(rows, "total", ids(1))) == {"total": 1}
     batcher.close()
 
 
-def test_what_a_full_batch_leaves_waits_for_more(held: Hold, rows: Servable) -> None:
+def test_calls_left_by_a_full_batch_wait_for_more(held: Hold, rows: Servable) -> None:
     waiting = held(max_batch_size=2, batch_timeout_micros=10**9)
     futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(3)]
     waiting.release()
@@ -346,7 +346,7 @@ def test_what_a_full_batch_leaves_waits_for_more(held: Hold, rows: Servable) -> 
     assert waiting.seen(rows) == [("count", 2, 2)] * 2
 
 
-def test_waiting_for_more_ends_in_time(rows: Servable) -> None:
+def test_waiting_for_more_ends_at_the_batch_timeout(rows: Servable) -> None:
     batcher = Batcher(BatchingParameters(max_batch_size=3, batch_timeout_micros=100_000, num_batch_threads=1))
     start = time.monotonic()
     futures = [batcher.submit(rows, "count", ids(n)) for n in range(2)]
@@ -355,7 +355,7 @@ def test_waiting_for_more_ends_in_time(rows: Servable) -> None:
     batcher.close()
 
 
-def test_closing_answers_what_waits_and_refuses_the_rest(rows: Servable) -> None:
+def test_closing_answers_queued_calls_and_refuses_new_ones(rows: Servable) -> None:
     batcher = Batcher(BatchingParameters(num_batch_threads=2, batch_timeout_micros=10**9))
     futures = [batcher.submit(rows, "count", ids(n)) for n in range(3)]
     batcher.close()
@@ -365,7 +365,7 @@ def test_closing_answers_what_waits_and_refuses_the_rest(rows: Servable) -> None
     assert not any(thread.is_alive() for thread in batcher._threads)
 
 
-def test_threads_have_the_pools_name() -> None:
+def test_threads_are_named_after_the_pool() -> None:
     batcher = Batcher(BatchingParameters(num_batch_threads=3, thread_pool_name="mine"))
     assert {"mine-0", "mine-1", "mine-2"} <= {thread.name for thread in threading.enumerate()}
     batcher.close()
@@ -403,7 +403,7 @@ def test_every_caller_gets_exactly_its_own_rows(
         if cancel and future.cancel():
             return
         if signature == "distinct" and padded and 0 < len(values) < allowed[0]:
-            return  # a broken promise of the signature
+            return  # the signature returns fewer rows than it declares
         expected = {
             "wide": [[value] for value in values],
             "distinct": list(dict.fromkeys(values)),

@@ -1,4 +1,4 @@
-"""The calls of PredictionService, row by row of the contract, without a socket."""
+"""The calls of PredictionService against TensorFlow Serving's contract, without a socket."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
 class One:
-    """The one model that is there."""
+    """Looks up the only model."""
 
     def __init__(self, servable: Servable) -> None:
         self.servable = servable
@@ -54,7 +54,7 @@ class One:
 
 
 class Server:
-    """Its calls as a handler makes them."""
+    """Makes calls as a handler does."""
 
     def __init__(self, servable: Servable, batcher: Batcher) -> None:
         self.models, self.batcher = One(servable), batcher
@@ -141,7 +141,7 @@ def refused(code: str, message: str) -> Iterator[None]:
     assert (failure.value.code.name, failure.value.message) == (code, message)
 
 
-def test_predict_answers_with_typed_fields_and_the_spec_that_it_used(server: Server) -> None:
+def test_predict_answers_with_typed_fields_and_the_resolved_spec(server: Server) -> None:
     response = server.predict(model_spec=spec(), inputs={"x": floats(1, 2, 5)})
     assert response == predict_pb2.PredictResponse(
         model_spec={"name": "m", "version": {"value": 123}, "signature_name": "serving_default"},
@@ -165,19 +165,19 @@ def test_predict_on_texts(server: Server) -> None:
 
 
 @pytest.mark.parametrize("filtered", [["tokens"], ["attention", "tokens"], ["probabilities", "tokens", "attention"]])
-def test_predict_gives_the_outputs_that_are_asked_for(server: Server, filtered: list[str]) -> None:
+def test_predict_gives_the_filtered_outputs(server: Server, filtered: list[str]) -> None:
     response = server.predict(model_spec=spec("explain"), inputs={"text": strings(b"a b")}, output_filter=filtered)
     assert set(response.outputs) == set(filtered)
     assert list(response.outputs["tokens"].string_val) == [b"[START]", b"a", b"b", *[b""] * 5]
 
 
-def test_shapes_are_not_checked(server: Server) -> None:
+def test_other_shapes_than_the_signatures_are_accepted(server: Server) -> None:
     scalar = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[4])
     response = server.predict(model_spec=spec(), inputs={"x": scalar})
     assert response.outputs["y"] == scalar
 
 
-def test_the_largest_deadline_is_no_deadline_and_a_past_one_is_too_late(server: Server) -> None:
+def test_a_huge_deadline_is_no_limit_and_a_past_one_is_exceeded(server: Server) -> None:
     inputs = {"x": floats(4)}
     assert server.predict(model_spec=spec(), inputs=inputs, deadline=time.monotonic() + 1e7).outputs
     with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
@@ -185,13 +185,13 @@ def test_the_largest_deadline_is_no_deadline_and_a_past_one_is_too_late(server: 
 
 
 @pytest.mark.parametrize("call", ["predict", "classify", "regress", "metadata"])
-def test_there_must_be_a_model_spec(server: Server, call: str) -> None:
+def test_a_missing_model_spec_is_refused(server: Server, call: str) -> None:
     with refused("INVALID_ARGUMENT", "Missing ModelSpec"):
         getattr(server, call)()
 
 
 @pytest.mark.parametrize("call", ["predict", "classify", "regress"])
-def test_what_the_lookup_says_is_passed_on(server: Server, call: str) -> None:
+def test_errors_of_the_lookup_are_passed_on(server: Server, call: str) -> None:
     with refused("NOT_FOUND", "Servable not found for request: Latest(other)"):
         getattr(server, call)(model_spec=spec(name="other"))
 
@@ -258,7 +258,7 @@ def test_predict_op_failure(server: Server) -> None:
     assert failure.value.message.startswith("Could not parse example input, value: 'no example'")
 
 
-def test_a_handler_that_is_cancelled_takes_its_call_along(batcher: Batcher, tmp_path: Path) -> None:
+def test_cancelling_a_handler_cancels_its_call(batcher: Batcher, tmp_path: Path) -> None:
     write_slow(tmp_path, 300)
     servable = Servable.load("m", 1, str(tmp_path))
     models = One(servable)
@@ -269,7 +269,7 @@ def test_a_handler_that_is_cancelled_takes_its_call_along(batcher: Batcher, tmp_
             await asyncio.wait_for(calls.predict(request, models.lookup, batcher.submit, None), 0.02)
 
     asyncio.run(impatient())
-    servable.close()  # waits for what has begun
+    servable.close()  # waits for the run in progress
 
 
 def test_classify(server: Server) -> None:
@@ -383,13 +383,13 @@ def test_multi_inference_without_examples(shared: Server) -> None:
         shared.multi_inference(task(REGRESS, "regress"))
 
 
-def test_multi_inference_without_tasks_asks_for_no_model(shared: Server) -> None:
+def test_multi_inference_without_tasks_names_no_model(shared: Server) -> None:
     with refused("NOT_FOUND", "Servable not found for request: Latest()"):
         shared.multi_inference(input=examples(1))
 
 
 def test_multi_inference_on_inputs_of_their_own(server: Server) -> None:
-    # All that TensorFlow 2 exports are like this.
+    # All exports of TensorFlow 2 are like this.
     with refused("INVALID_ARGUMENT", "Input tensor must be the same for all Signatures."):
         server.multi_inference(task(REGRESS, "regress"), task(CLASSIFY, "classify"), input=examples(1))
     (alone,) = server.multi_inference(task(REGRESS, "regress"), input=examples(4))

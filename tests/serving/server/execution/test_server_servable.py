@@ -29,7 +29,7 @@ CALLS = {
 
 
 class Kinds(tf.Module):
-    """Two inputs whose order differs by alias and by tensor; shapes and dtypes of all kinds."""
+    """Two inputs in different order by alias and by tensor; shapes and dtypes of all kinds."""
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, 1], tf.float64, name="b"), tf.TensorSpec([None], tf.int64, name="a")]
@@ -72,7 +72,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servable]:
     loaded.close()
 
 
-def test_it_knows_what_it_is(servable: Servable, half_plus_two: Path) -> None:
+def test_a_servable_knows_its_model_and_signatures(servable: Servable, half_plus_two: Path) -> None:
     assert (servable.name, servable.version, servable.path) == ("half_plus_two", 7, str(half_plus_two))
     assert set(servable.signatures) == {*CALLS, "__saved_model_init_op"}
     assert servable.signatures["serve_text"].inputs["text"].tensor_shape.dim[0].size == -1
@@ -81,7 +81,7 @@ def test_it_knows_what_it_is(servable: Servable, half_plus_two: Path) -> None:
 
 
 @pytest.mark.parametrize("signature", CALLS)
-def test_it_answers_as_the_cpp_runtime_does(servable: Servable, half_plus_two: Path, signature: str) -> None:
+def test_answers_are_those_of_the_cpp_runtime(servable: Servable, half_plus_two: Path, signature: str) -> None:
     with CppSavedModel(str(half_plus_two)) as model:
         expected = model.run(signature, CALLS[signature])
     outputs = servable.run(signature, CALLS[signature])
@@ -92,7 +92,7 @@ def test_it_answers_as_the_cpp_runtime_does(servable: Servable, half_plus_two: P
 
 
 @pytest.mark.parametrize("outputs", [["tokens"], ["probabilities"], ["tokens", "attention"], ["attention", "tokens"]])
-def test_only_what_is_asked_for_is_computed(servable: Servable, outputs: list[str]) -> None:
+def test_only_the_wanted_outputs_are_computed(servable: Servable, outputs: list[str]) -> None:
     everything = servable.run("explain", CALLS["explain"])
     some = servable.run("explain", CALLS["explain"], outputs)
     assert {alias: array.tolist() for alias, array in some.items()} == {
@@ -100,10 +100,10 @@ def test_only_what_is_asked_for_is_computed(servable: Servable, outputs: list[st
     }
 
 
-def test_shapes_are_left_to_the_kernels(servable: Servable, kinds: Servable) -> None:
+def test_the_kernels_check_the_shapes(servable: Servable, kinds: Servable) -> None:
     assert servable.run("serving_default", {"x": np.float32([[2, 4]])})["y"].tolist() == [[3, 4]]
     assert servable.run("serving_default", {"x": np.float32(2)})["y"].tolist() == 3
-    # [1] where [-1, 1] is declared.
+    # Shape [1], although the signature declares [-1, 1].
     assert kinds.run("pair", {"b": np.float64([2]), "a": np.int64([3])}, ["sum"])["sum"].tolist() == [5]
     assert kinds.run("scalar", {"x": np.float32([1, 2])})["y"].tolist() == [1, 2]
 
@@ -124,18 +124,20 @@ def test_scalars_of_all_kinds_are_arrays(kinds: Servable) -> None:
         (np.array([True]), "Expects arg[0] to be float but bool is provided"),
     ],
 )
-def test_a_wrong_dtype_is_refused_in_the_runtimes_words(servable: Servable, wrong: np.ndarray, message: str) -> None:
+def test_a_wrong_dtype_is_refused_with_the_runtimes_message(
+    servable: Servable, wrong: np.ndarray, message: str
+) -> None:
     with pytest.raises(ServingError) as failure:
         servable.run("serving_default", {"x": wrong})
     assert (failure.value.code, failure.value.message) == (grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-def test_arguments_are_counted_in_the_order_of_their_tensors(kinds: Servable) -> None:
+def test_arguments_are_numbered_in_the_order_of_their_tensors(kinds: Servable) -> None:
     with pytest.raises(ServingError, match=r"Expects arg\[1\] to be double but float is provided"):
         kinds.run("pair", {"a": np.int64([1]), "b": np.float32([[1]])})
 
 
-def test_an_op_that_fails_gives_its_code_and_its_words(servable: Servable) -> None:
+def test_a_failing_op_keeps_its_code_and_message(servable: Servable) -> None:
     with pytest.raises(ServingError) as failure:
         servable.run("regress", {"inputs": np.array([b"no example"], object)})
     assert failure.value.code == grpc.StatusCode.INVALID_ARGUMENT
@@ -143,21 +145,21 @@ def test_an_op_that_fails_gives_its_code_and_its_words(servable: Servable) -> No
     assert "Detected at node" not in failure.value.message
 
 
-def test_time_runs_out(tmp_path: Path) -> None:
+def test_a_run_ends_at_its_timeout(tmp_path: Path) -> None:
     write_slow(tmp_path, 2500)
     servable = Servable.load("slow", 1, str(tmp_path))
     x = np.float32([1])
     start = time.monotonic()
     with pytest.raises(ServingError, match="DEADLINE_EXCEEDED: Timed out waiting for notification"):
         servable.run("serving_default", {"x": x}, timeout=0.02)
-    assert time.monotonic() - start < 0.25  # the model's own time is 2.5
+    assert time.monotonic() - start < 0.25  # the model takes 2.5 s
     with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
         servable.run("serving_default", {"x": x}, timeout=0)
     assert servable.run("serving_default", {"x": x}, timeout=60)["y"].tolist() == [1]
     servable.close()
 
 
-def test_closing_waits_for_calls_and_refuses_later_ones(slow: Path) -> None:
+def test_closing_waits_for_running_calls_and_refuses_later_ones(slow: Path) -> None:
     servable = Servable.load("slow", 3, str(slow))
     x = np.float32([1])
     with ThreadPoolExecutor(1) as thread:
@@ -172,7 +174,7 @@ def test_closing_waits_for_calls_and_refuses_later_ones(slow: Path) -> None:
     servable.close()
 
 
-def test_threads_share_it(servable: Servable) -> None:
+def test_threads_can_share_a_servable(servable: Servable) -> None:
     start = threading.Barrier(8)
 
     def ask(number: int) -> None:
@@ -193,7 +195,7 @@ def test_versions_side_by_side_keep_their_variables(servable: Servable, half_plu
     assert servable.run("serving_default", x)["y"].tolist() == [4]
 
 
-def test_its_files_may_go_once_it_is_loaded(half_plus_two: Path, tmp_path: Path) -> None:
+def test_a_loaded_model_does_not_need_its_files(half_plus_two: Path, tmp_path: Path) -> None:
     path = shutil.copytree(half_plus_two, tmp_path / "copy")
     servable = Servable.load("half", 1, str(path))
     shutil.rmtree(path)
@@ -207,21 +209,21 @@ def test_its_files_may_go_once_it_is_loaded(half_plus_two: Path, tmp_path: Path)
         ("total", ["y"], True),
         ("total", ["total"], False),
         ("total", None, False),
-        ("pair", ["sum"], False),  # tf.squeeze may leave no dimension
+        ("pair", ["sum"], False),  # tf.squeeze may remove all dimensions
         ("scalar", None, False),
         ("any_rank", None, False),
         ("nothing", None, False),
         ("unknown", None, False),
     ],
 )
-def test_it_knows_which_outputs_have_a_row_for_each_row(
+def test_calls_can_be_merged_only_if_all_first_dimensions_are_free(
     kinds: Servable, signature: str, outputs: list[str] | None, *, free: bool
 ) -> None:
     assert kinds.takes_any_rows(signature, outputs) is free
 
 
 @pytest.mark.parametrize("signature", CALLS)
-def test_signatures_on_batches_do(servable: Servable, signature: str) -> None:
+def test_calls_of_batch_signatures_can_be_merged(servable: Servable, signature: str) -> None:
     assert servable.takes_any_rows(signature)
 
 

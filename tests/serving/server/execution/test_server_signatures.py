@@ -1,4 +1,4 @@
-"""Inputs that have defaults, and signatures that are not made for tf.Examples."""
+"""Inputs with defaults, and signatures that are not for tf.Examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serving.server.execution.signatures import classification, predict_inputs, 
 
 
 class Signatures:
-    """All of a servable that is looked at here."""
+    """The attributes of a servable that the checks use."""
 
     def __init__(self, **signatures: meta_graph_pb2.SignatureDef) -> None:
         self.signatures = signatures
@@ -35,7 +35,7 @@ def read(definition: meta_graph_pb2.SignatureDef, **inputs: float) -> dict[str, 
     return {alias: array.item() for alias, array in predict_inputs(request, definition).items()}
 
 
-def test_defaults_stand_in_for_what_is_missing() -> None:
+def test_missing_inputs_get_their_defaults() -> None:
     definition = signature("a b c", b=20, c=30)
     assert read(definition, a=1) == {"a": 1, "b": 20, "c": 30}
     assert read(definition, a=1, c=3) == {"a": 1, "b": 20, "c": 3}
@@ -61,14 +61,14 @@ def test_defaults_stand_in_for_what_is_missing() -> None:
         ),
     ],
 )
-def test_defaults_are_no_licence(inputs: dict[str, float], message: str) -> None:
+def test_inputs_are_checked_despite_defaults(inputs: dict[str, float], message: str) -> None:
     with pytest.raises(ServingError) as failure:
         read(signature("a b c", b=20, c=30), **inputs)
     assert (failure.value.code.name, failure.value.message) == ("INVALID_ARGUMENT", message)
 
 
 @pytest.mark.parametrize(("outputs", "found"), [("scores", ["scores"]), ("classes", ["classes"])])
-def test_a_classification_may_have_one_of_both(outputs: str, found: list[str]) -> None:
+def test_a_classification_may_have_only_one_output(outputs: str, found: list[str]) -> None:
     servable = Signatures(serving_default=signature("inputs", outputs))
     assert classification(servable, model_pb2.ModelSpec()) == ("serving_default", found)
 
@@ -90,7 +90,7 @@ def test_a_classification_may_have_one_of_both(outputs: str, found: list[str]) -
         ),
     ],
 )
-def test_what_is_no_classification(definition: meta_graph_pb2.SignatureDef, message: str) -> None:
+def test_other_outputs_are_not_a_classification(definition: meta_graph_pb2.SignatureDef, message: str) -> None:
     with pytest.raises(ServingError) as failure:
         classification(Signatures(s=definition), model_pb2.ModelSpec(signature_name="s"))
     assert str(failure.value).startswith(message)
@@ -105,7 +105,7 @@ def test_what_is_no_classification(definition: meta_graph_pb2.SignatureDef, mess
         (signature("inputs", "y"), "FAILED_PRECONDITION: No regression outputs found in SignatureDef: inputs"),
     ],
 )
-def test_what_is_no_regression(definition: meta_graph_pb2.SignatureDef, message: str) -> None:
+def test_other_outputs_are_not_a_regression(definition: meta_graph_pb2.SignatureDef, message: str) -> None:
     with pytest.raises(ServingError) as failure:
         regression(Signatures(s=definition), model_pb2.ModelSpec(signature_name="s"))
     assert str(failure.value).startswith(message)

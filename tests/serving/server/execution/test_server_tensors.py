@@ -1,4 +1,4 @@
-"""The oracle is the C++ runtime itself: `tf.io.parse_tensor` reads a TensorProto the way every server does."""
+"""Compares our reading of TensorProtos with that of the C++ runtime, `tf.io.parse_tensor`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FIELDS = {
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    """Any bits of any dtype."""
+    """Draws arrays of any bits of any dtype."""
     dtype = draw(st.sampled_from(ALL))
     shape = draw(SHAPES)
     count = int(np.prod(shape))
@@ -61,7 +61,7 @@ def arrays(draw: st.DrawFn) -> np.ndarray:
 
 @st.composite
 def protos(draw: st.DrawFn) -> tensor_pb2.TensorProto:
-    """Protos that a client's bug could make: small ones, for the oracle has no limit."""
+    """Draws protos that a faulty client could send; small ones, because the C++ runtime has no limit."""
     dtype = draw(st.sampled_from([*(dtype.as_datatype_enum for dtype in ALL), types_pb2.DT_INVALID]))
     proto = tensor_pb2.TensorProto(dtype=dtype)
     for size in draw(st.lists(st.integers(-1, 4), max_size=3)):
@@ -75,7 +75,7 @@ def protos(draw: st.DrawFn) -> tensor_pb2.TensorProto:
 
 
 def read_or_refused(proto: tensor_pb2.TensorProto) -> np.ndarray | None:
-    """None if it is refused in the words of the contract; any other error is one of ours."""
+    """Returns None if the proto is refused with the contract's message; other errors are bugs."""
     try:
         return to_array(proto, "x")
     except ServingError as error:
@@ -91,7 +91,7 @@ def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
 def _bits(array: np.ndarray) -> object:
     if array.dtype == np.object_:
         return array.tolist()
-    if array.dtype.kind in "fc":  # Python's floats know one kind of NaN
+    if array.dtype.kind in "fc":  # Python has only one NaN
         numbers = array.ravel().view(array.real.dtype)
         return np.where(np.isnan(numbers), np.nan, numbers).tobytes()
     return array.tobytes()
@@ -106,19 +106,19 @@ def parsed_by_the_runtime(proto: tensor_pb2.TensorProto) -> np.ndarray | None:
         strings = np.empty(np.shape(value), object)
         strings[...] = value
         return strings
-    # Quantized numbers lose their name on the way to Python.
+    # The runtime returns quantized numbers to Python as plain integers.
     return np.asarray(value).view(tf.dtypes.as_dtype(proto.dtype).as_numpy_dtype)
 
 
 @PROPERTY
 @given(array=arrays())
-def test_what_is_written_is_read(array: np.ndarray) -> None:
+def test_arrays_survive_a_round_trip(array: np.ndarray) -> None:
     assert same_bits(array, to_array(to_proto(array), "x"))
 
 
 @PROPERTY
 @given(array=arrays())
-def test_what_is_written_uses_one_typed_field_that_the_runtime_reads(array: np.ndarray) -> None:
+def test_values_are_written_to_one_typed_field_that_the_runtime_reads(array: np.ndarray) -> None:
     proto = to_proto(array)
     assert proto.tensor_content == b""
     used = {field.name for field, _ in proto.ListFields()} - {"dtype", "tensor_shape"}
@@ -142,7 +142,7 @@ def test_what_is_written_uses_one_typed_field_that_the_runtime_reads(array: np.n
         (np.uint64([1]), "uint64_val"),
     ],
 )
-def test_the_typed_field_is_the_protocols(array: np.ndarray, field: str) -> None:
+def test_values_are_written_to_the_protocols_field(array: np.ndarray, field: str) -> None:
     assert len(getattr(to_proto(array), field)) >= 1
 
 
@@ -169,7 +169,7 @@ def test_tensor_content_is_read(array: np.ndarray) -> None:
         dtype=types_pb2.DT_STRING, tensor_content=b"\x02\x00\x01abc", tensor_shape={"dim": [{"size": 3}]}
     )
 )
-def test_any_proto_means_what_it_means_to_the_runtime(proto: tensor_pb2.TensorProto) -> None:
+def test_any_proto_is_read_as_the_runtime_reads_it(proto: tensor_pb2.TensorProto) -> None:
     expected, read = parsed_by_the_runtime(proto), read_or_refused(proto)
     if expected is None:
         assert read is None
@@ -182,7 +182,7 @@ def test_any_proto_means_what_it_means_to_the_runtime(proto: tensor_pb2.TensorPr
     ("values", "array"),
     [([], [0, 0, 0]), ([7], [7, 7, 7]), ([7, 8], [7, 8, 8]), ([7, 8, 9], [7, 8, 9]), ([7, 8, 9, 10], [7, 8, 9])],
 )
-def test_the_last_value_stands_for_those_that_are_missing(values: list[int], array: list[int]) -> None:
+def test_the_last_value_fills_the_missing_ones(values: list[int], array: list[int]) -> None:
     shape = {"dim": [{"size": 3}]}
     proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_INT64, int64_val=values, tensor_shape=shape)
     assert array == to_array(proto, "x").tolist()
@@ -197,7 +197,7 @@ def test_missing_strings_are_empty() -> None:
     "sizes", [[MAX_REPEATED_VALUES + 2], [2**40], [2**62, 2**62], [2**62, 2**62, 0], [1000, 1000, 1000], [1] * 40]
 )
 @pytest.mark.parametrize("dtype", [types_pb2.DT_FLOAT, types_pb2.DT_STRING])
-def test_a_few_bytes_cannot_take_all_memory(sizes: list[int], dtype: int) -> None:
+def test_a_small_request_cannot_claim_all_memory(sizes: list[int], dtype: int) -> None:
     proto = tensor_pb2.TensorProto(dtype=dtype, float_val=[1.0], string_val=[b"a"])
     for size in sizes:
         proto.tensor_shape.dim.add(size=size)
@@ -213,7 +213,7 @@ def test_a_few_bytes_cannot_take_all_memory(sizes: list[int], dtype: int) -> Non
 
 
 @pytest.mark.parametrize("dtype", [types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT, types_pb2.DT_FLOAT_REF, 999])
-def test_what_is_no_data_is_refused(dtype: int) -> None:
+def test_dtypes_without_values_are_refused(dtype: int) -> None:
     with pytest.raises(ServingError, match="tensor parsing error: handle"):
         to_array(tensor_pb2.TensorProto(dtype=dtype), "handle")
 
@@ -221,7 +221,7 @@ def test_what_is_no_data_is_refused(dtype: int) -> None:
 @pytest.mark.filterwarnings("ignore:Unexpected end-group tag")
 @PROPERTY
 @given(st.binary(max_size=64))
-def test_random_bytes_are_an_array_or_an_error(content: bytes) -> None:
+def test_random_content_gives_an_array_or_an_error(content: bytes) -> None:
     try:
         proto = tensor_pb2.TensorProto.FromString(content)
     except DecodeError:
@@ -229,7 +229,7 @@ def test_random_bytes_are_an_array_or_an_error(content: bytes) -> None:
     assert isinstance(read_or_refused(proto), np.ndarray | None)
 
 
-def test_an_array_that_is_no_tensor_is_not_sent() -> None:
+def test_an_array_of_an_unsupported_dtype_is_refused() -> None:
     with pytest.raises(ServingError, match="UNIMPLEMENTED: Tensors of dtype datetime64"):
         to_proto(np.array(["2020-01-01"], "datetime64[D]"))
 

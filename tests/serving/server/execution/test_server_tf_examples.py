@@ -30,11 +30,11 @@ def test_a_context_is_written_before_the_example() -> None:
 
 def test_labels_and_scores_become_pairs() -> None:
     result = classification_result({"classes": LABELS, "scores": SCORES}, 2)
-    # A label travels as text, whatever its bytes.
+    # Labels are text fields, so invalid UTF-8 is replaced.
     assert pairs(result) == [[("a", 0.25), ("b", 0.75)], [("ü", 1), ("�", 0)]]
 
 
-def test_one_of_them_is_enough() -> None:
+def test_labels_or_scores_alone_are_enough() -> None:
     assert pairs(classification_result({"scores": SCORES}, 2)) == [[("", 0.25), ("", 0.75)], [("", 1), ("", 0)]]
     assert pairs(classification_result({"classes": LABELS[:1]}, 1)) == [[("a", 0), ("b", 0)]]
 
@@ -55,7 +55,7 @@ def test_one_of_them_is_enough() -> None:
         ),
     ],
 )
-def test_what_is_no_classification(outputs: dict[str, np.ndarray], message: str) -> None:
+def test_other_outputs_are_not_a_classification(outputs: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(ServingError) as failure:
         classification_result(outputs, 2)
     assert (failure.value.code.name, failure.value.message) == ("INVALID_ARGUMENT", message)
@@ -80,7 +80,7 @@ def test_numbers_become_regressions(shape: tuple[int, ...]) -> None:
         (np.int64([1, 2]), "Expected output Tensor of DT_FLOAT.  Got: DT_INT64"),
     ],
 )
-def test_what_is_no_regression(outputs: np.ndarray, message: str) -> None:
+def test_other_outputs_are_not_a_regression(outputs: np.ndarray, message: str) -> None:
     with pytest.raises(ServingError) as failure:
         regression_result({"outputs": np.asarray(outputs)}, 2)
     assert (failure.value.code.name, failure.value.message) == ("INVALID_ARGUMENT", message)

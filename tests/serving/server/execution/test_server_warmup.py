@@ -58,16 +58,16 @@ def write(servable: Servable, *records: bytes) -> Path:
     return file
 
 
-def test_a_model_need_not_have_requests(servable: Servable) -> None:
+def test_a_model_may_have_no_warmup_requests(servable: Servable) -> None:
     assert warm_up(servable) == 0
 
 
-def test_requests_of_all_kinds_are_run(servable: Servable) -> None:
+def test_warmup_requests_of_all_kinds_are_run(servable: Servable) -> None:
     write(servable, *LOGS.values())
     assert warm_up(servable) == len(LOGS)
 
 
-def test_a_thread_beside_an_event_loop_can_do_it(servable: Servable) -> None:
+def test_warmup_works_in_a_thread_beside_an_event_loop(servable: Servable) -> None:
     write(servable, LOGS["predict"])
     done: list[int] = []
     thread = threading.Thread(target=lambda: done.append(warm_up(servable)))
@@ -94,7 +94,7 @@ def test_a_thread_beside_an_event_loop_can_do_it(servable: Servable) -> None:
         (b"\xff", "INVALID_ARGUMENT", r"Failed to parse warmup record: b'\xff' from "),
     ],
 )
-def test_a_request_that_fails_fails_the_warm_up(servable: Servable, bad: bytes, code: str, message: str) -> None:
+def test_a_failing_request_fails_the_warmup(servable: Servable, bad: bytes, code: str, message: str) -> None:
     write(servable, LOGS["predict"], bad, LOGS["predict"])
     with pytest.raises(ServingError) as failure:
         warm_up(servable)
@@ -102,7 +102,7 @@ def test_a_request_that_fails_fails_the_warm_up(servable: Servable, bad: bytes, 
     assert failure.value.message.startswith(message)
 
 
-def test_a_thousand_are_enough(servable: Servable) -> None:
+def test_more_than_a_thousand_warmup_requests_are_refused(servable: Servable) -> None:
     file = write(servable, *[LOGS["nothing"]] * MAX_RECORDS)
     assert warm_up(servable) == MAX_RECORDS
     with tf.io.TFRecordWriter(str(file)) as writer:
@@ -113,7 +113,7 @@ def test_a_thousand_are_enough(servable: Servable) -> None:
 
 
 @pytest.mark.parametrize("keep", [20, -1])
-def test_a_file_that_is_cut_off(servable: Servable, keep: int) -> None:
+def test_a_truncated_warmup_file_is_refused(servable: Servable, keep: int) -> None:
     file = write(servable, LOGS["predict"], LOGS["predict"])
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(ServingError) as failure:

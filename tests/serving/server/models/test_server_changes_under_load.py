@@ -29,7 +29,7 @@ def h(tmp_path: Path) -> Iterator[Harness]:
         yield harness
 
 
-def test_no_request_is_lost_while_versions_come_and_go(h: Harness) -> None:
+def test_no_request_is_lost_while_versions_change(h: Harness) -> None:
     manager = h.started(1, config=listed(model(h.base_path)))
     with Traffic(manager, *({} for _ in range(8))) as traffic:
         for version in range(2, 32):
@@ -37,7 +37,7 @@ def test_no_request_is_lost_while_versions_come_and_go(h: Harness) -> None:
             h.events.wait_for_state(version, ServableState.END if version % 5 == 0 else ServableState.AVAILABLE)
             if version > 3:
                 shutil.rmtree(h.base_path / str(version - 2))
-        # Back again: the newest is taken away.
+        # The newest versions are removed, so that an older one returns.
         for version in (31, 30):
             shutil.rmtree(h.base_path / str(version))
         push(h.base_path, 29)
@@ -64,7 +64,7 @@ def test_no_request_is_lost_while_labels_move(h: Harness) -> None:
     assert set(traffic.served) == {1, 2}
 
 
-def test_it_stops_under_load_and_in_the_midst_of_changes(h: Harness) -> None:
+def test_a_manager_stops_under_load_and_during_changes(h: Harness) -> None:
     gone = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
     for round_ in range(10):
         for version in (1, 2):
@@ -88,7 +88,9 @@ def test_it_stops_under_load_and_in_the_midst_of_changes(h: Harness) -> None:
         assert h.load.open() == []
 
 
-def test_real_models(half_plus_two: Path, half_plus_three: Path, broken: Path, tmp_path: Path) -> None:
+def test_real_models_replace_each_other(
+    half_plus_two: Path, half_plus_three: Path, broken: Path, tmp_path: Path
+) -> None:
     def answer() -> tuple[int, float]:
         with manager.lookup(spec()) as servable:
             outputs = servable.run("serving_default", {"x": np.array([2.0], np.float32)}, None, None)

@@ -1,4 +1,4 @@
-"""Versions come and go while clients ask: no request may notice."""
+"""No request fails while versions, labels and configs change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GRPC_CLIENTS, REST_CLIENTS = 6, 2
 
 
 class Models:
-    """A server's models: even versions add 2 to half of x, odd ones 3."""
+    """Models of a server: even versions compute x / 2 + 2, odd ones x / 2 + 3."""
 
     def __init__(self, root: Path, half_plus_two: Path, half_plus_three: Path) -> None:
         self.root = root
@@ -44,7 +44,7 @@ class Models:
         self.write()
 
     def push(self, name: str, version: int) -> None:
-        # As our Pusher does it: complete when it appears.
+        # Like our Pusher, this makes the complete version appear at once.
         pushed = push(self._halves[version % 2], self.root / "pushing" / name, version)
         (self.root / name).mkdir(exist_ok=True)
         pushed.rename(self.root / name / str(version))
@@ -81,10 +81,10 @@ def channel(server: RunningServer) -> Iterator[grpc.Channel]:
 
 
 class Traffic:
-    """What clients got: how many answers, of which versions, and what was wrong."""
+    """Answers and failures of continuous requests."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[float, int]] = []  # when it was asked, and the version that answered
+        self.answers: list[tuple[float, int]] = []  # time of the request, and the version that answered
         self.failures: list[object] = []
         self._stop = threading.Event()
 
@@ -93,13 +93,13 @@ class Traffic:
             asked = time.monotonic()
             try:
                 version = question()
-            except Exception as error:  # whatever it is, it counts
+            except Exception as error:  # any failure counts
                 self.failures.append(error)
             else:
                 self.answers.extend([(asked, version)] if version is not None else [])
 
     def versions(self, since: float = 0.0) -> list[int]:
-        """Those that answered what was asked after a moment."""
+        """Returns the versions that answered requests sent after `since`."""
         return [version for asked, version in list(self.answers) if asked > since]
 
     def stop(self) -> None:
@@ -108,7 +108,7 @@ class Traffic:
 
 @contextmanager
 def traffic(server: RunningServer, channel: grpc.Channel, name: str, label: str = "") -> Iterator[Traffic]:
-    """Asks over both APIs, from many threads, for as long as the context lasts."""
+    """Sends requests over both APIs from many threads until the context ends."""
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def over_grpc() -> int:
@@ -154,7 +154,7 @@ def wait_until(condition: Callable[[], Any]) -> None:
         time.sleep(0.02)
 
 
-def test_new_versions_take_over_without_a_failure(
+def test_new_versions_take_over_without_a_failed_request(
     server: RunningServer, channel: grpc.Channel, models: Models, broken: Path
 ) -> None:
     base = models.root / "watched"
@@ -167,11 +167,11 @@ def test_new_versions_take_over_without_a_failure(
                     and states(channel, "watched")[version - 1] == END
                 )
             )
-        # A broken one leaves the old one serving, and shows.
+        # A broken version leaves the old one serving, and appears in the status.
         push(broken, models.root / "pushing" / "watched", 8).rename(base / "8")
         wait_until(lambda: states(channel, "watched").get(8) == END)
         assert states(channel, "watched")[7] == AVAILABLE
-        # Without it and the last good one, the one before is the newest again.
+        # Without it and the newest working version, the one before serves again.
         shutil.rmtree(base / "8")
         shutil.rmtree(base / "7")
         wait_until(
@@ -184,7 +184,7 @@ def test_new_versions_take_over_without_a_failure(
     assert set(seen.versions(moment)) == {6}
 
 
-def test_a_label_moves_by_config_file_without_a_failure(
+def test_a_config_file_moves_a_label_without_a_failed_request(
     server: RunningServer, channel: grpc.Channel, models: Models
 ) -> None:
     def choose(versions: list[int], stable: int) -> None:
@@ -198,7 +198,7 @@ def test_a_label_moves_by_config_file_without_a_failure(
     models.push("labelled", 3)
     with traffic(server, channel, "labelled", "stable") as seen:
         for old, new in ((2, 3), (3, 2), (2, 3)):
-            # Labels are applied before versions are loaded, so the version comes first.
+            # Labels are applied before versions are loaded, so the version must be loaded first.
             choose([old, new], stable=old)
             wait_until(lambda new=new: states(channel, "labelled").get(new) == AVAILABLE)
             choose([new], stable=new)
@@ -219,10 +219,10 @@ def answers(channel: grpc.Channel, name: str, label: str) -> bool:
     return True
 
 
-def test_a_config_comes_by_rpc_without_a_failure(tmp_path: Path, half_plus_two: Path, half_plus_three: Path) -> None:
+def test_a_reload_rpc_causes_no_failed_request(tmp_path: Path, half_plus_two: Path, half_plus_three: Path) -> None:
     models = Models(tmp_path, half_plus_two, half_plus_three)
     models.push("extra", 3)
-    # One that reads its config file but once: what that says would undo what comes by RPC.
+    # This server reads its config file once; polling would undo the changes by RPC.
     with (
         running_server(f"--model_config_file={models.file}") as server,
         grpc.insecure_channel(server.target) as channel,
@@ -239,7 +239,7 @@ def test_a_config_comes_by_rpc_without_a_failure(tmp_path: Path, half_plus_two: 
 
         with traffic(server, channel, "watched") as seen:
             for _ in range(3):
-                # It answers when the new model does.
+                # The RPC returns when the new model is available.
                 assert reload(with_extra=True) == 0
                 assert states(channel, "extra") == {3: AVAILABLE}
                 assert reload(with_extra=False) == 0
@@ -248,11 +248,9 @@ def test_a_config_comes_by_rpc_without_a_failure(tmp_path: Path, half_plus_two: 
     assert set(seen.versions()) == {2}
 
 
-def test_a_config_file_that_is_wrong_changes_nothing(
-    server: RunningServer, channel: grpc.Channel, models: Models
-) -> None:
+def test_an_invalid_config_file_changes_nothing(server: RunningServer, channel: grpc.Channel, models: Models) -> None:
     models.file.write_text("nonsense")
     models.push("reloaded", 3)
-    wait_until(lambda: states(channel, "reloaded").get(3) == AVAILABLE)  # the old config is still followed
+    wait_until(lambda: states(channel, "reloaded").get(3) == AVAILABLE)  # the old config still applies
     assert server.process.poll() is None
     models.write()

@@ -15,7 +15,7 @@ def versions(**states: ServableState) -> list[ServableVersion]:
     return [ServableVersion(int(number[1:]), "", state) for number, state in states.items()]
 
 
-def test_states_are_those_of_the_protocol() -> None:
+def test_states_have_the_protocols_names_and_numbers() -> None:
     protocol = dict(ModelVersionStatus.State.items())
     del protocol["UNKNOWN"]
     assert protocol == {state.name: state.value for state in ServableState}
@@ -28,19 +28,19 @@ def test_states_are_those_of_the_protocol() -> None:
         ({"v1": START}, {1}, (Action.LOAD, 1)),
         ({"v1": START, "v2": START}, {1, 2}, (Action.LOAD, 2)),
         ({"v1": AVAILABLE}, {1}, None),
-        # The new one comes before the old one goes.
+        # The new version is loaded before the old one is unloaded.
         ({"v1": AVAILABLE, "v2": START}, {2}, (Action.LOAD, 2)),
         ({"v1": AVAILABLE, "v2": AVAILABLE}, {2}, (Action.UNLOAD, 1)),
         ({"v1": AVAILABLE, "v2": AVAILABLE}, {1}, (Action.UNLOAD, 2)),
-        # A broken one leaves the old one serving, but not two of them.
+        # A broken version leaves one old version serving, not two.
         ({"v1": AVAILABLE, "v2": END}, {2}, None),
         ({"v1": AVAILABLE, "v2": AVAILABLE, "v3": END}, {3}, (Action.UNLOAD, 1)),
         ({"v2": AVAILABLE, "v3": END}, {3}, None),
-        # Nothing is to be served.
+        # No version is wanted.
         ({"v1": AVAILABLE}, {}, (Action.UNLOAD, 1)),
         ({"v1": START, "v2": LOADING}, {2}, (Action.GIVE_UP, 1)),
         ({"v2": LOADING}, {}, (Action.GIVE_UP, 2)),
-        # Room is made before more is loaded.
+        # Versions are unloaded before more are loaded.
         ({"v1": AVAILABLE, "v2": AVAILABLE, "v3": START}, {2, 3}, (Action.UNLOAD, 1)),
         ({"v1": UNLOADING, "v2": START}, {2}, (Action.CLOSE, 1)),
         ({"v1": END}, {1}, None),
@@ -59,7 +59,7 @@ def test_a_version_in_use_is_not_closed() -> None:
     assert next_action([used], {}, NOW) == (Action.CLOSE, used)
 
 
-def test_a_retry_waits_for_its_time_and_not_for_others() -> None:
+def test_a_retry_waits_for_its_time_only() -> None:
     failed = ServableVersion(2, "", LOADING, failures=1, retry_at=NOW + 1)
     new = ServableVersion(1, "", START)
     assert next_action([failed], {1, 2}, NOW) is None
@@ -71,7 +71,7 @@ def test_a_retry_waits_for_its_time_and_not_for_others() -> None:
     st.lists(st.tuples(st.sets(st.integers(1, 5)), st.sets(st.integers(1, 5))), min_size=1, max_size=6),
     st.data(),
 )
-def test_it_settles_and_never_leaves_nothing_to_answer(
+def test_changes_settle_and_always_leave_an_available_version(
     phases: list[tuple[set[int], set[int]]], data: st.DataObject
 ) -> None:
     alive: dict[int, ServableVersion] = {}

@@ -41,7 +41,9 @@ def test_lookup_by_version_label_or_neither(h: Harness) -> None:
         ({"name": "n", "label": "L"}, "INVALID_ARGUMENT", "Unrecognized servable version label: L"),
     ],
 )
-def test_lookup_that_fails(h: Harness, asked: dict[str, Any], code: str, message: str) -> None:
+def test_a_failing_lookup_has_tensorflow_servings_status(
+    h: Harness, asked: dict[str, Any], code: str, message: str
+) -> None:
     manager = h.started(1)
     assert failure(lambda: lookup(manager, **asked)) == (grpc.StatusCode[code], message)
 
@@ -63,7 +65,7 @@ def test_lookup_before_anything_is_loaded(h: Harness) -> None:
     )
 
 
-def test_labels_can_be_forbidden(h: Harness) -> None:
+def test_labels_can_be_disabled(h: Harness) -> None:
     manager = h.started(1, allow_labels=False)
     assert failure(lambda: lookup(manager, label="L")) == (
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -75,7 +77,7 @@ def test_labels_can_be_forbidden(h: Harness) -> None:
     )
 
 
-def test_a_failed_request_lets_its_version_go(h: Harness) -> None:
+def test_a_failed_request_releases_its_version(h: Harness) -> None:
     manager = h.started(1)
     with pytest.raises(ZeroDivisionError), manager.lookup(spec()):
         raise ZeroDivisionError
@@ -83,7 +85,7 @@ def test_a_failed_request_lets_its_version_go(h: Harness) -> None:
     h.events.wait_for_state(1, ServableState.END)
 
 
-def test_a_label_that_moves_while_it_is_looked_up_loses_no_request(h: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_label_that_moves_during_a_lookup_loses_no_request(h: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = h.started(1, 2)
     manager.reload(h.all(stable=1))
     served = manager._models["m"]
@@ -99,7 +101,7 @@ def test_a_label_that_moves_while_it_is_looked_up_loses_no_request(h: Harness, m
     assert lookup(manager, label="stable") == 2
 
 
-def test_status_tells_all_versions_or_one(h: Harness) -> None:
+def test_status_reports_all_versions_or_one(h: Harness) -> None:
     manager = h.started(1, 3)
     push(h.base_path, 2, BROKEN)
     h.events.wait_for_state(2, ServableState.END)
@@ -112,7 +114,7 @@ def test_status_tells_all_versions_or_one(h: Harness) -> None:
     assert len(manager.status(labelled).model_version_status) == 3
 
 
-def test_status_that_fails(h: Harness) -> None:
+def test_a_failing_status_request_has_tensorflow_servings_status(h: Harness) -> None:
     manager = h.started(1)
     not_found = grpc.StatusCode.NOT_FOUND
     assert failure(lambda: statuses(manager, version=7)) == (not_found, "Could not find version 7 of model m")

@@ -23,7 +23,7 @@ def h(tmp_path: Path) -> Iterator[Harness]:
         yield harness
 
 
-def test_the_newest_version_is_served_and_the_old_one_as_long_as_there_is_no_newer(h: Harness) -> None:
+def test_the_old_version_is_served_until_a_newer_one_is_available(h: Harness) -> None:
     manager = h.started(1, config=listed(model(h.base_path)))
     push(h.base_path, 3, BROKEN)
     h.events.wait_for_state(3, ServableState.END)
@@ -51,7 +51,7 @@ def test_a_missing_base_path_changes_nothing_and_an_empty_one_unloads_everything
     assert [caplog.text.count(words) for words in ("Could not find base path", "Did you forget")] == [1, 1]
 
 
-def test_versions_are_looked_for_once_if_that_is_asked_for(h: Harness) -> None:
+def test_without_polling_versions_are_searched_once_per_config(h: Harness) -> None:
     manager = h.started(1, poll_seconds=0)
     push(h.base_path, 2)
     assert manager.available() == {"m": [1]}
@@ -71,7 +71,9 @@ def test_a_version_that_loads_slowly_does_not_hold_up_another_model(h: Harness, 
 
 
 @pytest.mark.parametrize(("threads", "at_once"), [(0, 4), (2, 2), (1, 1)])
-def test_so_many_versions_are_loaded_at_once(h: Harness, tmp_path: Path, threads: int, at_once: int) -> None:
+def test_the_number_of_load_threads_limits_concurrent_loads(
+    h: Harness, tmp_path: Path, threads: int, at_once: int
+) -> None:
     gates = [h.load.hold_up(version) for version in range(4)]
     for version in range(4):
         push(tmp_path / f"n{version}", version)
@@ -101,7 +103,7 @@ def test_starting_fails_if_nothing_can_be_loaded(h: Harness) -> None:
     )
 
 
-def test_starting_with_labels_needs_a_permission(h: Harness) -> None:
+def test_starting_with_labels_needs_an_option(h: Harness) -> None:
     push(h.base_path, 5)
     assert failure(lambda: h.manager().start(h.all(stable=5), wait=True)) == (
         grpc.StatusCode.FAILED_PRECONDITION,
@@ -112,14 +114,14 @@ def test_starting_with_labels_needs_a_permission(h: Harness) -> None:
     assert lookup(manager, label="stable") == 5
 
 
-def test_stopping_ends_a_start_that_waits(h: Harness) -> None:
+def test_stopping_ends_a_waiting_start(h: Harness) -> None:
     manager = h.manager()
     threading.Timer(0.05, manager.stop).start()
     assert failure(lambda: manager.start(listed(model(h.base_path)), wait=True))[0] == grpc.StatusCode.UNAVAILABLE
     assert failure(lambda: manager.reload(listed()))[0] == grpc.StatusCode.UNAVAILABLE
 
 
-def test_stopping_waits_for_requests_but_not_for_ever(h: Harness, caplog: pytest.LogCaptureFixture) -> None:
+def test_stopping_waits_for_requests_until_its_timeout(h: Harness, caplog: pytest.LogCaptureFixture) -> None:
     manager = h.started(1)
     with manager.lookup(spec()) as servable:
         manager.stop(timeout=0.02)
@@ -151,7 +153,7 @@ def test_reload_replaces_the_whole_config(h: Harness, tmp_path: Path) -> None:
     assert lookup(manager) == 1
 
 
-def test_reload_waits_for_new_models_and_says_which_fail(h: Harness, tmp_path: Path) -> None:
+def test_reload_waits_for_new_models_and_names_those_that_fail(h: Harness, tmp_path: Path) -> None:
     manager = h.started(1)
     push(tmp_path / "n", 2, BROKEN)
     assert failure(lambda: manager.reload(listed(model(tmp_path / "n", "n"), *h.all().model_config_list.config))) == (
@@ -167,7 +169,7 @@ def test_reload_waits_for_new_models_and_says_which_fail(h: Harness, tmp_path: P
     until(lambda: manager.available() == {"o": [3], "m": [1]})
 
 
-def test_reload_of_a_failed_model_that_was_gone_waits_for_its_new_load(h: Harness) -> None:
+def test_reload_waits_for_the_new_load_of_a_removed_model(h: Harness) -> None:
     push(h.base_path, 1, BROKEN)
     manager = h.manager()
     manager.start(h.all(), wait=False)
@@ -178,7 +180,7 @@ def test_reload_of_a_failed_model_that_was_gone_waits_for_its_new_load(h: Harnes
     assert lookup(manager) == 1
 
 
-def test_a_reload_that_waits_ends_when_another_one_drops_its_model(h: Harness, tmp_path: Path) -> None:
+def test_a_waiting_reload_ends_when_another_one_removes_its_model(h: Harness, tmp_path: Path) -> None:
     manager = h.started(1)
     nothing = listed(model(tmp_path / "none", "n"))
     waiting = threading.Thread(target=manager.reload, args=[nothing])
@@ -227,20 +229,20 @@ def test_labels_are_applied_before_new_versions_load(h: Harness) -> None:
     assert failure(lambda: lookup(manager, label="canary"))[0] == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_only_new_labels_may_name_what_is_not_available(h: Harness) -> None:
+def test_only_new_labels_may_name_unavailable_versions(h: Harness) -> None:
     manager = h.started(1, config=h.specific(1, stable=1), allow_labels_for_unavailable=True)
     manager.reload(h.specific(1, stable=1, canary=2))
     assert failure(lambda: lookup(manager, label="canary")) == (
         grpc.StatusCode.NOT_FOUND,
         "Servable not found for request: Specific(m, 2)",
     )
-    manager.reload(h.specific(1, 2, stable=1, canary=2))  # it stays where it is
+    manager.reload(h.specific(1, 2, stable=1, canary=2))  # the label is unchanged
     refused = failure(lambda: manager.reload(h.specific(1, 2, stable=2, canary=2)))
     assert refused[0] == grpc.StatusCode.FAILED_PRECONDITION
     assert (lookup(manager, label="stable"), manager.available()) == (1, {"m": [1]})
 
 
-def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_changes_of_the_config_file_are_applied(h: Harness, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "models.config"
 
     def write(config: ModelServerConfig | str) -> None:
@@ -271,14 +273,14 @@ def test_the_config_file_is_followed(h: Harness, tmp_path: Path, caplog: pytest.
         assert (told(words), manager.available()) == (1, {"m": [2]})
     file.unlink()
     until(lambda: told("No such file"))
-    # What another client has set is set back: the file is what counts.
+    # The file overrides a config that came by RPC.
     manager.reload(h.specific(2, stable=2))
     write(h.specific(1, 2))
     h.events.wait_for(lambda: manager.available() == {"m": [1, 2]})
     assert failure(lambda: lookup(manager, label="stable"))[0] == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_config_file_that_stays_the_same_changes_nothing(h: Harness, tmp_path: Path) -> None:
+def test_an_unchanged_config_file_changes_nothing(h: Harness, tmp_path: Path) -> None:
     file = tmp_path / "models.config"
     file.write_text(text_format.MessageToString(h.all()))
     push(h.base_path, 1)
@@ -289,7 +291,7 @@ def test_a_config_file_that_stays_the_same_changes_nothing(h: Harness, tmp_path:
     assert manager.available() == {"m": [1]}
 
 
-def test_a_config_that_was_refused_for_a_label_is_taken_when_the_version_is_there(h: Harness, tmp_path: Path) -> None:
+def test_a_config_refused_for_a_label_is_applied_when_the_version_is_available(h: Harness, tmp_path: Path) -> None:
     file = tmp_path / "models.config"
     file.write_text(text_format.MessageToString(h.specific(1, 2, stable=2)))
     gate = h.load.hold_up(2)

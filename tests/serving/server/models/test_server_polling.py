@@ -10,7 +10,7 @@ from serving.server.models.polling import Polling
 SECONDS = 20.0
 
 
-def test_a_function_is_called_again_and_again_even_if_it_fails(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_function_is_called_again(caplog: pytest.LogCaptureFixture) -> None:
     polling, called = Polling(), threading.Semaphore(0)
 
     def fail() -> None:
@@ -34,7 +34,7 @@ def test_stopping_does_not_wait_for_the_interval() -> None:
     assert time.monotonic() < start + SECONDS
 
 
-def test_joining_does_not_wait_for_ever() -> None:
+def test_joining_ends_at_its_deadline() -> None:
     polling, begun, done = Polling(), threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -50,10 +50,22 @@ def test_joining_does_not_wait_for_ever() -> None:
     polling.join(time.monotonic() + SECONDS)
 
 
-def test_a_problem_is_told_when_it_is_new(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_problem_is_logged_when_it_is_new(caplog: pytest.LogCaptureFixture) -> None:
     polling = Polling()
     for about, problem in [("a", "1"), ("a", "1"), ("b", "1"), ("a", "2 %s"), ("a", ""), ("a", "2 %s"), ("a", "2 %s")]:
         polling.warn(about, problem)
     polling.stop()
     polling.warn("a", "3")
     assert caplog.messages == ["1", "1", "2 %s", "2 %s"]
+
+
+def test_joining_while_a_thread_is_started_does_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    polling, start = Polling(), threading.Thread.start
+
+    def stopped_meanwhile(thread: threading.Thread) -> None:
+        polling.stop()
+        polling.join(time.monotonic())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", stopped_meanwhile)
+    polling.each(3600.0, pytest.fail, "never")

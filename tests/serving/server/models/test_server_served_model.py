@@ -15,7 +15,7 @@ from serving.server.models.served_model import ServedModel
 
 
 class Harness:
-    """A model with two retries, what it loads and what it says."""
+    """A model with two retries, its loader and its state changes."""
 
     def __init__(self, base_path: Path) -> None:
         self.base_path, self.load, self.events = base_path, TextLoader(), Events()
@@ -41,7 +41,7 @@ def m(tmp_path: Path) -> Iterator[Harness]:
     assert (harness.load.open(), harness.load.wrong()) == ([], [])
 
 
-def test_the_life_of_a_version(m: Harness) -> None:
+def test_a_version_goes_through_all_states(m: Harness) -> None:
     m.serve(1)
     m.aspire()
     m.events.wait_for_state(1, ServableState.END)
@@ -66,7 +66,7 @@ def test_the_highest_version_is_loaded_first(m: Harness) -> None:
     assert m.load.attempts == [3, 2, 1]
 
 
-def test_a_new_version_is_loaded_before_the_old_one_goes(m: Harness) -> None:
+def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(m: Harness) -> None:
     m.serve(1)
     gate = m.load.hold_up(2)
     m.aspire(2)
@@ -82,14 +82,14 @@ def test_a_new_version_is_loaded_before_the_old_one_goes(m: Harness) -> None:
     ]
 
 
-def test_a_version_that_is_held_is_not_unloaded(m: Harness) -> None:
+def test_a_version_in_use_is_not_unloaded(m: Harness) -> None:
     m.serve(1)
     held = m.model.acquire(None)
     other = m.model.acquire(1)
     m.aspire(2)
     m.events.wait_for_state(1, ServableState.UNLOADING)
     m.model.release(other)
-    # The thread that would unload it is past it: it has loaded and unloaded other versions since.
+    # The thread that would unload it has loaded and unloaded other versions since.
     m.serve(2, 3)
     m.serve(3)
     m.events.wait_for_state(2, ServableState.END)
@@ -99,7 +99,7 @@ def test_a_version_that_is_held_is_not_unloaded(m: Harness) -> None:
     m.events.wait_for_state(1, ServableState.END)
 
 
-def test_a_broken_version_is_tried_again_and_leaves_the_old_one_serving(m: Harness) -> None:
+def test_a_broken_version_is_retried_and_leaves_the_old_one_serving(m: Harness) -> None:
     m.serve(1)
     push(m.base_path, 2, BROKEN)
     m.aspire(2)
@@ -113,18 +113,18 @@ def test_a_broken_version_is_tried_again_and_leaves_the_old_one_serving(m: Harne
     assert {event.error.code.name for event in failures} == {"NOT_FOUND"}
 
 
-def test_an_error_shows_when_the_version_has_ended_and_not_before(m: Harness) -> None:
+def test_the_status_shows_an_error_only_after_the_last_retry(m: Harness) -> None:
     m.model._load_retries, m.model._retry_seconds = 1, 3600.0
     push(m.base_path, 1, BROKEN)
     m.aspire(1)
     m.events.wait_for(lambda: len(m.events.all) == 3)
     assert m.model.states() == {1: (ServableState.LOADING, None)}
-    m.aspire()  # and it is not tried again
+    m.aspire()  # ends the retries
     m.events.wait_for_state(1, ServableState.END)
     assert (m.load.attempts, m.model.states()[1][1].code) == ([1], grpc.StatusCode.NOT_FOUND)
 
 
-def test_a_version_that_waits_for_its_retry_does_not_hold_up_a_new_one(m: Harness) -> None:
+def test_a_version_waiting_for_its_retry_does_not_delay_a_new_one(m: Harness) -> None:
     m.model._retry_seconds = 3600.0
     push(m.base_path, 1, BROKEN)
     m.aspire(1)
@@ -134,7 +134,7 @@ def test_a_version_that_waits_for_its_retry_does_not_hold_up_a_new_one(m: Harnes
     assert m.model.states()[1][0] is ServableState.LOADING
 
 
-def test_a_failed_version_comes_back_when_it_was_gone(m: Harness) -> None:
+def test_a_failed_version_is_loaded_again_after_it_was_removed(m: Harness) -> None:
     push(m.base_path, 1, BROKEN)
     m.aspire(1)
     m.events.wait_for_state(1, ServableState.END)
@@ -147,7 +147,7 @@ def test_a_failed_version_comes_back_when_it_was_gone(m: Harness) -> None:
     assert m.model.states()[1] == (ServableState.AVAILABLE, None)
 
 
-def test_a_version_comes_back(m: Harness) -> None:
+def test_a_removed_version_can_return(m: Harness) -> None:
     m.serve(1)
     m.aspire()
     m.events.wait_for_state(1, ServableState.END)
@@ -155,7 +155,7 @@ def test_a_version_comes_back(m: Harness) -> None:
     assert (m.load.attempts, len(m.load.loaded)) == ([1, 1], 2)
 
 
-def test_a_version_comes_back_while_it_goes(m: Harness) -> None:
+def test_a_version_can_return_while_it_is_unloaded(m: Harness) -> None:
     m.serve(1)
     held = m.model.acquire(1)
     m.aspire()
@@ -168,7 +168,7 @@ def test_a_version_comes_back_while_it_goes(m: Harness) -> None:
     assert len(m.load.loaded) == 2
 
 
-def test_a_version_that_should_not_be_served_any_more_when_it_is_loaded_goes_again(m: Harness) -> None:
+def test_a_version_removed_during_its_load_is_unloaded(m: Harness) -> None:
     gate = m.load.hold_up(1)
     m.aspire(1)
     m.events.wait_for_state(1, ServableState.LOADING)
@@ -178,7 +178,7 @@ def test_a_version_that_should_not_be_served_any_more_when_it_is_loaded_goes_aga
     assert m.load.open() == []
 
 
-def test_a_loader_that_fails_in_its_own_way_is_an_internal_error(m: Harness) -> None:
+def test_an_unexpected_exception_of_a_loader_is_an_internal_error(m: Harness) -> None:
     m.model._load_retries = 0
     m.model.aspire({1: str(m.base_path / "none")})
     m.events.wait_for_state(1, ServableState.END)
@@ -186,13 +186,13 @@ def test_a_loader_that_fails_in_its_own_way_is_an_internal_error(m: Harness) -> 
     assert (error.code, error.message.startswith("FileNotFoundError: ")) == (grpc.StatusCode.INTERNAL, True)
 
 
-def test_neither_a_listener_nor_an_unload_that_fails_ends_it(m: Harness) -> None:
+def test_failing_listeners_and_unloads_do_not_end_the_thread(m: Harness) -> None:
     def fail(_: object) -> None:
         raise ValueError
 
     m.serve(1)
     m.model._publish = fail
-    m.load.loaded[0].close, close = fail, m.load.loaded[0].close  # it takes no argument: a TypeError
+    m.load.loaded[0].close, close = fail, m.load.loaded[0].close  # called without its argument, it raises TypeError
     m.model.aspire({})
     deadline = time.monotonic() + SECONDS
     while m.model.states()[1][0] is not ServableState.END:
@@ -225,7 +225,7 @@ def test_waiting_ends_when_all_have_failed(m: Harness) -> None:
     }
 
 
-def test_waiting_ends_when_the_model_is_not_wanted_any_more(m: Harness) -> None:
+def test_waiting_ends_when_the_model_is_withdrawn(m: Harness) -> None:
     m.model.withdraw()
     assert m.model.wait_until_served() == {}
     m.model.reinstate()
@@ -236,14 +236,14 @@ def test_waiting_ends_when_the_model_is_not_wanted_any_more(m: Harness) -> None:
     m.events.wait_for_state(1, ServableState.END)
 
 
-def test_waiting_ends_when_it_is_closed(m: Harness) -> None:
+def test_waiting_ends_when_the_model_is_closed(m: Harness) -> None:
     threading.Timer(0.05, m.model.close).start()
     with pytest.raises(ServingError, match="The server is stopping") as raised:
         m.model.wait_until_served()
     assert raised.value.code == grpc.StatusCode.UNAVAILABLE
 
 
-def test_closing_waits_for_requests_and_loads_but_not_for_ever(m: Harness) -> None:
+def test_closing_waits_for_requests_and_loads_until_its_deadline(m: Harness) -> None:
     m.serve(1)
     held = m.model.acquire(1)
     gate = m.load.hold_up(2)
@@ -263,7 +263,7 @@ def test_closing_waits_for_requests_and_loads_but_not_for_ever(m: Harness) -> No
     }
 
 
-def test_a_model_without_versions_costs_no_thread(m: Harness) -> None:
+def test_a_model_without_versions_has_no_thread(m: Harness) -> None:
     before = threading.active_count()
     m.serve(1)
     assert threading.active_count() == before + 1
