@@ -98,7 +98,7 @@ def report(run: str | None, no_open: bool) -> None:
     """
     # Silences the start-up lines of TensorFlow's native code, which TFDV loads.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from pipeline.report.build import write_page
+    from pipeline.report.page import write_page
 
     page = write_page(*_metadata(), run)
     click.echo(page)

@@ -33,6 +33,15 @@ class LineageStep:
     sources: Sequence["LineageStep"]
     repeated: bool = False
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The digests of the execution's input and code that were recorded, by name of the parameter."""
+        if self.node is None:
+            return {}
+        # TFX's own components get the digest of our code in their custom config.
+        parameters = {**self.node.config, **self.node.properties}
+        return {name: str(parameters[name]) for name in _DIGESTS if name in parameters}
+
     def to_json(self) -> dict[str, Any]:
         """Returns the step and all its sources as JSON."""
         return {
@@ -42,7 +51,7 @@ class LineageStep:
             "node": self.node.node if self.node else None,
             "started": self.node.started if self.node else None,
             "ended": self.node.ended if self.node else None,
-            "digests": digests(self.node) if self.node else {},
+            "digests": self.digests,
             "repeated": self.repeated,
             "sources": [source.to_json() for source in self.sources],
         }
@@ -76,13 +85,6 @@ def trace_artifact(connection: mlmd.ConnectionConfig, artifact_id: int) -> Linea
         artifact_id: ML Metadata's id of an existing artifact.
     """
     return _step(metadata_store.MetadataStore(connection), artifact_id, set())
-
-
-def digests(node: PastNode) -> Mapping[str, str]:
-    """Returns the digests of an execution's input and code, by name of the parameter; those that it has."""
-    # TFX's own components get the digest of our code in their custom config.
-    parameters = {**node.config, **node.properties}
-    return {name: str(parameters[name]) for name in _DIGESTS if name in parameters}
 
 
 def _step(store: metadata_store.MetadataStore, artifact_id: int, met: set[int]) -> LineageStep:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from imdb_core import modes
-from pipeline.history.lineage import LineageStep, digests
+from pipeline.history.lineage import LineageStep
 from pipeline.history.runs import CACHED, FAILED, PUSHED, UNFINISHED, PastRun
 from pipeline.settings import changed_settings
 
@@ -100,7 +100,7 @@ def _line(step: LineageStep) -> str:
     made = f"{name} <- {escape(step.node.node)}, {when}"
     if step.repeated:
         return f"{made} [dim](as above)[/]"
-    facts = [f"{label.replace('_', ' ')} {value[:_DIGEST_LENGTH]}" for label, value in digests(step.node).items()]
+    facts = [f"{label.replace('_', ' ')} {value[:_DIGEST_LENGTH]}" for label, value in step.digests.items()]
     source = step.node.properties.get("data_config")
     if source is not None:
         facts.append(f"source {json.loads(source)['source']}")

@@ -1,1 +1,1 @@
-"""The page that a run leaves: what came out, how sure it is, and where it came from."""
+"""The page of a run: its outcome, how certain that is, and what it was made from."""

@@ -1,31 +1,47 @@
-"""From content to HTML: one file that fetches nothing and runs nothing."""
+"""Writes the page of a run: one HTML file that loads nothing and contains no script."""
 
 import time
-from typing import Final
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from ml_metadata.proto import metadata_store_pb2
 
 from imdb_core import modes
+from imdb_core.file_names import PAGE_FILE
+from imdb_core.files import write_atomically
 from imdb_core.stats.intervals import Estimate
-from pipeline.history import lineage
-from pipeline.report import graph_layout
-from pipeline.report.content import Content
+from pipeline.history.runs import find_run
+from pipeline.report.content import PageContent, gather
+from pipeline.report.sections.statistics_view import FILE, write_statistics_view
+from pipeline.workspace.run_folder import run_folder
 
-TEMPLATE: Final = "report.html.j2"
-_MEGABYTE: Final = 1024
-_MINUTE: Final = 60
+_MEGABYTES_IN_GIGABYTE = 1024
+_MINUTE = 60
 
 
-def page(content: Content, *, statistics_view: str | None = None) -> str:
-    """Writes the page of a run.
+def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path, name: str | None = None) -> Path:
+    """Writes `reports/RUN/index.html` from the artifacts of a run, and TFDV's view of the statistics beside it.
 
     Args:
-        content: of `gather`.
-        statistics_view: a file beside the page to link to.
+        connection: How to connect to ML Metadata.
+        workspace: The folder that holds the runs' folders.
+        name: The run's id or the name of its folder; None means the newest run.
 
     Returns:
-        HTML. Whatever came from reviews, settings or errors stands in it as text.
+        Path of the page.
+
+    Raises:
+        RunError: There is no such run.
     """
+    run = find_run(connection, workspace, name)
+    folder = run_folder(workspace, run.run_id)
+    has_view = write_statistics_view(run.artifact("StatisticsGen", "statistics"), folder)
+    write_atomically(folder / PAGE_FILE, _html(gather(connection, run), FILE if has_view else None))
+    return folder / PAGE_FILE
+
+
+def _html(content: PageContent, statistics_view: str | None) -> str:
+    """Renders the page; all texts from reviews, settings and errors are escaped."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=True,
@@ -33,29 +49,21 @@ def page(content: Content, *, statistics_view: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=interval, seconds=seconds, memory=memory, moment=moment)
-    slowest = max((row.seconds or 0.0 for row in content.nodes), default=0.0) or 1.0
-    return environment.get_template(TEMPLATE).render(
-        content=content,
-        statistics_view=statistics_view,
-        modes=modes.MODES,
-        rows={row.node: row for row in content.nodes},
-        slowest=slowest,
-        box=(graph_layout.WIDTH, graph_layout.HEIGHT),
-        digests=lineage.digests,
-    )
+    environment.filters.update(interval=_interval, seconds=_seconds, memory=_memory, moment=_moment)
+    template = environment.get_template("report.html.j2")
+    return template.render(content=content, statistics_view=statistics_view, modes=modes.MODES)
 
 
-def interval(estimate: Estimate, decimals: int = 4, *, signed: bool = False) -> str:
-    """Writes the ends of an interval; nothing where there is none."""
+def _interval(estimate: Estimate, decimals: int = 4, *, signed: bool = False) -> str:
+    """Formats the ends of an interval; returns an empty text if there is no interval."""
     if estimate.low != estimate.low or estimate.value != estimate.value:
         return ""
     sign = "+" if signed else ""
     return f"{estimate.low:{sign}.{decimals}f} to {estimate.high:{sign}.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def seconds(value: float | None) -> str:
-    """Writes a duration, such as `8.1 s` or `3 min 20 s`; a dash where there is none."""
+def _seconds(value: float | None) -> str:
+    """Formats a duration, such as `8.1 s` or `3 min 20 s`; None gives a dash."""
     if value is None:
         return "–"
     if value < _MINUTE:
@@ -63,13 +71,15 @@ def seconds(value: float | None) -> str:
     return f"{int(value) // _MINUTE} min {int(value) % _MINUTE} s"
 
 
-def memory(megabytes: float | None) -> str:
-    """Writes an amount of memory, such as `812 MiB` or `1.3 GiB`; a dash where there is none."""
+def _memory(megabytes: float | None) -> str:
+    """Formats an amount of memory, such as `812 MiB` or `1.3 GiB`; None gives a dash."""
     if megabytes is None:
         return "–"
-    return f"{megabytes:.0f} MiB" if megabytes < _MEGABYTE else f"{megabytes / _MEGABYTE:.1f} GiB"
+    if megabytes < _MEGABYTES_IN_GIGABYTE:
+        return f"{megabytes:.0f} MiB"
+    return f"{megabytes / _MEGABYTES_IN_GIGABYTE:.1f} GiB"
 
 
-def moment(unix: float) -> str:
-    """Writes a point in time, local."""
+def _moment(unix: float) -> str:
+    """Formats a Unix time as local time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix))

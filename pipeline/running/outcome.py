@@ -12,7 +12,7 @@ from rich.table import Table
 from components.evaluator import metrics
 from imdb_core import features, modes
 from pipeline.history.tuning import TUNED_FILE, tuning_sentence
-from pipeline.report.build import write_page
+from pipeline.report.page import write_page
 from pipeline.running.console import quiet_console
 from pipeline.running.finished_run import FinishedRun
 from pipeline.running.record import collect_record

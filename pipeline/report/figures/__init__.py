@@ -1,1 +1,1 @@
-"""The figures of the report, drawn by Matplotlib as SVG."""
+"""The pictures of the page, as inline SVG."""

@@ -1,4 +1,4 @@
-"""Figures as inline SVG that takes its colours from the page, so that one picture suits light and dark screens."""
+"""Draws figures as inline SVG with the page's colours, so that one picture suits light and dark screens."""
 
 import re
 from collections.abc import Callable
@@ -10,21 +10,23 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Stand-ins: no picture has these by chance, and the page's style sheet says what they are.
+from imdb_core.modes import SCALAR, VECTOR
+
+# Placeholders that no picture contains by chance; they are replaced by the colours of the page's style sheet.
 INK: Final = "#010203"
 FAINT: Final = "#040506"
 SURFACE: Final = "#070809"
-MODE_COLORS: Final = {"scalar": "#0a0b0c", "vector": "#0d0e0f"}
+MODE_COLORS: Final = {SCALAR: "#0a0b0c", VECTOR: "#0d0e0f"}
 _VARIABLES: Final = {
     INK: "currentColor",
     FAINT: "var(--faint)",
     SURFACE: "var(--surface)",
-    MODE_COLORS["scalar"]: "var(--scalar)",
-    MODE_COLORS["vector"]: "var(--vector)",
+    MODE_COLORS[SCALAR]: "var(--scalar)",
+    MODE_COLORS[VECTOR]: "var(--vector)",
 }
-# Colour is never the only difference.
-MODE_STYLES: Final = {"scalar": "-", "vector": "--"}
-MODE_MARKERS: Final = {"scalar": "o", "vector": "s"}
+# Modes differ not only in colour.
+MODE_STYLES: Final = {SCALAR: "-", VECTOR: "--"}
+MODE_MARKERS: Final = {SCALAR: "o", VECTOR: "s"}
 
 _STYLE: Final = {
     "svg.fonttype": "none",
@@ -57,7 +59,7 @@ _STYLE: Final = {
     "figure.subplot.bottom": 0.15,
     "figure.subplot.top": 0.93,
 }
-# 360 points: on a phone about as wide as the screen, so that the text is as large as the page's small print.
+# 360 points, about the width of a phone's screen, so that the text is as large as the page's small print.
 _WIDTH: Final = 5.0
 _HEIGHT: Final = 3.7
 
@@ -70,10 +72,10 @@ def draw(name: str, described: str, paint: Callable[[Axes], None], height: float
     """Draws one pair of axes.
 
     Args:
-        name: unique in the page.
-        described: what is to be seen, for those who cannot see it.
-        paint: draws into the axes.
-        height: in inches, at 72 points each; the width is 5.
+        name: Name of the picture, unique in the page.
+        described: The alternative text for people who cannot see the picture.
+        paint: A function that draws into the axes.
+        height: The height in inches of 72 points; the width is 5.
 
     Returns:
         An `<svg>` element.
@@ -87,7 +89,7 @@ def draw(name: str, described: str, paint: Callable[[Axes], None], height: float
 
 
 def line_style(mode: str) -> dict[str, Any]:
-    """How a mode looks in every figure: arguments of matplotlib's drawing functions."""
+    """Returns the look of a mode in every figure, as arguments of matplotlib's drawing functions."""
     return {"color": MODE_COLORS[mode], "linestyle": MODE_STYLES[mode], "label": mode}
 
 
@@ -98,7 +100,7 @@ def _inline(document: str, name: str, described: str) -> Markup:
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     head, body = svg[: svg.index(">") + 1], svg[svg.index(">") + 1 :]
     view = re.search(r'viewBox="[^"]*"', head)
-    # Matplotlib numbers the parts of each figure from 1 on: only what is referred to keeps a name, one of its own.
+    # Matplotlib numbers the parts of each figure from 1. Only parts that are referred to keep an id, made unique.
     used = {
         reference for pair in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', body) for reference in pair if reference
     }
@@ -108,7 +110,7 @@ def _inline(document: str, name: str, described: str) -> Markup:
     body = _FONT.sub(r"font-size: \1px", body)
     for color, variable in _VARIABLES.items():
         body = body.replace(color, variable)
-    # Coordinates are rounded to what a screen shows; they stand in tags, the figures of an axis between them.
+    # Coordinates are inside tags and are rounded to what a screen can show; the labels of axes are between tags.
     body = re.sub(r"<[^>]*>", lambda tag: _LONG.sub(lambda found: f"{float(found[0]):.2f}", tag[0]), body)
     opening = f'<svg {view[0] if view else ""} role="img" aria-label="{escape(described)}">'
-    return Markup(opening + body)  # noqa: S704 - matplotlib escapes all text that it writes
+    return Markup(opening + body)  # noqa: S704 - matplotlib escapes all text

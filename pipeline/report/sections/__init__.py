@@ -1,1 +1,1 @@
-"""The sections of the report, each from artifacts to what its template shows."""
+"""The sections of the page: each module describes one section, and the template of the same name shows it."""

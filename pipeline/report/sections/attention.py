@@ -1,46 +1,40 @@
-"""Attention, seen: what node `Explainer` found, for people to look at."""
+"""Shows the attention on test reviews, as node Explainer found it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from imdb_core import features
 from imdb_core.modes import MODES
-from pipeline.history.runs import PastRun
-from pipeline.report.faithfulness import in_words
 from pipeline.report.figures import attention_plots
 from serving.client.results import Explanation
 from serving.client.shading import Piece, shaded
-
-FILE: Final = "explanations.json"
 
 _KINDS: Final = {
     "right": "both modes are right",
     "wrong": "both modes are wrong",
     "disagreement": "the modes disagree",
 }
-# Weights are means of float32 numbers: equal ones come out as equal only so far.
+# Weights are means of float32 numbers; relative differences below this are rounding errors.
 _ROUNDING: Final = 1e-5
 _STRONGEST: Final = 10
 _SHOWN_WORDS: Final = 20
-# Below this a shade cannot be seen.
+# Relative weight below which a shade is invisible.
 _FAINTEST: Final = 0.02
-# The shade of all words where they weigh the same.
+# Shade of all words if they have equal weights.
 _EVEN: Final = 0.25
 
 
 @dataclass(frozen=True)
-class Word:
+class ShadedWord:
     """A piece of a shaded review.
 
     Attributes:
-        piece: its text and share of the attention.
-        strength: of its shade, 0 to 1.
-        strongest: whether it is one of the few that the keyboard stops at.
+        piece: The text and its share of the attention.
+        strength: Strength of the shade, 0 to 1.
+        strongest: Whether it is one of the strongest words, which the keyboard reaches.
     """
 
     piece: Piece
@@ -49,15 +43,15 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Dimension:
-    """One of the dimensions that weigh words each by itself.
+class DimensionWeights:
+    """The weights of words in one dimension of the network's state.
 
     Attributes:
-        number: of the dimension.
-        share: of all dimensions' contribution to the answer.
-        cells: word, weight and strength from 0 to 1, and place, of what can be seen.
-        length: number of words, seen or not.
-        top: the three words that weigh most.
+        number: Number of the dimension.
+        share: Share of the dimension in the contributions of all dimensions to the prediction.
+        cells: Word, weight, strength from 0 to 1, and position of each visible weight.
+        length: Number of words, visible or not.
+        top: The three words with the largest weights.
     """
 
     number: int
@@ -68,112 +62,88 @@ class Dimension:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ShadedReview:
     """A review as one mode reads it.
 
     Attributes:
-        probability: of the sentiment it says.
-        label: that sentiment.
-        words: all pieces of the review.
-        strongest: words and weights, the greatest first.
-        even: whether all words weigh the same.
-        dimensions: of vector mode.
+        probability: Probability of the predicted sentiment.
+        label: The predicted sentiment.
+        words: All pieces of the review.
+        strongest: The strongest words and their weights, largest first; empty if all weights are equal.
+        even: Whether all words have equal weights.
+        dimensions: The strongest dimensions of the vector mode.
     """
 
     probability: float
     label: str
-    words: list[Word]
+    words: list[ShadedWord]
     strongest: list[tuple[str, float]]
     even: bool
-    dimensions: list[Dimension]
+    dimensions: list[DimensionWeights]
 
 
 @dataclass(frozen=True)
-class Example:
+class ReviewExample:
     """A review as both modes read it.
 
     Attributes:
-        kind: why it is shown, in words.
-        sentiment: what it is.
-        rating: in stars; None where the source has none.
-        readings: by mode.
+        kind: The reason why it is shown.
+        sentiment: The labelled sentiment.
+        rating: The rating in stars; None if the source has none.
+        readings: The shaded review by mode.
     """
 
     kind: str
     sentiment: str
     rating: int | None
-    readings: Mapping[str, Reading]
+    readings: Mapping[str, ShadedReview]
 
 
 @dataclass(frozen=True)
-class Attention:
-    """All that the page says of attention.
+class AttentionSection:
+    """The attention on test reviews.
 
     Attributes:
-        reviews: number of test reviews that the aggregates are over.
-        test_reviews: number that there are.
-        examples: the shaded reviews.
-        words: by mode, the words that draw most attention.
-        entropy: by mode, its mean: 0 is all on one word, 1 all words alike.
-        findings: what the faithfulness test shows, one sentence a mode.
-        tested: number of reviews in that test; 0 where it was not made.
-        figures: pictures by name.
+        reviews: Number of test reviews that the aggregates cover.
+        test_reviews: Number of all test reviews.
+        examples: The shaded reviews.
+        words: The words with the most attention by mode.
+        entropy: The mean entropy by mode: 0 if all attention is on one word, 1 if it is equal on all words.
+        figures: The pictures by name.
     """
 
     reviews: int
     test_reviews: int
-    examples: list[Example]
+    examples: list[ReviewExample]
     words: Mapping[str, Sequence[Mapping[str, Any]]]
     entropy: Mapping[str, float]
-    findings: list[str]
-    tested: int
     figures: Mapping[str, Markup]
 
 
-def describe_attention(run: PastRun) -> Attention | None:
-    """Describes what the Explainer of a run found; None where the run has none.
+def describe_attention(explanations: Mapping[str, Any]) -> AttentionSection:
+    """Describes the attention on test reviews.
 
     Args:
-        run: a past one.
+        explanations: The Explainer's `explanations.json`.
     """
-    outputs = run.nodes["Explainer"].outputs if "Explainer" in run.nodes else {}
-    files = [Path(artifact.uri, FILE) for artifacts in outputs.values() for artifact in artifacts]
-    file = next((file for file in files if file.is_file()), None)
-    return read_attention(json.loads(file.read_text("utf-8"))) if file else None
-
-
-def read_attention(found: Mapping[str, Any]) -> Attention:
-    """Lays out what an Explainer found.
-
-    Args:
-        found: its `explanations.json`.
-    """
-    modes: dict[str, Any] = {mode: found["modes"][mode] for mode in MODES}
-    faithfulness = {mode: values["faithfulness"] for mode, values in modes.items()}
-    figures = {
-        "position": attention_plots.position_plot({mode: values["position"] for mode, values in modes.items()}),
-        "entropy": attention_plots.entropy_plot({mode: values["entropy"] for mode, values in modes.items()}),
-    }
-    for kind in attention_plots.FAITHFULNESS:
-        for mode in MODES:
-            figures[f"{kind}_{mode}"] = attention_plots.faithfulness_plot(kind, mode, faithfulness)
-    figures["flips"] = attention_plots.flips_plot(faithfulness)
-    return Attention(
-        reviews=found["reviews"],
-        test_reviews=found["test_reviews"],
-        examples=[_example(example) for example in found["examples"]],
+    modes: dict[str, Any] = {mode: explanations["modes"][mode] for mode in MODES}
+    return AttentionSection(
+        reviews=explanations["reviews"],
+        test_reviews=explanations["test_reviews"],
+        examples=[_example(example) for example in explanations["examples"]],
         words={mode: values["words"][:_SHOWN_WORDS] for mode, values in modes.items()},
         entropy={mode: values["entropy"]["mean"] for mode, values in modes.items()},
-        findings=[in_words(mode, values) for mode, values in faithfulness.items()],
-        tested=max(values["reviews"] for values in faithfulness.values()),
-        figures=figures,
+        figures={
+            "position": attention_plots.position_plot({mode: values["position"] for mode, values in modes.items()}),
+            "entropy": attention_plots.entropy_plot({mode: values["entropy"] for mode, values in modes.items()}),
+        },
     )
 
 
-def _example(example: Mapping[str, Any]) -> Example:
-    # On one scale, so that a mode that spreads its attention looks as pale as it is.
+def _example(example: Mapping[str, Any]) -> ReviewExample:
+    # Both modes share one scale, so that evenly spread attention looks pale.
     greatest = max(max(_shares(example["modes"][mode]["weights"]), default=0.0) for mode in MODES)
-    return Example(
+    return ReviewExample(
         kind=_KINDS.get(example["kind"], example["kind"]),
         sentiment=_sentiment(example["label"]),
         rating=example.get("rating"),
@@ -181,7 +151,7 @@ def _example(example: Mapping[str, Any]) -> Example:
     )
 
 
-def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> Reading:
+def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> ShadedReview:
     positive, label = answer["probability"], _sentiment(answer["label"])
     probability = positive if label == features.SENTIMENTS[features.POSITIVE] else 1 - positive
     tokens, weights = answer["tokens"], _shares(answer["weights"])
@@ -190,13 +160,13 @@ def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> Reading:
     least = ranked[_STRONGEST - 1] if len(ranked) >= _STRONGEST else 0.0
     even = bool(ranked) and ranked[0] - ranked[-1] < _ROUNDING * ranked[0]
     strongest = sorted(zip(tokens, weights, strict=True), key=lambda pair: -pair[1])[:_STRONGEST]
-    return Reading(
+    return ShadedReview(
         probability=probability,
         label=label,
         words=[
-            Word(
+            ShadedWord(
                 piece,
-                # Squared: differences among small weights are seen, and their order stays.
+                # Squares emphasize the strongest words, and keep the order.
                 strength=_EVEN if even else ((piece.attention or 0.0) / (greatest or 1.0)) ** 2,
                 strongest=not even and piece.attention is not None and piece.attention >= least,
             )
@@ -208,7 +178,7 @@ def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> Reading:
     )
 
 
-def _dimension(tokens: Sequence[str], dimension: Mapping[str, Any]) -> Dimension:
+def _dimension(tokens: Sequence[str], dimension: Mapping[str, Any]) -> DimensionWeights:
     weights = dimension["weights"]
     greatest = max(weights, default=0.0) or 1.0
     cells = [
@@ -217,15 +187,15 @@ def _dimension(tokens: Sequence[str], dimension: Mapping[str, Any]) -> Dimension
         if weight / greatest >= _FAINTEST
     ]
     top = sorted(cells, key=lambda cell: -cell[1])[:3]
-    return Dimension(dimension["dimension"], dimension["share"], cells, len(tokens), [cell[0] for cell in top])
+    return DimensionWeights(dimension["dimension"], dimension["share"], cells, len(tokens), [cell[0] for cell in top])
 
 
 def _shares(weights: Sequence[float]) -> list[float]:
-    """Weights that do not compete across words, as those of preset `blog`, do not sum to 1 by themselves."""
+    """Scales weights to a sum of 1: those of preset `blog` do not compete across words."""
     total = sum(weights) or 1.0
     return [weight / total for weight in weights]
 
 
 def _sentiment(label: Any) -> str:
-    """A sentiment by its name or its number."""
+    """Returns a sentiment by its name or number."""
     return features.SENTIMENTS[label] if isinstance(label, int) else str(label)

@@ -1,40 +1,44 @@
-"""What the model was made from: counts, statistics, anomalies, and how much of it the vocabulary knows."""
+"""Describes the data of a run: counts, statistics, anomalies, and how much of it the vocabulary covers."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from imdb_core import file_names
 from imdb_core.examples import read_examples
 from imdb_core.features import SPLITS, TEST, TEXT, TRAIN
+from imdb_core.modes import VECTOR
 from imdb_core.tokens import words
 from pipeline.history.runs import PastArtifact, PastRun
-from pipeline.report.figures.plots import lengths_plot
+from pipeline.report.figures.drawing import INK, MODE_COLORS, draw
 
 STATISTICS_FILE: Final = "FeatureStats.pb"
 
-# Reviews a split that are cut into words: a share of words is exact to some thousandths then, in a quarter of a second.
+# Maximum number of reviews per split that are cut into words. This takes a quarter of a second, and gives shares of
+# words that are exact to some thousandths.
 _SAMPLE: Final = 1000
 _TYPE: Final = statistics_pb2.FeatureNameStatistics
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How much of a split the vocabulary knows.
+class VocabularyCoverage:
+    """How much of a split the vocabulary covers.
 
     Attributes:
-        split: its name.
-        reviews: number that was looked at.
-        words: number of words in them.
-        unknown: share of the words that are out of vocabulary.
-        cut: share of the reviews that are longer than what the network reads.
-        median: words of a review.
+        split: Name of the split.
+        reviews: Number of reviews that were read.
+        words: Number of words in these reviews.
+        unknown: Share of the words that are out of vocabulary.
+        cut: Share of the reviews that are longer than the network reads.
+        median: Median number of words in a review.
     """
 
     split: str
@@ -46,17 +50,17 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Data:
-    """All that the page says of the data.
+class DataSection:
+    """The data of a run.
 
     Attributes:
-        ingest: the ingest's report.
-        dead_letters: where rejected rows are listed.
-        statistics: rows of TFDV's statistics: split, feature, type, count, missing, distinct, least, mean, most.
-        anomalies: in words, by split; None where no validator ran.
-        vocabulary: number of words that have an id; None before Transform ran.
-        coverage: by split; empty before Transform ran.
-        lengths: the picture of lengths; None where no examples are left.
+        ingest: The ingest's report.
+        dead_letters: Path of the file that lists the rejected rows.
+        statistics: Rows of TFDV's statistics: split, feature, type, count, missing, distinct, least, mean, most.
+        anomalies: The anomalies in words; None if the ExampleValidator did not run.
+        vocabulary: Number of words with their own ids; None if Transform did not run.
+        coverage: The vocabulary's coverage of each split; empty if Transform did not run.
+        lengths: The picture of the reviews' lengths; None if there are no examples.
     """
 
     ingest: Mapping[str, Any]
@@ -64,49 +68,45 @@ class Data:
     statistics: list[Mapping[str, Any]]
     anomalies: list[str] | None
     vocabulary: int | None
-    coverage: list[Coverage]
+    coverage: list[VocabularyCoverage]
     lengths: Markup | None
 
 
-def describe_data(run: PastRun) -> Data | None:
-    """Describes the data of a run; None where it ended before there was any, or its files are gone.
+def describe_data(run: PastRun) -> DataSection | None:
+    """Describes the data of a run.
 
     Args:
-        run: a past one.
+        run: A past run.
+
+    Returns:
+        The section; None if the run did not produce examples, or they have been deleted.
     """
     examples = run.artifact("ImdbExampleGen", "examples")
-    report = Path(examples.uri, "ingest_report.json") if examples else None
+    report = Path(examples.uri, file_names.REPORT) if examples else None
     if examples is None or report is None or not report.is_file():
         return None
     ingest = json.loads(report.read_text())
-    texts = {split: _texts(Path(examples.uri), split) for split in (TRAIN, TEST)}
+    texts = {split: _texts(examples, split) for split in (TRAIN, TEST)}
     split_words = {split: [words(text) for text in found] for split, found in texts.items() if found}
     most_tokens = run.settings.get("transform.max_tokens")
     vocabulary = _vocabulary(run.artifact("Transform", "transform_graph"))
     lengths = {split: [len(found) for found in cut] for split, cut in split_words.items()}
-    return Data(
+    return DataSection(
         ingest=ingest,
-        dead_letters=str(Path(examples.uri, "dead_letter", "rows.jsonl")),
+        dead_letters=str(Path(examples.uri, file_names.DEAD_LETTER)),
         statistics=_statistics(run.artifact("StatisticsGen", "statistics")),
         anomalies=_anomalies(run.artifact("ExampleValidator", "anomalies")),
         vocabulary=len(vocabulary) if vocabulary else None,
-        coverage=[coverage(split, cut, vocabulary, most_tokens) for split, cut in split_words.items() if vocabulary],
-        lengths=lengths_plot(lengths, most_tokens) if lengths else None,
+        coverage=[_coverage(split, cut, vocabulary, most_tokens) for split, cut in split_words.items() if vocabulary],
+        lengths=_lengths_plot(lengths, most_tokens) if lengths else None,
     )
 
 
-def coverage(split: str, cut: list[list[str]], vocabulary: set[str], most_tokens: int | None) -> Coverage:
-    """Counts the words that have no id.
-
-    Args:
-        split: its name.
-        cut: the words of each review, at least one review.
-        vocabulary: words in lower case.
-        most_tokens: that the network reads, the start mark included; None where it is unknown.
-    """
+def _coverage(split: str, cut: list[list[str]], vocabulary: set[str], most_tokens: int | None) -> VocabularyCoverage:
+    """Measures how much of a split the vocabulary covers; the start mark takes one of the tokens that are read."""
     total = sum(map(len, cut))
     unknown = sum(word not in vocabulary for found in cut for word in found)
-    return Coverage(
+    return VocabularyCoverage(
         split=split,
         reviews=len(cut),
         words=total,
@@ -116,8 +116,39 @@ def coverage(split: str, cut: list[list[str]], vocabulary: set[str], most_tokens
     )
 
 
-def _texts(examples: Path, split: str) -> list[str]:
-    features = read_examples(examples / f"Split-{split}", _SAMPLE)
+def _lengths_plot(lengths: Mapping[str, Sequence[int]], most_tokens: int | None) -> Markup:
+    """Draws the distribution of the lengths of reviews by split."""
+
+    def paint(axes: Axes) -> None:
+        longest = float(np.percentile(np.concatenate([np.asarray(values) for values in lengths.values()]), 99))
+        edges = np.linspace(0, max(longest, 10), 31).tolist()
+        for (split, values), style in zip(lengths.items(), ("-", "--"), strict=False):
+            shares = np.full(len(values), 1 / len(values))
+            axes.hist(
+                np.clip(values, 0, edges[-1]),
+                edges,
+                weights=shares,
+                histtype="step",
+                color=INK,
+                alpha=1 if style == "-" else 0.6,
+                linestyle=style,
+                linewidth=1.5,
+                label=split,
+            )
+        if most_tokens is not None and most_tokens < edges[-1]:
+            axes.axvline(most_tokens, color=MODE_COLORS[VECTOR], linewidth=1.2)
+            axes.annotate(
+                f" {most_tokens} tokens are read", (most_tokens, 0.97), xycoords=("data", "axes fraction"), va="top"
+            )
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(xlabel="words in a review (the last bar holds all longer ones)", ylabel="share of reviews")
+        axes.legend(loc="center right")
+
+    return draw("lengths", "Histogram of the number of words in a review", paint)
+
+
+def _texts(examples: PastArtifact, split: str) -> list[str]:
+    features = read_examples(examples.split_folder(split), _SAMPLE)
     return [feature[TEXT].bytes_list.value[0].decode("utf-8", "replace") for feature in features]
 
 
@@ -143,7 +174,7 @@ def _row(feature: Any) -> Mapping[str, Any]:
         "type": _TYPE.Type.Name(feature.type).lower(),
         "count": int(stats.common_stats.num_non_missing),
         "missing": int(stats.common_stats.num_missing),
-        # A sketch counts them: some per cent off where they are many.
+        # TFDV estimates large counts, with an error of some per cent.
         "distinct": None if numbers else int(stats.unique),
         "least": stats.min if numbers else None,
         "mean": stats.mean if numbers else stats.avg_length,
@@ -172,13 +203,16 @@ def _anomalies(anomalies: PastArtifact | None) -> list[str] | None:
 
 
 def split_files(artifact: PastArtifact | None, file: str) -> Iterable[tuple[str, bytes]]:
-    """Reads a file of each split, the splits in the order of `reviews.SPLITS`.
+    """Reads a file of each split, in the order of `SPLITS`.
 
     Args:
-        artifact: with a folder a split; None has none.
-        file: its name in each folder.
+        artifact: An artifact with one folder per split; None yields nothing.
+        file: Name of the file in each folder.
+
+    Yields:
+        The name of each split that has the file, and the file's content.
     """
     for split in SPLITS if artifact else ():
-        path = Path(artifact.uri, f"Split-{split}", file) if artifact else Path()
+        path = artifact.split_folder(split) / file if artifact else Path()
         if path.is_file():
             yield split, path.read_bytes()

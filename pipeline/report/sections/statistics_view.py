@@ -1,6 +1,6 @@
-"""TensorFlow Data Validation's own view of the statistics, in a file beside the page.
+"""Writes TensorFlow Data Validation's own view of the statistics, in a file beside the page.
 
-TFDV draws by Facets, a script that the browser fetches from the network, so the page itself cannot hold it.
+TFDV draws with Facets, a script that the browser loads from the network, so the page itself cannot contain the view.
 """
 
 from pathlib import Path
@@ -17,14 +17,14 @@ FILE: Final = "statistics.html"
 
 
 def write_statistics_view(statistics: PastArtifact | None, folder: Path) -> bool:
-    """Writes the view, unless it is there: statistics of a run never change, and TFDV takes seconds to import.
+    """Writes the view if it does not exist: statistics of a run never change, and TFDV takes seconds to import.
 
     Args:
-        statistics: of StatisticsGen; None where the run did not get so far.
-        folder: of the page.
+        statistics: The output of StatisticsGen; None if the run did not get that far.
+        folder: Folder of the page.
 
     Returns:
-        Whether the view is there now.
+        Whether the view exists.
     """
     file = folder / FILE
     if file.is_file():
@@ -33,7 +33,7 @@ def write_statistics_view(statistics: PastArtifact | None, folder: Path) -> bool
         split: statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
         for split, content in split_files(statistics, STATISTICS_FILE)
     }
-    # The view compares two datasets at most.
+    # The view compares at most two datasets.
     shown = [split for split in (features.TRAIN, features.TEST, features.EVAL) if split in found][:2]
     if not shown:
         return False
@@ -47,7 +47,7 @@ def write_statistics_view(statistics: PastArtifact | None, folder: Path) -> bool
     write_atomically(
         file,
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<h1>{title}</h1>\n'
-        "<p>Drawn by Facets, which this page fetches from the network.</p>\n"
+        "<p>Drawn by Facets, which this page loads from the network.</p>\n"
         f"{view}\n</html>\n",
     )
     return True

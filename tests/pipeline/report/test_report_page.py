@@ -9,7 +9,7 @@ from made_explanations import HOSTILE
 from made_runs import FAILED, PUSHED, VERSION, MadeRuns
 
 from imdb_core.file_names import FAILURE_FILE, RUN_FILE
-from pipeline.report.build import write_page
+from pipeline.report.page import write_page
 
 SECTIONS = [
     "summary",
@@ -33,7 +33,7 @@ TUNING = {
     "current_eval_loss": 0.3,
     "changed": {"model.dropout": [0.5, 0.3]},
 }
-# What CSS calls relative luminance and contrast, of what is painted behind a text: WCAG 2.2, 1.4.3.
+# The smallest contrast of texts with their backgrounds: WCAG 2.2, 1.4.3.
 CONTRAST = """
 ([selector]) => {
   const parse = text => {
@@ -70,7 +70,7 @@ def page(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")])
-def test_it_is_clean_legible_and_no_wider_than_the_screen(browser, page, tmp_path, size, scheme):
+def test_the_page_is_clean_legible_and_no_wider_than_the_screen(browser, page, tmp_path, size, scheme):
     with opened(browser, page.as_uri(), size, scheme) as watched:
         watched.page.screenshot(path=tmp_path / "page.png", full_page=True)
         watched.page.wait_for_load_state("networkidle")
@@ -81,12 +81,12 @@ def test_it_is_clean_legible_and_no_wider_than_the_screen(browser, page, tmp_pat
     assert (tmp_path / "page.png").stat().st_size > 50_000
 
 
-def test_all_sections_are_there_and_lead_somewhere(browser, page):
+def test_the_navigation_leads_to_every_section(browser, page):
     with opened(browser, page.as_uri()) as watched:
         assert watched.page.eval_on_selector_all("nav a", "all => all.map(a => a.hash.slice(1))") == SECTIONS
         for name in SECTIONS:
             assert watched.page.locator(f"#{name}").count() == 1
-        assert watched.page.inner_text("h1") == "No difference shown; scalar attention was taken"
+        assert watched.page.inner_text("h1") == "No difference shown; scalar attention was chosen"
         text = watched.page.inner_text("main")
         for shown in (
             f"pushed as version {VERSION}",
@@ -95,7 +95,7 @@ def test_all_sections_are_there_and_lead_somewhere(browser, page):
             "1 min 15 s",
             "2.0 GiB",
             "training.epochs",
-            "does not tell its attention from chance",
+            "does not distinguish its attention from chance",
             "words weigh the same",
         ):
             assert shown in text
@@ -173,7 +173,7 @@ def test_the_same_run_gives_the_same_page(made):
     assert len(first) < 2_000_000
 
 
-def test_an_older_run_without_explanations_says_so(made):
+def test_a_run_without_explanations_has_a_note(made):
     made.pushed_run(explained=False)
     text = write_page(made.connection, made.workspace).read_text()
     assert "This run has no explanations" in text
@@ -181,7 +181,7 @@ def test_an_older_run_without_explanations_says_so(made):
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-def test_a_failed_run_is_told_as_far_as_it_got(browser, made, recorded):
+def test_a_failed_run_is_shown_as_far_as_it_got(browser, made, recorded):
     made.failed_run()
     if recorded:
         nodes = [{"node": "ImdbExampleGen", "state": "FAILED", "seconds": 1.0, "peak_megabytes": None}]

@@ -3,7 +3,7 @@ import re
 from pipeline.report.figures.drawing import draw
 
 
-def test_coordinates_are_rounded_and_what_is_written_is_not():
+def test_coordinates_are_rounded_and_labels_are_not():
     def paint(axes):
         axes.plot([0, 1], [0, 1 / 3])
         axes.set_yticks([0.025, 0.125])

@@ -1,17 +1,17 @@
 import numpy as np
 from made_explanations import explanations
 
-from pipeline.report.sections.attention import read_attention
+from pipeline.report.sections.attention import describe_attention
 
 
 def shown(weights: list[float]):
     found = explanations()
     answer = found["examples"][1]["modes"]["vector"]
     answer["weights"] = weights
-    return read_attention(found).examples[1].readings["vector"]
+    return describe_attention(found).examples[1].readings["vector"]
 
 
-def test_weights_that_differ_by_the_rounding_of_float32_are_even():
+def test_weights_that_differ_by_rounding_errors_are_even():
     # Means over 64 dimensions whose weights sum to 1 across them, as the blog's softmax has them.
     rounded = (np.float32(1 / 64) * (1 + np.float32(3e-7) * np.arange(8))).astype(np.float32)
     assert len(set(rounded.tolist())) > 1

@@ -7,7 +7,7 @@ from made_runs import MadeRuns
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from pipeline.history.runs import PastArtifact
-from pipeline.report.build import write_page
+from pipeline.report.page import write_page
 from pipeline.report.sections.statistics_view import FILE, write_statistics_view
 
 
@@ -36,7 +36,7 @@ def shown(page: str) -> list[tuple[str, int]]:
     return [(dataset.name, dataset.num_examples) for dataset in found.datasets]
 
 
-def test_two_splits_stand_side_by_side_and_reviews_in_them_are_no_markup(statistics, tmp_path):
+def test_two_splits_are_side_by_side_and_reviews_are_escaped(statistics, tmp_path):
     assert write_statistics_view(statistics("train", "eval", "test"), tmp_path)
     page = (tmp_path / FILE).read_text()
     assert shown(page) == [("train", 5), ("test", 4)]
@@ -48,7 +48,7 @@ def test_one_split_is_shown_alone(statistics, tmp_path):
     assert shown((tmp_path / FILE).read_text()) == [("test", 4)]
 
 
-def test_without_statistics_there_is_no_view_and_one_that_is_there_stays(statistics, tmp_path):
+def test_no_statistics_give_no_view_and_an_existing_view_is_kept(statistics, tmp_path):
     assert not write_statistics_view(None, tmp_path)
     assert not write_statistics_view(statistics(), tmp_path)
     assert not (tmp_path / FILE).exists()

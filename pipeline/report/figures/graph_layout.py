@@ -1,11 +1,10 @@
-"""Places the nodes of a run for drawing: in layers, each below what it needs."""
+"""Lays out a graph of nodes in layers, each node below the nodes that it waits for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.history.runs import PastRun
-
+# Size of a node, in the units of the picture.
 WIDTH: Final = 188
 HEIGHT: Final = 46
 _GAP: Final = (22, 34)
@@ -13,67 +12,49 @@ _SWEEPS: Final = 4
 
 
 @dataclass(frozen=True)
-class Box:
+class NodeBox:
     """A node in the picture.
 
     Attributes:
-        node: its id.
-        x: left edge.
-        y: upper edge.
+        node: Id of the node.
+        x: The left edge.
+        y: The upper edge.
+        width: The width.
+        height: The height.
     """
 
     node: str
     x: float
     y: float
+    width: float = WIDTH
+    height: float = HEIGHT
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A picture.
+class GraphLayout:
+    """The layout of a graph.
 
     Attributes:
-        boxes: the nodes.
-        edges: from the middle of a lower edge to the middle of an upper one: x1, y1, x2, y2.
-        width: of all.
-        height: of all.
+        boxes: The nodes.
+        edges: x1, y1, x2 and y2 of each edge, from the middle of a node's lower edge to the middle of another's upper
+            edge.
+        width: Width of the picture.
+        height: Height of the picture.
     """
 
-    boxes: list[Box]
+    boxes: list[NodeBox]
     edges: list[tuple[float, float, float, float]]
     width: float
     height: float
 
 
-def upstream_of(run: PastRun) -> dict[str, list[str]]:
-    """For each node of a run the nodes that it waits for: as recorded, or as its artifacts tell.
+def layout(upstream: Mapping[str, Sequence[str]]) -> GraphLayout:
+    """Places nodes so that edges point down and few of them cross.
+
+    Edges that other edges imply are left out: if C waits for A and B, and B waits for A, the edge from A to C is.
 
     Args:
-        run: a past one.
-    """
-    recorded = (run.record or run.failure or {}).get("upstream")
-    if recorded:
-        return {node: list(sources) for node, sources in recorded.items()}
-    makers: dict[int, str] = {}
-    for node in run.nodes.values():
-        for artifacts in node.outputs.values():
-            for artifact in artifacts:
-                # A Resolver gives out what another node of the run has made.
-                makers.setdefault(artifact.id, node.node)
-    upstream = {}
-    for node in run.nodes.values():
-        taken = (artifact.id for artifacts in node.inputs.values() for artifact in artifacts)
-        sources = dict.fromkeys(makers[item] for item in taken if item in makers)
-        upstream[node.node] = [source for source in sources if source != node.node]
-    return upstream
-
-
-def layout(upstream: Mapping[str, Sequence[str]]) -> Layout:
-    """Places nodes so that edges point down, with few crossings.
-
-    Edges that others imply are left out: what A gives to B and both to C is drawn as A, B, C.
-
-    Args:
-        upstream: for each node the nodes that it waits for, no cycles; each node after those.
+        upstream: The nodes that each node waits for, without cycles; each node comes after those.
     """
     ancestors: dict[str, set[str]] = {}
     layer: dict[str, int] = {}
@@ -91,7 +72,7 @@ def layout(upstream: Mapping[str, Sequence[str]]) -> Layout:
     widest = max(map(len, rows), default=0)
     width = widest * (WIDTH + _GAP[0]) - _GAP[0]
     boxes = {
-        node: Box(node, across[node] * (WIDTH + _GAP[0]), number * (HEIGHT + _GAP[1]))
+        node: NodeBox(node, across[node] * (WIDTH + _GAP[0]), number * (HEIGHT + _GAP[1]))
         for number, row in enumerate(rows)
         for node in row
     }
@@ -100,11 +81,11 @@ def layout(upstream: Mapping[str, Sequence[str]]) -> Layout:
         for node, sources in direct.items()
         for source in sources
     ]
-    return Layout(list(boxes.values()), edges, width, len(rows) * (HEIGHT + _GAP[1]) - _GAP[1])
+    return GraphLayout(list(boxes.values()), edges, width, len(rows) * (HEIGHT + _GAP[1]) - _GAP[1])
 
 
 def _order(rows: list[list[str]], direct: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """Column of each node: its row centred, and in it by the mean column of what it is joined to."""
+    """Assigns columns: rows are centred, and the nodes of a row sorted by the mean column of their neighbours."""
     joined: dict[str, list[str]] = {node: list(sources) for node, sources in direct.items()}
     for node, sources in direct.items():
         for source in sources:

@@ -1,4 +1,4 @@
-"""Pictures of how well the modes do, and of the data."""
+"""Pictures of the quality of both modes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,10 +8,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from components.predictions.reading import ModePredictions
 from imdb_core import modes
+from imdb_core.features import DECISION_THRESHOLD
 from imdb_core.stats.intervals import Estimate
 from pipeline.report.figures.curves import precision_recall, reliability, roc
 from pipeline.report.figures.drawing import FAINT, INK, MODE_COLORS, MODE_MARKERS, draw, line_style
@@ -33,7 +34,7 @@ def roc_plot(predictions: ModePredictions) -> Markup:
 
 
 def precision_recall_plot(predictions: ModePredictions) -> Markup:
-    """Draws both precision-recall curves; the dotted line is the share of positive reviews."""
+    """Draws both precision-recall curves, and the share of positive reviews as a dotted line."""
 
     def paint(axes: Axes) -> None:
         axes.axhline(predictions.labels.mean(), color=FAINT, linewidth=1, linestyle=":")
@@ -68,7 +69,7 @@ def reliability_plot(predictions: ModePredictions, confidence: float) -> Markup:
 
 
 def probability_plot(predictions: ModePredictions) -> Markup:
-    """Draws how often each mode gives which probability."""
+    """Draws the distribution of each mode's probabilities."""
 
     def paint(axes: Axes) -> None:
         edges = np.linspace(0, 1, _CELLS + 1).tolist()
@@ -77,11 +78,11 @@ def probability_plot(predictions: ModePredictions) -> Markup:
         axes.set(xlabel="probability of “positive”", ylabel="test reviews", xlim=(-0.02, 1.02))
         axes.legend(loc="upper center")
 
-    return draw("probabilities", "Histogram of the probabilities that both modes give", paint)
+    return draw("probabilities", "Histogram of the probabilities that both modes predict", paint)
 
 
 def agreement_plot(predictions: ModePredictions) -> Markup:
-    """Draws the probabilities of one mode against those of the other; darker cells hold more reviews."""
+    """Draws the probabilities of both modes against each other; stronger cells hold more reviews."""
     counts, _, _ = np.histogram2d(
         predictions.positive[modes.SCALAR], predictions.positive[modes.VECTOR], _CELLS, [[0, 1]] * 2
     )
@@ -93,9 +94,14 @@ def agreement_plot(predictions: ModePredictions) -> Markup:
         squares = (filled[:, np.newaxis] + [[0, 0], [1, 0], [1, 1], [0, 1]]) / _CELLS
         shades = [to_rgba(INK, round(0.12 + 0.88 * strengths[tuple(cell)], 2)) for cell in filled]
         axes.add_collection(PolyCollection(squares.tolist(), facecolors=shades, linewidths=0))
-        axes.axhline(0.5, color=MODE_COLORS["vector"], linewidth=1)
-        axes.axvline(0.5, color=MODE_COLORS["scalar"], linewidth=1)
-        axes.set(xlabel="probability of “positive”: scalar", ylabel="the same: vector", xlim=(0, 1), ylim=(0, 1))
+        axes.axhline(DECISION_THRESHOLD, color=MODE_COLORS[modes.VECTOR], linewidth=1)
+        axes.axvline(DECISION_THRESHOLD, color=MODE_COLORS[modes.SCALAR], linewidth=1)
+        axes.set(
+            xlabel="probability of “positive”: scalar",
+            ylabel="probability of “positive”: vector",
+            xlim=(0, 1),
+            ylim=(0, 1),
+        )
 
     return draw("agreement", "Probabilities of vector mode against those of scalar mode", paint)
 
@@ -104,9 +110,9 @@ def slices_plot(name: str, title: str, groups: Mapping[str, Mapping[str, Estimat
     """Draws the accuracy of both modes by group of reviews.
 
     Args:
-        name: unique in the page.
-        title: what the groups are.
-        groups: estimate by mode, by name of the group.
+        name: Name of the picture, unique in the page.
+        title: The title of the grouping, such as `rating in stars`.
+        groups: The estimates by name of the group and by mode.
     """
 
     def paint(axes: Axes) -> None:
@@ -127,71 +133,6 @@ def slices_plot(name: str, title: str, groups: Mapping[str, Mapping[str, Estimat
         axes.legend(loc="best")
 
     return draw(name, f"Accuracy of both modes by {title}", paint)
-
-
-def training_plot(name: str, label: str, key: str, histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
-    """Draws one measure of training over the epochs.
-
-    Args:
-        name: unique in the page.
-        label: of the measure.
-        key: of it in a history; `val_` before it is the same on the eval split.
-        histories: of Keras, by mode.
-    """
-
-    def paint(axes: Axes) -> None:
-        for mode, history in histories.items():
-            for prefix, part, faded in (("", "train", 0.45), ("val_", "eval", 1.0)):
-                values = history.get(prefix + key, [])
-                if values:
-                    style = {
-                        **line_style(mode),
-                        "label": f"{mode}, {part}",
-                        "alpha": faded,
-                        "marker": MODE_MARKERS[mode],
-                    }
-                    axes.plot(range(1, len(values) + 1), values, **style)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set(xlabel="epoch", ylabel=label)
-        axes.legend(loc="best", fontsize=9)
-
-    return draw(name, f"{label} over the epochs of training, both modes", paint)
-
-
-def lengths_plot(lengths: Mapping[str, Sequence[int]], most_tokens: int | None) -> Markup:
-    """Draws how long reviews are.
-
-    Args:
-        lengths: words of each review, by split.
-        most_tokens: that the network reads; None where it is unknown.
-    """
-
-    def paint(axes: Axes) -> None:
-        longest = float(np.percentile(np.concatenate([np.asarray(values) for values in lengths.values()]), 99))
-        edges = np.linspace(0, max(longest, 10), 31).tolist()
-        for (split, values), style in zip(lengths.items(), ("-", "--"), strict=False):
-            shares = np.full(len(values), 1 / len(values))
-            axes.hist(
-                np.clip(values, 0, edges[-1]),
-                edges,
-                weights=shares,
-                histtype="step",
-                color=INK,
-                alpha=1 if style == "-" else 0.6,
-                linestyle=style,
-                linewidth=1.5,
-                label=split,
-            )
-        if most_tokens is not None and most_tokens < edges[-1]:
-            axes.axvline(most_tokens, color=MODE_COLORS["vector"], linewidth=1.2)
-            axes.annotate(
-                f" {most_tokens} tokens are read", (most_tokens, 0.97), xycoords=("data", "axes fraction"), va="top"
-            )
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.set(xlabel="words in a review (the last bar holds all longer ones)", ylabel="share of reviews")
-        axes.legend(loc="center right")
-
-    return draw("lengths", "Histogram of the number of words in a review", paint)
 
 
 def _whiskers(estimates: Sequence[Estimate]) -> list[list[float]]:

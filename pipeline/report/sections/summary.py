@@ -1,4 +1,4 @@
-"""The outcome of a run in words."""
+"""Sums up the outcome of a run in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,39 +9,39 @@ from pipeline.history.runs import FAILED, UNFINISHED, PastRun
 
 
 @dataclass(frozen=True)
-class Headline:
-    """What is said first.
+class SummarySection:
+    """The first words of the page.
 
     Attributes:
-        title: one short sentence.
-        sentences: the rest: by how much, how sure, whether it was pushed and why.
+        title: One short sentence.
+        sentences: The size and certainty of the difference, and whether the model was pushed and why.
     """
 
     title: str
     sentences: list[str]
 
 
-def headline(run: PastRun) -> Headline:
-    """Says how a run ended.
+def describe_summary(run: PastRun) -> SummarySection:
+    """Describes how a run ended.
 
     Args:
-        run: a past one.
+        run: A past run.
     """
     selection = run.selection
     chosen = _choice(selection) if selection else []
     if run.outcome == FAILED:
         error = str((run.failure or {}).get("error", "see its log"))
-        return Headline("The run failed", [*chosen, error])
+        return SummarySection("The run failed", [*chosen, error])
     if run.outcome == UNFINISHED or selection is None:
         last = list(run.nodes)[-1] if run.nodes else "its first node"
-        return Headline("The run did not finish", [*chosen, f"It ended, or still is, at {last}."])
+        return SummarySection("The run did not finish", [*chosen, f"It stopped at {last}, or is still running."])
     winner = selection["winner"]
     title = (
         f"{winner.capitalize()} attention won"
         if selection["significant"]
-        else f"No difference shown; {winner} attention was taken"
+        else f"No difference shown; {winner} attention was chosen"
     )
-    return Headline(title, [*chosen, _push(run)])
+    return SummarySection(title, [*chosen, _push(run)])
 
 
 def _choice(selection: Mapping[str, Any]) -> list[str]:
@@ -50,18 +50,18 @@ def _choice(selection: Mapping[str, Any]) -> list[str]:
     total = round(selection["metrics"][modes.SCALAR]["example_count"])
     gap = f"{100 * abs(difference):.2f} points {'more' if difference > 0 else 'fewer'}" if difference else "the same"
     sentences = [
-        f"Scalar attention judges {accuracy[modes.SCALAR]:.1%} of the {total:,} test reviews rightly, vector "
-        f"attention {accuracy[modes.VECTOR]:.1%}: {gap} ({selection['confidence']:.0%} interval {_points(low)} to "
+        f"Scalar attention is right on {accuracy[modes.SCALAR]:.1%} of the {total:,} test reviews, vector "
+        f"attention on {accuracy[modes.VECTOR]:.1%}: {gap} ({selection['confidence']:.0%} interval {_points(low)} to "
         f"{_points(high)}, McNemar p = {selection['mcnemar_p']:.2g}). They disagree on {selection['flip_rate']:.1%} of "
         "the reviews."
     ]
     if selection["significant"]:
-        sentences.append("That is more than chance would give, so the better mode was taken.")
+        sentences.append("The difference is larger than chance explains, so the better mode was chosen.")
     else:
         sizes = selection["parameters"]
         loser = next(mode for mode in modes.MODES if mode != selection["winner"])
         sentences.append(
-            "The evidence does not tell the modes apart, so the smaller one was taken: "
+            "The evidence does not show which mode is better, so the smaller one was chosen: "
             f"{sizes[selection['winner']]:,} parameters against {sizes[loser]:,}."
         )
     return sentences
@@ -83,5 +83,5 @@ def _reasons(run: PastRun) -> list[str]:
 
 
 def _points(share: float) -> str:
-    # A real minus sign: a hyphen could end a line.
+    # A real minus sign: browsers may break a line after a hyphen.
     return f"{100 * share:+.2f}".replace("-", "\N{MINUS SIGN}")

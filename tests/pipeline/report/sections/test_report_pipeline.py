@@ -1,0 +1,14 @@
+from made_runs import PUSHED
+
+from imdb_core.file_names import RUN_FILE
+from pipeline.history.runs import find_run
+from pipeline.report.sections.pipeline import upstream_of
+
+
+def test_upstream_nodes_are_recorded_or_derived_from_artifacts(made):
+    made.pushed_run()
+    upstream = upstream_of(find_run(made.connection, made.workspace))
+    assert upstream["Predictions.modes"] == ["ImdbExampleGen", "Trainer.vector", "Trainer.scalar"]
+    assert upstream["ImdbExampleGen"] == []
+    made.record(PUSHED, RUN_FILE, upstream={"A": [], "B": ["A"]})
+    assert upstream_of(find_run(made.connection, made.workspace)) == {"A": [], "B": ["A"]}
