@@ -110,8 +110,8 @@ def _files(data: DataSettings) -> tuple[list[FoundFile], list[Unit]]:
         kind = _kind(file.path, data)
         if kind is None:
             raise SourceError(
-                f"data.source = {data.source!r}: the name of {file.path} does not tell how to read it with data.format "
-                f"= {data.format!r}; known names end in {', '.join(_SUFFIXES)}; narrow the glob or set data.format"
+                f"data.source = {data.source!r}: the name of {file.path} does not show its format, and data.format is "
+                f"{data.format!r}; known names end in {', '.join(_SUFFIXES)}; narrow the glob or set data.format"
             )
         units.append(Unit(kind, (file.path,), name=file.path[top:]))
     return found, units

@@ -21,7 +21,7 @@ class FileServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = CONTENT
         self.ranges = True
-        self.says_length = True
+        self.sends_length = True
         self.chunked = False
         self.encoding = None
         self.redirects_to = None
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Encoding", server.encoding)
         if server.chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        elif server.says_length:
+        elif server.sends_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if server.chunked:
@@ -168,7 +168,7 @@ def test_without_ranges_a_connection_that_always_drops_is_an_error(server, path)
 
 
 def test_a_response_without_its_length_is_enough(server, path):
-    server.says_length = False
+    server.sends_length = False
     get(server, path)
     assert path.read_bytes() == CONTENT
 

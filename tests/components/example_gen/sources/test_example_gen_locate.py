@@ -18,8 +18,8 @@ from imdb_core.settings import DataSettings
         ("empty", "auto", r"neither an aclImdb folder .*give a glob such as .*empty/\*\.csv"),
         ("empty", "acl_imdb", "neither an aclImdb folder"),
         ("notes.txt", "auto", "neither an aclImdb folder"),
-        ("notes.*", "auto", "does not tell how to read it"),
-        ("n*", "acl_imdb", "does not tell how to read it"),
+        ("notes.*", "auto", "does not show its format"),
+        ("n*", "acl_imdb", "does not show its format"),
         ("nosuch://bucket/a.csv", "auto", "cannot list"),
     ],
 )
