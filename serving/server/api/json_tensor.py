@@ -15,7 +15,7 @@ from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.tensors import to_array, value_field
 
-B64: Final = "b64"
+_B64: Final = "b64"
 # Outputs whose name ends so are bytes, not text.
 _BYTES_SUFFIX: Final = "_bytes"
 
@@ -44,7 +44,7 @@ def type_name(value: Any) -> str:
 
 def is_base64(value: Any) -> bool:
     """Returns whether a value is exactly `{"b64": "..."}`, which stands for bytes."""
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(B64), str)
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(_B64), str)
 
 
 def base64_bytes(value: Mapping[str, str]) -> bytes:
@@ -53,7 +53,7 @@ def base64_bytes(value: Mapping[str, str]) -> bytes:
     Raises:
         ServingError: INVALID_ARGUMENT for invalid base64.
     """
-    text = value[B64]
+    text = value[_B64]
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (ValueError, binascii.Error):
@@ -142,20 +142,16 @@ def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
     return array.tolist()
 
 
-def is_lossless(value: float, largest_integer: int, largest: float) -> bool:
-    """Returns whether a number can be a float without overflow and, if it is an integer, without rounding."""
-    if isinstance(value, int):
-        return abs(value) <= largest_integer
-    return not math.isfinite(value) or abs(value) <= largest
+def check_lossless(value: float, dtype: int) -> None:
+    """Checks that a number fits into DT_FLOAT or DT_DOUBLE.
 
-
-def is_float32(value: float) -> bool:
-    """Returns whether a number can be a float32; see `is_lossless`."""
-    return is_lossless(value, 2**24 - 1, float(np.finfo(np.float32).max))
-
-
-def _is_float64(value: float) -> bool:
-    return is_lossless(value, 2**53 - 1, float(np.finfo(np.float64).max))
+    Raises:
+        ServingError: INVALID_ARGUMENT for an overflow and for an integer that would be rounded.
+    """
+    name, largest_integer, largest = _FLOATS[dtype]
+    limit = largest_integer if isinstance(value, int) else largest
+    if limit < abs(value) < math.inf:
+        raise invalid_argument(f"Cannot convert JSON value: {shown(value)} to {name} without loss of precision.")
 
 
 def _integers(dtype: type[np.integer[Any]]) -> Callable[[Any], bool]:
@@ -181,7 +177,11 @@ _CHECKS: Final[Mapping[int, Callable[[Any], bool]]] = {
     types_pb2.DT_BOOL: lambda value: isinstance(value, bool),
     types_pb2.DT_STRING: lambda value: isinstance(value, str),
 }
-_LOSSLESS: Final = {types_pb2.DT_FLOAT: ("float", is_float32), types_pb2.DT_DOUBLE: ("double", _is_float64)}
+# TensorFlow Serving's name of a floating point type, its largest integer without rounding, and its largest number.
+_FLOATS: Final = {
+    types_pb2.DT_FLOAT: ("float", 2**24 - 1, float(np.finfo(np.float32).max)),
+    types_pb2.DT_DOUBLE: ("double", 2**53 - 1, float(np.finfo(np.float64).max)),
+}
 
 
 def _element(value: Any, dtype: int, rank: int) -> Any:
@@ -200,14 +200,9 @@ def _element(value: Any, dtype: int, rank: int) -> Any:
         raise invalid_argument(
             f"JSON Value: {shown(value)} Type: {type_name(value)} is not of expected type: {type_of_tensor}"
         )
-    if dtype in _LOSSLESS and not _LOSSLESS[dtype][1](value):
-        raise lossy(value, _LOSSLESS[dtype][0])
+    if dtype in _FLOATS:
+        check_lossless(value, dtype)
     return value.encode() if isinstance(value, str) else value
-
-
-def lossy(value: float, target: str) -> ServingError:
-    """Returns the error for a number that does not fit into a floating point type."""
-    return invalid_argument(f"Cannot convert JSON value: {shown(value)} to {target} without loss of precision.")
 
 
 def _deep(value: Any, convert: Callable[[bytes], Any]) -> Any:
@@ -215,7 +210,7 @@ def _deep(value: Any, convert: Callable[[bytes], Any]) -> Any:
 
 
 def _as_base64(value: bytes) -> dict[str, str]:
-    return {B64: base64.b64encode(value).decode("ascii")}
+    return {_B64: base64.b64encode(value).decode("ascii")}
 
 
 def _as_text(value: bytes) -> str:

@@ -29,7 +29,7 @@ def _hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 
-HEADERS: Final = {
+_HEADERS: Final = {
     "Content-Security-Policy": "; ".join(
         (
             "default-src 'none'",
@@ -56,7 +56,7 @@ def live_page(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mappi
         labels: Model → label → version.
     """
     return HTMLResponse(
-        _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels)), headers=HEADERS
+        _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels)), headers=_HEADERS
     )
 
 

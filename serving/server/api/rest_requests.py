@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tensorflow.core.example import example_pb2, feature_pb2
-from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import input_pb2
 
-from serving.server.api.json_tensor import base64_bytes, flat, is_base64, is_float32, lossy, shown, tensor, type_name
+from serving.server.api.json_tensor import base64_bytes, check_lossless, flat, is_base64, shown, tensor, type_name
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.tensors import shown_shape
 
@@ -193,9 +193,12 @@ def _add_to_feature(feature: feature_pb2.Feature, name: str, value: Any) -> None
     elif is_base64(value):
         kind, element = "bytes_list", base64_bytes(value)
     elif isinstance(value, int):
-        kind, element = "int64_list", _int64(name, value)
+        if value not in _INT64:
+            raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")
+        kind, element = "int64_list", int(value)
     elif isinstance(value, float):
-        kind, element = "float_list", _float32(value)
+        check_lossless(value, types_pb2.DT_FLOAT)
+        kind, element = "float_list", value
     else:
         raise invalid_argument(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
     earlier = feature.WhichOneof("kind")
@@ -204,15 +207,3 @@ def _add_to_feature(feature: feature_pb2.Feature, name: str, value: Any) -> None
             f"Unexpected element type in feature: {name} expecting type: {earlier.removesuffix('_list')}"
         )
     getattr(feature, kind).value.append(element)
-
-
-def _int64(name: str, value: int) -> int:
-    if value not in _INT64:
-        raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")
-    return int(value)
-
-
-def _float32(value: float) -> float:
-    if not is_float32(value):
-        raise lossy(value, "float")
-    return value

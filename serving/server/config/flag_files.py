@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from imdb_core.errors import SettingsError
 from imdb_core.protos import declare
 
-PROMETHEUS_PATH: Final = "/monitoring/prometheus/metrics"
+_PROMETHEUS_PATH: Final = "/monitoring/prometheus/metrics"
 
 _PACKAGE: Final = "tensorflow.serving"
 _LIMITS: Final = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
@@ -140,14 +140,14 @@ def read_prometheus_path(file: Path) -> str | None:
     Raises:
         SettingsError: The file is not a readable MonitoringConfig, or the path does not start with a slash.
     """
-    example = f'give `prometheus_config {{ enable: true path: "{PROMETHEUS_PATH}" }}`'
+    example = f'give `prometheus_config {{ enable: true path: "{_PROMETHEUS_PATH}" }}`'
     config = read_text_proto(file, _MESSAGES["MonitoringConfig"](), example).prometheus_config
     if not config.enable:
         return None
-    path = config.path or PROMETHEUS_PATH
+    path = config.path or _PROMETHEUS_PATH
     if not path.startswith("/"):
         raise SettingsError(
-            f"{file} has prometheus_config.path {path!r}; give a path that starts with a slash, like {PROMETHEUS_PATH}"
+            f"{file} has prometheus_config.path {path!r}; give a path that starts with a slash, like {_PROMETHEUS_PATH}"
         )
     return str(path)
 

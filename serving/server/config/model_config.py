@@ -10,7 +10,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, Model
 from serving.server.config.flag_files import read_text_proto
 from serving.server.errors import ServingError, invalid_argument
 
-PLATFORM: Final = "tensorflow"
+_PLATFORM: Final = "tensorflow"
 MODEL_LIST: Final = "model_config_list"
 
 _TENSORFLOW_TYPE: Final = 1
@@ -33,7 +33,7 @@ def read_model_config(file: Path) -> ModelServerConfig:
 def single_model(name: str, base_path: str) -> ModelServerConfig:
     """Builds the config of `--model_name` and `--model_base_path`, which serves one model's newest version."""
     config = ModelServerConfig()
-    config.model_config_list.config.add(name=name, base_path=base_path, model_platform=PLATFORM)
+    config.model_config_list.config.add(name=name, base_path=base_path, model_platform=_PLATFORM)
     return config
 
 
@@ -83,7 +83,7 @@ def _check_platform(model: ModelConfig, before: str | None) -> None:
             f"Illegal to change a model's platform. For model {model.name} platform was {before} and new platform "
             f"requested is {platform}"
         )
-    if platform != PLATFORM:
+    if platform != _PLATFORM:
         raise invalid_argument(f"Model {model.name} requests unsupported platform {platform}")
 
 
@@ -95,7 +95,7 @@ def _platform(model: ModelConfig) -> str:
             )
         if model.model_type != _TENSORFLOW_TYPE:
             raise invalid_argument(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
-        return PLATFORM
+        return _PLATFORM
     if not model.model_platform:
         raise invalid_argument(
             "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."

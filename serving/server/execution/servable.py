@@ -1,7 +1,6 @@
 """A loaded version of a model."""
 
 import math
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,7 +49,6 @@ class Servable:
         version: Number of the version.
         path: Folder of `saved_model.pb`.
         signatures: All signatures of the SavedModel, by key.
-        size_bytes: Size of its files, from which TensorFlow Serving too estimates the memory that a version takes.
     """
 
     def __init__(
@@ -65,7 +63,6 @@ class Servable:
         self.version = version
         self.path = path
         self.signatures = signatures
-        self.size_bytes = _size_bytes(path)
         self._session = session
         self._endpoints = {key: _endpoints_of(session.graph, definition) for key, definition in self.signatures.items()}
         self._running = 0
@@ -199,11 +196,3 @@ def _as_array(value: Any, dtype: tf.DType) -> NDArray[Any]:
     array = np.asarray(value)
     # Python's sessions return quantized numbers as plain integers.
     return array.view(dtype.as_numpy_dtype) if dtype.is_quantized else array
-
-
-def _size_bytes(path: str) -> int:
-    return sum(
-        tf.io.gfile.stat(os.path.join(folder, file)).length
-        for folder, _, files in tf.io.gfile.walk(path)
-        for file in files
-    )

@@ -63,7 +63,7 @@ class ModelManager(ModelLookup):
         self._looking = threading.Lock()
         self._config = ModelServerConfig()  # always replaced as a whole, never changed
 
-    def on_event(self, listener: Callable[[StateChange], None]) -> None:
+    def on_state_change(self, listener: Callable[[StateChange], None]) -> None:
         """Adds a listener; other threads call it with every state change, in order for each model."""
         self._listeners.append(listener)
 

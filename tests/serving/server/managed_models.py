@@ -34,7 +34,7 @@ class Harness:
     def manager(self, **options: Any) -> ModelManager:
         options = {"poll_seconds": POLL, "load_retries": 0, "retry_seconds": 0.01, **options}
         manager = ModelManager(self.load, **options)
-        manager.on_event(self.events)
+        manager.on_state_change(self.events)
         self.managers.append(manager)
         return manager
 
@@ -64,13 +64,6 @@ def stopped_in_the_end(folder: Path) -> Iterator[Harness]:
     for manager in harness.managers:
         manager.stop()
     assert (harness.load.open(), harness.load.wrong()) == ([], [])
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def failure(function: Callable[[], object]) -> tuple[grpc.StatusCode, str]:

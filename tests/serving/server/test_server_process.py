@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,13 @@ from contract_models import floats, predict, spec
 from running_server import running_server
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tiny_models import push, write_slow
+from waiting import wait_until
 
 from imdb_core.errors import ReviewPipelineError, RunError, SettingsError
 from serving.server.config.options import ServerOptions
 from serving.server.process import serve
 
 SECONDS = 30.0
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def refuses(port: int | None) -> bool:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import example, write_gate, write_slow
+from waiting import wait_until
 
 from serving.server.config.flag_files import BatchingParameters
 from serving.server.errors import ServingError
@@ -93,7 +94,7 @@ class Held:
         self.batcher = Batcher(parameters, observe=self.runs.append)
         self._file = file
         first = self.batcher.submit(gate, "serving_default", {"file": np.array(str(file).encode(), object)})
-        until(first.running)
+        wait_until(first.running)
 
     def release(self) -> None:
         self._file.touch()
@@ -118,13 +119,6 @@ def held(gate: Servable, tmp_path: Path) -> Iterator[Hold]:
     for one in made:
         one.release()
         one.batcher.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def ids(*values: int) -> dict[str, np.ndarray]:
@@ -269,7 +263,7 @@ def test_a_call_past_its_deadline_is_not_run(held: Hold, rows: Servable) -> None
     soon = time.monotonic() + 0.02
     late = [waiting.batcher.submit(rows, "count", ids(n), None, soon) for n in range(2)]
     in_time = waiting.batcher.submit(rows, "count", ids(2), None, soon + SECONDS)
-    until(lambda: time.monotonic() > soon)
+    wait_until(lambda: time.monotonic() > soon)
     waiting.release()
     for future in late:
         with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):

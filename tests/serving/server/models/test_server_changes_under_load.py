@@ -11,9 +11,10 @@ import grpc
 import numpy as np
 import pytest
 import tiny_models
-from managed_models import POLL, Harness, Traffic, statuses, stopped_in_the_end, until
+from managed_models import POLL, Harness, Traffic, statuses, stopped_in_the_end
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, SECONDS, Events, listed, model, push, spec
+from waiting import wait_until
 
 from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
@@ -42,7 +43,7 @@ def test_no_request_is_lost_while_versions_change(h: Harness) -> None:
             shutil.rmtree(h.base_path / str(version))
         push(h.base_path, 29)
         h.events.wait_for_state(29, ServableState.AVAILABLE)
-        until(lambda: 29 in traffic.served)
+        wait_until(lambda: 29 in traffic.served)
     assert traffic.failures == []
     assert len(traffic.served) > 5
 
@@ -99,7 +100,7 @@ def test_real_models_replace_each_other(
     base_path, events = tmp_path / "real", Events()
     tiny_models.push(half_plus_two, base_path, 1)
     manager = ModelManager(Servable.load, poll_seconds=POLL, load_retries=0)
-    manager.on_event(events)
+    manager.on_state_change(events)
     try:
         manager.start(listed(model(base_path)), wait=True)
         assert answer() == (1, 3.0)
@@ -123,7 +124,7 @@ def test_a_file_among_the_versions_fails_and_leaves_the_old_version_serving(
     (tmp_path / "12").write_text("not a folder")
     events = Events()
     manager = ModelManager(Servable.load, poll_seconds=POLL, load_retries=0)
-    manager.on_event(events)
+    manager.on_state_change(events)
     try:
         manager.start(listed(model(tmp_path, specific=[1])), wait=True)
         manager.reload(listed(model(tmp_path)))

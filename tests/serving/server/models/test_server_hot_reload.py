@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import httpx
@@ -24,6 +23,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 from tiny_models import push
+from waiting import wait_until
 
 SECONDS = 30.0
 AVAILABLE, END = 30, 50
@@ -145,13 +145,6 @@ def states(channel: grpc.Channel, name: str) -> dict[int, int]:
     request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec(name))
     response = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=SECONDS)
     return {one.version: one.state for one in response.model_version_status}
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_new_versions_take_over_without_a_failed_request(

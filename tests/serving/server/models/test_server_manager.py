@@ -10,9 +10,10 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf import text_format
-from managed_models import POLL, Harness, failure, lookup, statuses, stopped_in_the_end, until
+from managed_models import POLL, Harness, failure, lookup, statuses, stopped_in_the_end
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, SECONDS, listed, model, push, spec
+from waiting import wait_until
 
 from serving.server.models.lifecycle import ServableState
 
@@ -42,11 +43,11 @@ def test_a_missing_base_path_changes_nothing_and_an_empty_one_unloads_everything
 ) -> None:
     manager = h.started(1, 2)
     h.base_path.rename(h.base_path.with_name("away"))
-    until(lambda: "Could not find base path" in caplog.text)
+    wait_until(lambda: "Could not find base path" in caplog.text)
     assert manager.available() == {"m": [1, 2]}
     h.base_path.mkdir()
     h.events.wait_for(lambda: manager.available() == {"m": []})
-    until(lambda: "Did you forget to name your leaf directory as a number" in caplog.text)
+    wait_until(lambda: "Did you forget to name your leaf directory as a number" in caplog.text)
     time.sleep(5 * POLL)
     assert [caplog.text.count(words) for words in ("Could not find base path", "Did you forget")] == [1, 1]
 
@@ -79,7 +80,7 @@ def test_the_number_of_load_threads_limits_concurrent_loads(
         push(tmp_path / f"n{version}", version)
     manager = h.manager(load_threads=threads)
     manager.start(listed(*(model(tmp_path / f"n{n}", f"n{n}") for n in range(4))), wait=False)
-    until(lambda: h.load.running == at_once)
+    wait_until(lambda: h.load.running == at_once)
     for gate in gates:
         gate.set()
     h.events.wait_for(lambda: all(manager.available().values()))
@@ -110,7 +111,7 @@ def test_starting_with_labels_needs_an_option(h: Harness) -> None:
         "Request to assign label to version 5 of model m, which is not currently available for inference",
     )
     manager = h.started(config=h.all(stable=5), allow_labels_for_unavailable=True)
-    until(lambda: manager.available() == {"m": [5]})
+    wait_until(lambda: manager.available() == {"m": [5]})
     assert lookup(manager, label="stable") == 5
 
 
@@ -166,7 +167,7 @@ def test_reload_waits_for_new_models_and_names_those_that_fail(h: Harness, tmp_p
     code, message = failure(lambda: manager.reload(missing, time.monotonic() + 0.02))
     assert (code, message) == (grpc.StatusCode.DEADLINE_EXCEEDED, "Model o did not become available in time")
     push(tmp_path / "none", 3)
-    until(lambda: manager.available() == {"o": [3], "m": [1]})
+    wait_until(lambda: manager.available() == {"o": [3], "m": [1]})
 
 
 def test_reload_waits_for_the_new_load_of_a_removed_model(h: Harness) -> None:
@@ -185,7 +186,7 @@ def test_a_waiting_reload_ends_when_another_one_removes_its_model(h: Harness, tm
     nothing = listed(model(tmp_path / "none", "n"))
     waiting = threading.Thread(target=manager.reload, args=[nothing])
     waiting.start()
-    until(lambda: manager.is_model("n"))
+    wait_until(lambda: manager.is_model("n"))
     manager.reload(h.all())
     waiting.join(SECONDS)
     assert not waiting.is_alive()
@@ -268,11 +269,11 @@ def test_changes_of_the_config_file_are_applied(h: Harness, tmp_path: Path, capl
         ("", "It is only legal to transition from one ModelConfigList to another"),
     ):
         write(bad)
-        until(lambda words=words: told(words))
+        wait_until(lambda words=words: told(words))
         time.sleep(5 * POLL)
         assert (told(words), manager.available()) == (1, {"m": [2]})
     file.unlink()
-    until(lambda: told("No such file"))
+    wait_until(lambda: told("No such file"))
     # The file overrides a config that came by RPC.
     manager.reload(h.specific(2, stable=2))
     write(h.specific(1, 2))
@@ -303,7 +304,7 @@ def test_a_config_refused_for_a_label_is_applied_when_the_version_is_available(h
     assert failure(lambda: lookup(manager, label="stable"))[0] == grpc.StatusCode.INVALID_ARGUMENT
     gate.set()
     h.events.wait_for_state(1, ServableState.AVAILABLE)
-    until(lambda: dict(manager._labels or {}) == {"m": {"stable": 2}})
+    wait_until(lambda: dict(manager._labels or {}) == {"m": {"stable": 2}})
     assert lookup(manager, label="stable") == 2
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 from text_servables import BROKEN, SECONDS, Events, TextLoader, push
+from waiting import wait_until
 
 from serving.server.errors import ServingError
 from serving.server.models.lifecycle import ServableState
@@ -194,10 +195,7 @@ def test_failing_listeners_and_unloads_do_not_end_the_thread(m: Harness) -> None
     m.model._publish = fail
     m.load.loaded[0].close, close = fail, m.load.loaded[0].close  # called without its argument, it raises TypeError
     m.model.aspire({})
-    deadline = time.monotonic() + SECONDS
-    while m.model.states()[1][0] is not ServableState.END:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: m.model.states()[1][0] is ServableState.END)
     close()
     m.model._publish = m.events
     m.serve(2)
