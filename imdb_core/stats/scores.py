@@ -113,5 +113,5 @@ def calibration_error(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> f
         labels: The labels, `[n]`, at least one.
         positive: The probabilities, `[n]`.
     """
-    gaps = np.bincount(calibration_bins(positive), weights=positive - (labels == POSITIVE), minlength=CALIBRATION_BINS)
+    gaps = np.bincount(calibration_bins(positive), weights=positive - (labels == POSITIVE))
     return float(np.abs(gaps).sum() / len(labels))

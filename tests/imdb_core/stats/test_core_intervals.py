@@ -114,3 +114,25 @@ def test_the_interval_of_a_mean_by_hand():
     found = intervals.mean(np.array([1.0, 2.0, 3.0]), 0.95)
     assert (found.value, found.low, found.high) == pytest.approx((2, 2 - 1.1316, 2 + 1.1316), abs=1e-4)
     assert math.isnan(intervals.mean(np.array([1.0]), 0.95).low)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.99])
+def test_wilsons_interval_is_scipys_at_any_confidence(confidence):
+    found = intervals.wilson(3, 10, confidence)
+    expected = stats.binomtest(3, 10).proportion_ci(confidence, method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_the_interval_of_a_mean_of_two_and_of_other_spreads_by_hand():
+    # Standard deviations: of 1 and 3 it is the root of 2, of 0, 4, 8 it is 4.
+    found = intervals.mean(np.array([1.0, 3.0]), 0.95)
+    assert (found.value, found.low, found.high) == pytest.approx((2, 2 - 1.959964, 2 + 1.959964), abs=1e-6)
+    found = intervals.mean(np.array([0.0, 4.0, 8.0]), 0.95)
+    half = 1.959964 * 4 / math.sqrt(3)
+    assert (found.value, found.low, found.high) == pytest.approx((4, 4 - half, 4 + half), abs=1e-5)
+
+
+def test_one_value_has_a_mean_without_an_interval_and_none_has_neither():
+    one, none = intervals.mean(np.array([0.25]), 0.95), intervals.mean(np.array([]), 0.95)
+    assert one.value == 0.25
+    assert all(math.isnan(value) for value in (one.low, one.high, none.value, none.low, none.high))

@@ -148,3 +148,17 @@ def test_the_reviews_needed_have_about_80_percent_power(difference, flip_rate):
         round(1000 * (1 - flip_rate)),
     )
     assert exact_power(difference, flip_rate, thousand.reviews_needed(0.95)) == pytest.approx(0.8, abs=0.04)
+
+
+def test_the_interval_ends_at_a_difference_of_1():
+    assert PairedOutcomes(0, 0, 3, 0).interval(0.999) == (pytest.approx(-0.577, abs=1e-3), 1.0)
+    assert PairedOutcomes(0, 3, 0, 0).interval(0.999) == (-1.0, pytest.approx(0.577, abs=1e-3))
+
+
+@pytest.mark.parametrize(("confidence", "false_alarm"), [(0.95, 1.959964), (0.99, 2.575829)])
+def test_the_detectable_difference_solves_connors_formula_for_few_reviews(confidence, false_alarm):
+    """n d² = (z_a sqrt(psi) + z_b sqrt(psi - d²))², with z_b of 80% power."""
+    outcomes, miss = PairedOutcomes(6, 6, 7, 1), 0.841621
+    d, psi = outcomes.smallest_detectable_difference(confidence), 13 / 20
+    right = (false_alarm * math.sqrt(psi) + miss * math.sqrt(psi - d**2)) ** 2
+    assert 20 * d**2 == pytest.approx(right, rel=1e-5)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,3 +109,24 @@ def test_the_calibration_error_is_the_weighted_gap_of_the_bins_in_plain_python(r
         predicted = sum(probability for _, probability in inside) / len(inside)
         expected += len(inside) / len(rows) * abs(predicted - share)
     assert calibration_error(*arrays(rows, kind)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_rarer_class_weighs_more_in_auc_values_by_hand():
+    # One positive of four is ranked above two of three negatives: area 2/3, classes of 1/4 and 3/4.
+    values = auc_values(np.array([1, 0, 0, 0]), np.array([[0.6, 0.1, 0.2, 0.9]]))
+    area = 2 / 3
+    expected = [area, area + (1 - area) / 0.75, area + (1 - area) / 0.75, area + (0 - area) / 0.75]
+    np.testing.assert_allclose(values, [expected])
+    assert values.mean() == pytest.approx(area)
+
+
+def test_values_of_reviews_are_float64_whatever_the_probabilities_are():
+    labels, positive = np.array([1, 0]), np.array([0.75, 0.25], np.float32)
+    assert accuracy_values(labels, positive).dtype == np.float64
+
+
+def test_a_certain_and_right_prediction_loses_as_much_as_scikit_learn_says():
+    losses = log_losses(np.array([1, 0]), np.array([1.0, 0.0]))
+    eps = float(np.finfo(np.float64).eps)
+    assert losses.tolist() == pytest.approx([-math.log(1 - eps)] * 2, rel=1e-12)
+    assert losses[0] > 0

@@ -154,3 +154,20 @@ def test_means_over_reviews_are_the_metrics_of_the_evaluator(seed, count):
         expected = single_model_metrics(labels, of_training)
         for name, values in ((ACCURACY, accuracy_values), (AUC, auc_values), (LOG_LOSS, log_losses)):
             assert values(labels, positive)[row].mean() == pytest.approx(expected[name])
+
+
+def test_the_spread_of_two_trainings_has_a_deviation():
+    assert Spread.of([0.25, 0.75]).deviation == pytest.approx(math.sqrt(0.125))
+
+
+def test_satterthwaites_freedom_by_hand():
+    """(2 + 3)² / (2² / 4 + 3² / 9) = 12.5 degrees of freedom; t at 97.5% from scipy's own table."""
+    found = Difference(1.0, seeds=5, seed_variance=2.0, seed_freedom=4.0, review_variance=3.0, reviews=10)
+    half = float(stats.t.ppf(0.975, 12.5)) * math.sqrt(5)
+    assert found.crossed_interval(0.95) == pytest.approx((1 - half, 1 + half))
+
+
+def test_networks_that_never_vary_keep_the_degrees_of_freedom_of_their_seeds():
+    same = np.ones((4, 3))
+    assert paired_difference(same, same).seed_freedom == 3.0
+    assert unpaired_difference(same, same).seed_freedom == 3.0
