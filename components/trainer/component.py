@@ -7,12 +7,12 @@ from tfx.components import Trainer
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
-from components.trainer.settings import TrainerSettings, trainer_id
+from components.trainer.settings import Recipe, TrainerSettings, trainer_id
 from imdb_core.code_digest import code_digest
 from imdb_core.modes import Mode
-from imdb_core.settings import ModelSettings, ServingSettings, TrainingSettings, TransformSettings
+from imdb_core.settings import ServingSettings
 
-# Named, not imported: TFX imports it where the node runs, and reloads it.
+# A name, not an import: only the node that trains needs TensorFlow's training code.
 _MODULE: Final = "components.trainer.run_fn"
 # Only these settings are written into the model; the others must not cause a new training.
 _EXPORTED: Final = {"model_name", "warmup_requests"}
@@ -20,13 +20,11 @@ _EXPORTED: Final = {"model_name", "warmup_requests"}
 
 def trainer_node(
     mode: Mode,
+    recipe: Recipe,
+    serving: ServingSettings,
+    *,
     examples: BaseChannel,
     transform_graph: BaseChannel,
-    *,
-    transform: TransformSettings,
-    model: ModelSettings,
-    training: TrainingSettings,
-    serving: ServingSettings,
     splits: Sequence[str],
     checkpoint_root: str,
     hyperparameters: BaseChannel | None = None,
@@ -35,21 +33,17 @@ def trainer_node(
 
     Args:
         mode: The attention mode.
+        recipe: The training recipe.
+        serving: Model name and number of warm-up requests; the node ignores the other settings.
         examples: Transformed examples.
         transform_graph: The Transform graph.
-        transform: Size of the vocabulary and length of a review.
-        model: Settings of the network.
-        training: Settings of the training.
-        serving: Model name and number of warm-up requests; the node ignores the other settings.
         splits: The split to train on, and the split for early stopping if there is one.
         checkpoint_root: Folder for checkpoints; it outlives the run.
         hyperparameters: The Tuner's best values, which replace settings.
     """
     settings = TrainerSettings(
+        **dict(recipe),
         mode=mode,
-        transform=transform,
-        model=model,
-        training=training,
         serving=serving,
         code_digest=code_digest(_MODULE),
         checkpoint_root=checkpoint_root,

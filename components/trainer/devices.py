@@ -1,11 +1,12 @@
 """The devices that training runs on."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
+from imdb_core.child_process import Argument, Result, run_in_child
 from imdb_core.errors import DeviceError
 from imdb_core.settings import TrainingSettings
 
@@ -47,13 +48,17 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
     return strategy_over(gpus)
 
 
-def needs_own_process(device: str) -> bool:
-    """Whether training needs another process, because this one hides the machine's GPUs (see `hide_gpus`).
+def run_where_gpus_are_visible(function: Callable[[Argument], Result], argument: Argument, device: str) -> Result:
+    """Runs a training, in a process of its own if it may use a GPU that this process hides (see `hide_gpus`).
 
     Args:
+        function: A function at the top level of a module.
+        argument: Its argument, which can be pickled.
         device: The setting `training.device`.
     """
-    return device != "cpu" and bool(tf.config.list_physical_devices("GPU"))
+    if device != "cpu" and tf.config.list_physical_devices("GPU"):
+        return run_in_child(function, argument)
+    return function(argument)
 
 
 def strategy_over(devices: Sequence[str]) -> tf.distribute.Strategy:

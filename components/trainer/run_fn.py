@@ -17,11 +17,10 @@ import tensorflow_transform as tft
 from components.network.export import export_model
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import load_examples
-from components.trainer.devices import needs_own_process, prepare_device
+from components.trainer.devices import prepare_device, run_where_gpus_are_visible
 from components.trainer.fitting import OBJECTIVE, fingerprint, fit
 from components.trainer.settings import TrainerSettings
 from imdb_core import features
-from imdb_core.child_process import run_in_child
 from imdb_core.errors import BadDataError
 from imdb_core.file_names import HISTORY_FILE, TRAINED_MODEL
 from imdb_core.hyperparameters import with_values
@@ -54,9 +53,6 @@ class TrainerJob:
 def run_fn(fn_args: FnArgs) -> None:
     """Trains a network on the transformed examples and exports it; see `train`.
 
-    A pipeline's process hides the GPUs from its Beam stages. On a machine with a GPU the training therefore runs in a
-    process of its own.
-
     Args:
         fn_args: Arguments from TFX's Trainer. The Tuner's `hyperparameters` override the settings in `custom_config`.
 
@@ -75,10 +71,7 @@ def run_fn(fn_args: FnArgs) -> None:
         model_run_dir=fn_args.model_run_dir,
         serving_model_dir=fn_args.serving_model_dir,
     )
-    if needs_own_process(job.settings.training.device):
-        run_in_child(train, job)
-    else:
-        train(job)
+    run_where_gpus_are_visible(train, job, settings.training.device)
 
 
 def train(job: TrainerJob) -> None:

@@ -6,45 +6,37 @@ from tfx.components import Tuner
 from tfx.proto import trainer_pb2
 from tfx.types import BaseChannel
 
+from components.trainer.settings import Recipe
 from components.tuner.settings import TunerSettings
 from imdb_core import features
 from imdb_core.code_digest import code_digest
-from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings, TuningSettings
+from imdb_core.settings import TuningSettings
 
 TUNER: Final = "Tuner"
 
-# Named, not imported: TFX imports it where the node runs, and reloads it.
+# A name, not an import: only the node that searches needs TensorFlow's training code.
 _MODULE: Final = "components.tuner.tuner_fn"
 
 
 def tuner_node(
+    recipe: Recipe,
+    tuning: TuningSettings,
+    *,
     examples: BaseChannel,
     transform_graph: BaseChannel,
-    *,
-    transform: TransformSettings,
-    model: ModelSettings,
-    training: TrainingSettings,
-    tuning: TuningSettings,
     checkpoint_root: str,
 ) -> Tuner:
     """Builds the node that searches for better settings; its output is `best_hyperparameters`.
 
     Args:
+        recipe: The current training recipe.
+        tuning: Settings of the search.
         examples: Transformed examples. The search trains on `train` and scores on `eval`.
         transform_graph: The Transform graph.
-        transform: Size of the vocabulary and length of a review.
-        model: Current settings of the network.
-        training: Current settings of the training.
-        tuning: Settings of the search.
         checkpoint_root: Folder for an interrupted search's checkpoints and scores; it outlives the run.
     """
     settings = TunerSettings(
-        transform=transform,
-        model=model,
-        training=training,
-        tuning=tuning,
-        code_digest=code_digest(_MODULE),
-        checkpoint_root=checkpoint_root,
+        **dict(recipe), tuning=tuning, code_digest=code_digest(_MODULE), checkpoint_root=checkpoint_root
     )
     return Tuner(
         tuner_fn=f"{_MODULE}.tuner_fn",

@@ -1,26 +1,18 @@
-"""The settings of the Tuner.
+"""The settings of the Tuner, which cross TFX's `custom_config` as JSON. No TensorFlow is imported here."""
 
-They cross TFX's `custom_config` as JSON and are validated once, by `tuner_fn`. No TensorFlow is imported here.
-"""
-
-from imdb_core.settings import ModelSettings, Section, TrainingSettings, TransformSettings, TuningSettings
+from components.trainer.settings import Recipe
+from imdb_core.settings import TuningSettings
 
 
-class TunerSettings(Section):
-    """The Tuner's `custom_config`.
+class TunerSettings(Recipe):
+    """The Tuner's `custom_config`, validated once by `tuner_fn`.
 
     Attributes:
-        transform: Size of the vocabulary and length of a review.
-        model: Current settings of the network.
-        training: Current settings of the training.
-        tuning: Settings of the search.
+        tuning: Settings of the search, which starts with this recipe.
         code_digest: Digest of the search's code.
         checkpoint_root: Folder for checkpoints and scores; it outlives the run.
     """
 
-    transform: TransformSettings
-    model: ModelSettings
-    training: TrainingSettings
     tuning: TuningSettings
     code_digest: str
     checkpoint_root: str

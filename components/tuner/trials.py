@@ -13,10 +13,9 @@ import tensorflow as tf
 
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples
-from components.trainer.devices import needs_own_process, prepare_device
+from components.trainer.devices import prepare_device, run_where_gpus_are_visible
 from components.trainer.fitting import OBJECTIVE, Score, evaluate, fingerprint, fit
 from components.trainer.settings import FitSettings
-from imdb_core.child_process import run_in_child
 from imdb_core.files import replacing
 from imdb_core.hyperparameters import with_values
 from imdb_core.modes import Mode
@@ -93,8 +92,7 @@ class Trials:
             with tf.io.gfile.GFile(file) as opened:
                 return Score(**json.loads(opened.read()))
         job = TrialJob(settings, self.examples, self.held_out, folder)
-        own_process = needs_own_process(settings.training.device)
-        score = run_in_child(train_and_score, job) if own_process else train_and_score(job)
+        score = run_where_gpus_are_visible(train_and_score, job, settings.training.device)
         with replacing(file, tf.io.gfile) as partial, tf.io.gfile.GFile(partial, "w") as opened:
             opened.write(json.dumps(asdict(score)))
         tf.io.gfile.rmtree(folder)

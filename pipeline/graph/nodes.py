@@ -14,6 +14,7 @@ from components.anomaly_gate.component import AnomalyGate
 from components.example_gen.component import ImdbExampleGen
 from components.predictions.component import Predictions
 from components.trainer.component import trainer_node
+from components.trainer.settings import Recipe
 from components.transform.component import transform_node
 from components.tuner.component import tuner_node
 from imdb_core import features
@@ -78,12 +79,10 @@ def search_settings(config: PipelineConfig, places: Places, transform: Transform
         transform: The Transform from `prepare_data`.
     """
     return tuner_node(
-        transform.outputs["transformed_examples"],
-        transform.outputs["transform_graph"],
-        transform=config.transform,
-        model=config.model,
-        training=config.training,
-        tuning=config.tuning,
+        _recipe(config),
+        config.tuning,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
         checkpoint_root=str(places.checkpoints),
     )
 
@@ -102,12 +101,10 @@ def train_modes(
     return {
         mode: trainer_node(
             mode,
-            transform.outputs["transformed_examples"],
-            transform.outputs["transform_graph"],
-            transform=config.transform,
-            model=config.model,
-            training=config.training,
-            serving=config.serving,
+            _recipe(config),
+            config.serving,
+            examples=transform.outputs["transformed_examples"],
+            transform_graph=transform.outputs["transform_graph"],
             splits=_fitting_splits(config),
             checkpoint_root=str(places.checkpoints),
             hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
@@ -155,6 +152,10 @@ def assemble(
         metadata_connection_config=metadata_connection,
         beam_pipeline_args=list(config.beam.pipeline_args),
     )
+
+
+def _recipe(config: PipelineConfig) -> Recipe:
+    return Recipe(transform=config.transform, model=config.model, training=config.training)
 
 
 def _fitting_splits(config: PipelineConfig) -> list[str]:

@@ -74,13 +74,13 @@ def test_two_words_by_hand() -> None:
 
 @pytest.mark.parametrize("mode", ["scalar", "vector"])
 @pytest.mark.parametrize("huge", [1.0, 1e4])
-def test_masked_steps_weigh_exactly_nothing(mode: str, huge: float) -> None:
+def test_masked_steps_have_weight_zero(mode: str, huge: float) -> None:
     layer = attention(mode)
     pooled, weights = layer(STATES, mask=MASK, return_weights=True)
     weights = np.asarray(weights)
     assert np.all(weights[~MASK] == 0.0)
     np.testing.assert_allclose(weights.sum(axis=1), np.ones((BATCH, 1 if mode == "scalar" else UNITS)), rtol=1e-6)
-    # What stands under the mask is of no account, however large.
+    # Masked values have no influence, however large.
     changed = np.where(MASK[..., None], STATES, huge)
     np.testing.assert_array_equal(layer(changed, mask=MASK), pooled)
 
@@ -190,30 +190,3 @@ class TestContractOfLayers:
             loss = tf.reduce_sum(tf.cast(layer(inputs, **call), tf.float32) ** 2)
         gradients = tape.gradient(loss, layer.trainable_variables)
         assert all(gradient is not None and np.all(np.isfinite(gradient)) for gradient in gradients)
-
-
-class TestWordDropout:
-    IDS = np.random.default_rng(4).integers(0, 20, size=(200, 50))
-
-    def test_changes_nothing_outside_training(self) -> None:
-        np.testing.assert_array_equal(WordDropout(0.9)(self.IDS), self.IDS)
-
-    def test_replaces_words_by_the_unknown_word_and_nothing_else(self) -> None:
-        dropped = np.asarray(WordDropout(0.3, seed=5)(self.IDS, training=True))
-        is_word = self.IDS >= 4
-        np.testing.assert_array_equal(dropped[~is_word], self.IDS[~is_word])
-        changed = dropped != self.IDS
-        assert set(dropped[changed]) == {2}
-        # 8,000 draws: four standard deviations are 0.02.
-        assert abs(changed[is_word].mean() - 0.3) < 0.02
-
-    def test_draws_anew_at_each_call_and_again_from_the_same_seed(self) -> None:
-        layer, same = WordDropout(0.5, seed=6), WordDropout(0.5, seed=6)
-        first, second = layer(self.IDS, training=True), layer(self.IDS, training=True)
-        assert np.any(np.asarray(first) != np.asarray(second))
-        np.testing.assert_array_equal(same(self.IDS, training=True), first)
-
-    @pytest.mark.parametrize("rate", [-0.1, 1.5])
-    def test_a_rate_that_is_no_probability_is_refused(self, rate: float) -> None:
-        with pytest.raises(ValueError, match="use a probability"):
-            WordDropout(rate)

@@ -105,7 +105,7 @@ def test_the_best_weights_are_the_averages_that_were_evaluated(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2, 3, 4])
-def test_early_stopping_goes_on_over_an_interruption(tmp_path: Path, interrupted_after: int) -> None:
+def test_early_stopping_survives_an_interruption(tmp_path: Path, interrupted_after: int) -> None:
     losses = [3.0, 1.0, 2.0, 2.0, 0.5]
     train(EpochCheckpoint(str(tmp_path), 2, MONITOR), small_model(), losses[:interrupted_after])
 
@@ -121,7 +121,7 @@ def test_early_stopping_goes_on_over_an_interruption(tmp_path: Path, interrupted
     assert checkpoint.history == {"loss": [0.5] * 4, MONITOR: losses[:4]}
 
 
-def test_without_the_monitored_measure_the_last_weights_are_kept(tmp_path: Path) -> None:
+def test_without_values_of_the_monitored_metric_the_last_weights_are_kept(tmp_path: Path) -> None:
     model = small_model()
     checkpoint = EpochCheckpoint(str(tmp_path), 1, "val_other")
     assert train(checkpoint, model, [1.0, 2.0, 3.0]) == 3
@@ -246,7 +246,7 @@ def test_a_damaged_checkpoint_is_reported_and_changes_nothing(
     assert train(checkpoint, model, [2.0, 1.0]) == 2
 
 
-def test_a_checkpoint_of_another_network_is_left_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_checkpoint_of_another_network_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     train(EpochCheckpoint(str(tmp_path), 2, MONITOR), small_model(units=4), [2.0])
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
     with caplog.at_level(logging.WARNING):
@@ -255,7 +255,7 @@ def test_a_checkpoint_of_another_network_is_left_aside(tmp_path: Path, caplog: p
     assert "(2, 4)" in caplog.text
 
 
-def test_discard_removes_the_folder_and_forgives_its_absence(tmp_path: Path) -> None:
+def test_discard_removes_the_folder_if_there_is_one(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     checkpoint = EpochCheckpoint(str(folder), 2, MONITOR)
     checkpoint.discard()
@@ -265,7 +265,7 @@ def test_discard_removes_the_folder_and_forgives_its_absence(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_good_checkpoint(tmp_path: Path, loss: float) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_checkpoint(tmp_path: Path, loss: float) -> None:
     model = small_model()
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
     train(checkpoint, model, [2.0])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from components.trainer.devices import hide_gpus, prepare_device
+from components.trainer.devices import hide_gpus, prepare_device, run_where_gpus_are_visible
 from imdb_core.errors import DeviceError
 from imdb_core.settings import TrainingSettings
 
@@ -32,7 +33,7 @@ def test_trains_on_the_cpu_without_a_gpu(device: str) -> None:
 
 
 @without_gpu
-def test_insisting_on_a_gpu_without_one_is_a_clear_error() -> None:
+def test_requiring_a_gpu_without_one_is_a_clear_error() -> None:
     with pytest.raises(DeviceError, match=r"training.device = 'gpu'.* sees no GPU.*set device = 'auto' or 'cpu'"):
         prepare_device(TrainingSettings(device="gpu"))
 
@@ -43,7 +44,7 @@ def test_mixed_precision_contradicts_the_cpu() -> None:
 
 
 @without_gpu
-def test_mixed_precision_falls_back_loudly_without_a_gpu(caplog: pytest.LogCaptureFixture) -> None:
+def test_mixed_precision_without_a_gpu_falls_back_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         prepare_device(TrainingSettings(mixed_precision=True))
     assert "mixed_precision = true is ignored" in caplog.text
@@ -58,13 +59,25 @@ def test_the_policy_of_an_earlier_trainer_is_reset() -> None:
 
 
 @without_gpu
-def test_hiding_no_gpu_is_fine_even_while_tensorflow_runs() -> None:
+def test_without_a_gpu_hiding_gpus_is_allowed_even_while_tensorflow_runs() -> None:
     tf.constant(1.0) + 1.0
     hide_gpus()
 
 
+@pytest.mark.parametrize(
+    ("device", "gpus", "own_process"),
+    [("auto", ["a GPU"], True), ("gpu", ["a GPU"], True), ("cpu", ["a GPU"], False), ("auto", [], False)],
+)
+def test_training_that_may_use_a_hidden_gpu_runs_in_a_process_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpus: list[str], own_process: bool
+) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    process = run_where_gpus_are_visible(eval, "__import__('os').getpid()", device)
+    assert (process != os.getpid()) == own_process
+
+
 def run(code: str) -> str:
-    """Runs code in a Python of its own: devices are settled once for each process."""
+    """Runs code in a Python process of its own, because a process configures its devices only once."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=300
     )

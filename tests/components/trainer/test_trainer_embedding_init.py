@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from components.trainer import embedding_init
 from components.trainer.embedding_init import cooccurrence_vectors, cooccurrences, ppmi
 
-# Words 4 and 5 stand in for each other, and so do 6 and 7; 8 and 9 are the company of the one pair and of the other.
+# Words 4 and 5 occur only next to word 8, and words 6 and 7 only next to word 9.
 TWINS = np.array([[1, 4, 8, 4, 8, 0], [1, 5, 8, 5, 8, 0], [1, 6, 9, 6, 9, 0], [1, 7, 9, 7, 9, 0]])
 
 
@@ -29,7 +29,7 @@ def test_cooccurrences_by_hand() -> None:
     np.testing.assert_allclose(cooccurrences(np.array([[1, 4, 5, 4, 2, 0, 0]]), 6).toarray(), expected, rtol=1e-6)
 
 
-def test_company_ends_after_eight_tokens() -> None:
+def test_the_context_window_is_eight_tokens() -> None:
     counts = cooccurrences(np.array([[4, *range(10, 17), 5, 6]]), 20)
     assert counts[4, 5] == pytest.approx(1 / 8)
     assert counts[4, 6] == 0.0
@@ -62,7 +62,7 @@ def test_ppmi_by_hand() -> None:
     assert information.nnz == 2
 
 
-def test_words_that_keep_the_same_company_begin_close_together() -> None:
+def test_words_with_the_same_contexts_start_close_together() -> None:
     vectors = cooccurrence_vectors(TWINS, initial(10, 4), 0.1, seed=1)
     np.testing.assert_allclose(vectors[4], vectors[5], atol=1e-4)
     np.testing.assert_allclose(vectors[6], vectors[7], atol=1e-4)
@@ -83,7 +83,7 @@ def test_vectors_are_those_of_a_dense_decomposition(dimensions: int) -> None:
     np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-4)
 
 
-def test_words_without_company_keep_their_initial_vectors() -> None:
+def test_words_without_context_keep_their_initial_vectors() -> None:
     before = initial(12, 4)
     after = cooccurrence_vectors(TWINS, before, 0.1, seed=1)
     kept = [0, 1, 2, 3, 10, 11]
@@ -94,11 +94,11 @@ def test_words_without_company_keep_their_initial_vectors() -> None:
 
 
 @pytest.mark.parametrize("token_ids", [np.zeros([0, 6], np.int32), np.array([[1, 4, 0]]), np.array([[1, 4, 4]])])
-def test_too_little_text_still_gives_numbers(token_ids: np.ndarray) -> None:
+def test_too_little_text_still_gives_finite_vectors(token_ids: np.ndarray) -> None:
     assert np.all(np.isfinite(cooccurrence_vectors(token_ids, initial(6, 4), 0.1, seed=1)))
 
 
-def test_the_seed_gives_the_vectors() -> None:
+def test_the_seed_determines_the_vectors() -> None:
     first, again, other = (cooccurrence_vectors(TWINS, initial(10, 4), 0.1, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)

@@ -132,7 +132,7 @@ def test_training_begins_with_vectors_of_the_training_reviews(tmp_path: Path) ->
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(model.get_weights()[1:], others, strict=True))
 
 
-def test_averaging_keeps_other_weights_than_the_last(tmp_path: Path) -> None:
+def test_averaging_evaluates_and_keeps_averaged_weights(tmp_path: Path) -> None:
     averaged, with_average = fit(tmp_path / "averaged", changed(training__weight_average=0.9, training__patience=0))
     last, without = fit(tmp_path / "last", changed(training__weight_average=0.0, training__patience=0))
     assert not equal_weights(averaged, last)
@@ -162,7 +162,7 @@ def test_it_learns(tmp_path: Path) -> None:
     np.testing.assert_allclose(history["loss"], history["log_loss"], rtol=1e-5)
 
 
-def test_early_stopping_gives_back_the_best_weights(tmp_path: Path) -> None:
+def test_early_stopping_returns_the_best_weights(tmp_path: Path) -> None:
     model, checkpoint = fit(tmp_path, changed(training__epochs=30, training__learning_rate=0.3, training__patience=1))
     assert checkpoint.epochs_done < 30
     probabilities = model.predict(HELD_OUT.token_ids, verbose=0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.trainer import run_fn
+from components.trainer.settings import TrainerSettings
 from components.transform import preprocessing
 from imdb_core.errors import BadDataError
 from imdb_core.settings import Section
@@ -69,7 +71,7 @@ def fn_args(transformed: Path, folder: Path, **values: Any) -> FnArgs:
 
 def run(arguments: FnArgs) -> None:
     arguments.transform_output = arguments.transform_graph_path  # as TFX's executor does
-    # TFX reloads the module it takes run_fn from: nothing in it may mind.
+    # TFX reloads the module that it takes run_fn from; a reload must do no harm.
     importlib.reload(run_fn).run_fn(arguments)
 
 
@@ -112,6 +114,12 @@ def test_settings_are_validated_once(transformed: Path, tmp_path: Path, monkeypa
     validations = Validations(monkeypatch)
     run(fn_args(transformed, tmp_path))
     assert validations.validated == ["TrainerSettings"]
+
+
+def test_a_job_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    settings = TrainerSettings.model_validate({**CONFIG, "checkpoint_root": str(tmp_path)})
+    job = run_fn.TrainerJob(settings, ["train"], [], "graph", "logs", "model")
+    assert pickle.loads(pickle.dumps(job)) == job  # noqa: S301
 
 
 def config_with(folder: Path, section: str | None, key: str, value: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def prepared(transformed: Transformed, files: Path, folder: Path, **tuning_setti
         working_dir=str(folder / "temporary"),
         custom_config=config,
     )
-    # TFX reloads the module it takes tuner_fn from: nothing in it may mind.
+    # TFX reloads the module that it takes tuner_fn from; a reload must do no harm.
     return importlib.reload(tuner_fn).tuner_fn(arguments)
 
 
@@ -99,7 +99,7 @@ def test_the_seed_repeats_the_search_even_if_it_is_0(
     assert tried(search(transformed, files, tmp_path)) == tried(tuner)
 
 
-def test_an_interrupted_search_ends_as_if_it_had_not_been_and_trains_no_finished_trial_again(
+def test_an_interrupted_search_gives_the_same_result_and_repeats_no_finished_trial(
     tuner: Any, transformed: Transformed, files: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Interruption(logging.Handler):
@@ -164,7 +164,7 @@ def test_epochs_reviews_and_modes_of_a_trial_are_settings(
     assert tried(other)[0][0] == CURRENT
 
 
-def test_without_eval_examples_it_says_so(transformed: Transformed, files: Path, tmp_path: Path) -> None:
+def test_missing_eval_examples_are_a_clear_error(transformed: Transformed, files: Path, tmp_path: Path) -> None:
     (tmp_path / "Split-train").symlink_to(files / "Split-train")
     with pytest.raises(BadDataError, match=r"no examples of the split `eval`.*training.tune = false"):
         prepared(transformed, tmp_path, tmp_path)

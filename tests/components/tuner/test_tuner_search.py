@@ -74,7 +74,7 @@ def test_the_first_trial_has_the_current_values_and_the_others_are_new_ones_of_t
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
-def test_a_seed_makes_the_same_trials_and_another_one_others(tmp_path: Path, seed: int) -> None:
+def test_the_same_seed_gives_the_same_trials_and_another_seed_others(tmp_path: Path, seed: int) -> None:
     first = Search(tmp_path / "1", seed=seed).run().tried
     assert Search(tmp_path / "2", seed=seed).run().tried == first
     assert Search(tmp_path / "3", seed=seed // 2 + 7).run().tried != first
@@ -89,7 +89,7 @@ def test_the_best_is_the_one_with_the_least_eval_loss(tmp_path: Path) -> None:
     assert search.ended == 1
 
 
-def test_what_is_no_better_does_not_replace_the_current_values(tmp_path: Path) -> None:
+def test_values_with_an_equal_score_do_not_replace_the_current_ones(tmp_path: Path) -> None:
     assert Search(tmp_path, score=same).run().best == CURRENT
 
 
@@ -100,7 +100,7 @@ def test_a_small_space_has_fewer_trials(tmp_path: Path, caplog: pytest.LogCaptur
     assert [line.split("  ")[0] for line in caplog.messages] == ["Tuner trial 1/2", "Tuner trial 2/2"]
 
 
-def test_a_search_for_true_or_false_gives_these_and_not_numbers(tmp_path: Path) -> None:
+def test_booleans_stay_booleans(tmp_path: Path) -> None:
     space = search_space({"model.on": [False, True]}, {"model.on": True})
     tried: list[bool] = []
 
@@ -130,7 +130,7 @@ def test_each_trial_has_one_line_and_kerastuner_prints_nothing(
     assert capsys.readouterr().out == ""
 
 
-def test_a_trial_that_breaks_down_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_trial_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def fragile(values: Values) -> Score:
         if values == CURRENT:
             raise RunError("training broke down in epoch 1")
@@ -143,7 +143,7 @@ def test_a_trial_that_breaks_down_is_left_out(tmp_path: Path, caplog: pytest.Log
     assert caplog.messages[0].startswith("Tuner trial 1/4  failed: training broke down in epoch 1")
 
 
-def test_if_all_break_down_the_search_says_what_to_do(tmp_path: Path) -> None:
+def test_if_all_trials_fail_the_error_says_what_to_do(tmp_path: Path) -> None:
     def broken(values: Values) -> Score:
         raise RunError("training broke down in epoch 1")
 
@@ -154,7 +154,7 @@ def test_if_all_break_down_the_search_says_what_to_do(tmp_path: Path) -> None:
     assert search.ended == 0
 
 
-def test_any_other_error_ends_the_search_and_is_not_lost(tmp_path: Path) -> None:
+def test_any_other_error_ends_the_search_and_is_the_cause(tmp_path: Path) -> None:
     def nowhere(values: Values) -> Score:
         raise DeviceError("no GPU")
 

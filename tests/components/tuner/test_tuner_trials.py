@@ -70,7 +70,7 @@ def test_a_trial_trains_as_the_trainer_does_and_is_scored_with_the_weights_to_ke
     assert score.log_loss == pytest.approx(min(checkpoint.history["val_log_loss"]), abs=1e-6)
 
 
-def test_a_score_of_both_modes_is_the_mean_and_is_asked_for_once(
+def test_a_score_of_both_modes_is_the_mean_and_is_computed_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
@@ -120,7 +120,7 @@ def test_an_interrupted_trial_continues_after_its_last_epoch(
     assert epochs(caplog) == ["trial, scalar, epoch 2"]
 
 
-def test_the_end_leaves_nothing_behind_not_even_of_a_trial_that_broke_down(
+def test_discard_leaves_nothing_behind_not_even_of_a_failed_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = trials_in(tmp_path)
@@ -135,13 +135,13 @@ def test_the_end_leaves_nothing_behind_not_even_of_a_trial_that_broke_down(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_that_do_not_go_together_are_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_contradictory_settings_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="does not train"):
         trials_in(tmp_path).score({"model.pooling": "flatten"})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_training_that_breaks_down_is_an_error_of_that_trial(tmp_path: Path) -> None:
+def test_training_that_diverges_is_a_run_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="training broke down"):
         trials_in(tmp_path).score({"training.learning_rate": 1e38})
 

@@ -2,13 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tfx.dsl.compiler.compiler import Compiler
-from tfx.orchestration import metadata
+from compiled_graph import compiled_nodes, parameter
 
 from imdb_core.code_digest import code_digest
 from pipeline.graph.pipeline import create_pipeline
 from pipeline.settings import load_settings
-from pipeline.workspace.places import Places
 
 ORDER = [
     "ImdbExampleGen",
@@ -32,10 +30,8 @@ ORDER = [
 
 
 def compiled(folder: Path, *assignments: str):
-    places = Places(*(folder / name for name in ("artifacts", "checkpoints", "cache", "versions", "schema.pbtxt")))
-    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.db"))
-    pipeline = create_pipeline(load_settings(None, assignments).config, places, connection)
-    return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
+    config = load_settings(None, assignments).config
+    return compiled_nodes(folder, lambda *workspace: create_pipeline(config, *workspace))
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +39,14 @@ def nodes(tmp_path_factory):
     return compiled(tmp_path_factory.mktemp("graph"))
 
 
-def parameter(node, name: str) -> str:
-    return node.parameters.parameters[name].field_value.string_value
-
-
-def test_it_has_these_nodes_and_each_comes_after_what_it_needs(nodes):
+def test_every_node_comes_after_the_nodes_that_it_needs(nodes):
     assert sorted(nodes) == sorted(ORDER)
     position = {name: number for number, name in enumerate(nodes)}
     for name, node in nodes.items():
         assert all(position[upstream] < position[name] for upstream in node.upstream_nodes)
 
 
-def test_nothing_is_trained_unless_the_gate_lets_it_pass(nodes):
+def test_training_waits_for_the_anomaly_gate(nodes):
     assert "AnomalyGate" in nodes["Transform"].upstream_nodes
     assert all("Transform" in nodes[f"Trainer.{mode}"].upstream_nodes for mode in ("scalar", "vector"))
 
@@ -103,18 +95,18 @@ def test_the_winner_is_not_run_again_and_a_first_run_has_no_champion(nodes):
     assert predictions.inputs.inputs["baseline"].min_count == 0
 
 
-def test_new_code_predicts_anew(nodes):
+def test_a_change_of_code_is_a_change_of_the_predictions_and_the_explainer(nodes):
     for name in ("modes", "champion"):
         assert parameter(nodes[f"Predictions.{name}"], "code_digest") == code_digest("components.predictions.component")
     assert parameter(nodes["Explainer"], "code_digest") == code_digest("components.explainer.component")
 
 
-def test_no_node_waits_for_the_explainer_and_no_push_either(nodes):
+def test_no_node_waits_for_the_explainer(nodes):
     assert "Pusher" in nodes["Explainer"].upstream_nodes
     assert not any("Explainer" in node.upstream_nodes for node in nodes.values())
 
 
-def test_the_explainer_explains_what_was_compared(nodes, tmp_path):
+def test_the_explainer_reads_the_models_that_were_compared(nodes, tmp_path):
     explainer = nodes["Explainer"]
     assert {name: producer(explainer, name) for name in explainer.inputs.inputs} == {
         "examples": "ImdbExampleGen",
@@ -136,7 +128,7 @@ def test_the_same_settings_make_the_same_graph(nodes, tmp_path):
     assert parameter(again["Transform"], "custom_config") == parameter(nodes["Transform"], "custom_config")
 
 
-def test_preset_blog_holds_nothing_out(tmp_path):
+def test_preset_blog_has_no_eval_split(tmp_path):
     nodes = compiled(tmp_path, "preset=blog")
     assert "eval" not in parameter(nodes["Transform"], "splits_config")
     assert '"train"' in parameter(nodes["Trainer.scalar"], "eval_args")
@@ -156,7 +148,7 @@ def test_the_settings_of_the_check_and_the_report_retrain_nothing(tmp_path):
     assert parameter(slow["ServingCheck"], "serving") != parameter(default["ServingCheck"], "serving")
 
 
-def test_the_tuner_is_there_only_if_it_is_switched_on_and_both_trainers_take_what_it_finds(tmp_path):
+def test_the_tuner_is_optional_and_both_trainers_take_its_result(tmp_path):
     nodes = compiled(tmp_path)
     tuned = compiled(tmp_path, "training.tune=true")
     assert sorted(tuned) == sorted([*ORDER, "Tuner"])
@@ -165,13 +157,13 @@ def test_the_tuner_is_there_only_if_it_is_switched_on_and_both_trainers_take_wha
     for mode in ("scalar", "vector"):
         assert producer(tuned[f"Trainer.{mode}"], "hyperparameters") == "Tuner"
         assert "hyperparameters" not in nodes[f"Trainer.{mode}"].inputs.inputs
-        # Values that were found and values that are given make the same training.
+        # Found values and given values are the same training.
         assert parameter(tuned[f"Trainer.{mode}"], "custom_config") == parameter(
             nodes[f"Trainer.{mode}"], "custom_config"
         )
 
 
-def test_the_tuner_is_tfx_s_own_sees_no_test_split_and_searches_anew_after_a_change(tmp_path):
+def test_the_tuner_is_tfx_s_own_reads_no_test_split_and_depends_on_its_code(tmp_path):
     tuner = compiled(tmp_path, "training.tune=true", "tuning.trials=7")["Tuner"]
     assert tuner.node_info.type.name == "tfx.components.tuner.component.Tuner"
     assert parameter(tuner, "tuner_fn") == "components.tuner.tuner_fn.tuner_fn"

@@ -1,25 +1,16 @@
 import json
 from pathlib import Path
 
-from tfx.dsl.compiler.compiler import Compiler
-from tfx.orchestration import metadata
+from compiled_graph import compiled_nodes, parameter
 
 from pipeline.graph.study import create_study
 from pipeline.settings import load_settings
-from pipeline.workspace.places import Places
 
 UPSTREAM = ["ImdbExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate", "Transform"]
 
 
 def compiled(folder: Path, *seeds: int):
-    places = Places(*(folder / name for name in ("artifacts", "checkpoints", "cache", "versions", "schema.pbtxt")))
-    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.db"))
-    pipeline = create_study(load_settings().config, seeds, places, connection)
-    return {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(pipeline).nodes}
-
-
-def custom_config(node) -> str:
-    return node.parameters.parameters["custom_config"].field_value.string_value
+    return compiled_nodes(folder, lambda *workspace: create_study(load_settings().config, seeds, *workspace))
 
 
 def test_one_transform_feeds_all_seeds_and_each_seed_compares_its_own_modes(tmp_path):
@@ -30,7 +21,7 @@ def test_one_transform_feeds_all_seeds_and_each_seed_compares_its_own_modes(tmp_
         for mode in ("scalar", "vector"):
             trainer = nodes[f"Trainer.{mode}.seed{seed}"]
             assert set(trainer.upstream_nodes) == {"Transform"}
-            config = json.loads(custom_config(trainer))
+            config = json.loads(parameter(trainer, "custom_config"))
             assert (config["mode"], config["training"]["seed"]) == (mode, seed)
         predictions = nodes[f"Predictions.seed{seed}"].inputs.inputs
         made_by = {role: predictions[role].channels[0].producer_node_query.id for role in ("candidate", "baseline")}
@@ -41,4 +32,4 @@ def test_more_seeds_leave_the_nodes_of_the_others_as_they_were(tmp_path):
     few, many = compiled(tmp_path, 1, 2), compiled(tmp_path, 1, 2, 3)
     assert few.keys() < many.keys()
     for name in few:
-        assert custom_config(few[name]) == custom_config(many[name])
+        assert parameter(few[name], "custom_config") == parameter(many[name], "custom_config")
