@@ -14,6 +14,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from contract_models import examples, floats, texts
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -87,22 +88,6 @@ def spec(signature: str = "", name: str = "m") -> model_pb2.ModelSpec:
     return model_pb2.ModelSpec(name=name, signature_name=signature)
 
 
-def floats(*values: float) -> tensor_pb2.TensorProto:
-    return tensor_pb2.TensorProto(
-        dtype=types_pb2.DT_FLOAT, float_val=values, tensor_shape={"dim": [{"size": len(values)}]}
-    )
-
-
-def strings(*values: bytes) -> tensor_pb2.TensorProto:
-    return tensor_pb2.TensorProto(
-        dtype=types_pb2.DT_STRING, string_val=values, tensor_shape={"dim": [{"size": len(values)}]}
-    )
-
-
-def examples(*xs: float) -> input_pb2.Input:
-    return input_pb2.Input(example_list=input_pb2.ExampleList(examples=[example(x=x) for x in xs]))
-
-
 def task(method: str, signature: str, name: str = "m") -> inference_pb2.InferenceTask:
     return inference_pb2.InferenceTask(model_spec=spec(signature, name), method_name=method)
 
@@ -156,7 +141,7 @@ def test_predict_takes_tensor_content(server: Server) -> None:
 
 
 def test_predict_on_texts(server: Server) -> None:
-    response = server.predict(model_spec=spec("serve_text"), inputs={"text": strings(b"short", b"x" * 30)})
+    response = server.predict(model_spec=spec("serve_text"), inputs={"text": texts(b"short", b"x" * 30)})
     assert response.model_spec.signature_name == "serve_text"
     assert list(response.outputs["label"].string_val) == [b"negative", b"positive"]
     expected = [1 - sigmoid(5 / 2 - 8), sigmoid(5 / 2 - 8), 1 - sigmoid(30 / 2 - 8), sigmoid(30 / 2 - 8)]
@@ -166,7 +151,7 @@ def test_predict_on_texts(server: Server) -> None:
 
 @pytest.mark.parametrize("filtered", [["tokens"], ["attention", "tokens"], ["probabilities", "tokens", "attention"]])
 def test_predict_gives_the_filtered_outputs(server: Server, filtered: list[str]) -> None:
-    response = server.predict(model_spec=spec("explain"), inputs={"text": strings(b"a b")}, output_filter=filtered)
+    response = server.predict(model_spec=spec("explain"), inputs={"text": texts(b"a b")}, output_filter=filtered)
     assert set(response.outputs) == set(filtered)
     assert list(response.outputs["tokens"].string_val) == [b"[START]", b"a", b"b", *[b""] * 5]
 
@@ -224,7 +209,7 @@ def test_predict_unknown_signature(server: Server, signature: str) -> None:
             "tensor parsing error: x",
         ),
         ({"x": tensor_pb2.TensorProto()}, "tensor parsing error: x"),
-        ({"x": strings(b"1")}, "Expects arg[0] to be float but string is provided"),
+        ({"x": texts(b"1")}, "Expects arg[0] to be float but string is provided"),
     ],
 )
 def test_predict_wrong_inputs(server: Server, inputs: dict, message: str) -> None:
@@ -248,12 +233,12 @@ def test_predict_wrong_inputs(server: Server, inputs: dict, message: str) -> Non
 )
 def test_predict_wrong_filter(server: Server, filtered: list[str], message: str) -> None:
     with refused("INVALID_ARGUMENT", message):
-        server.predict(model_spec=spec("serve_text"), inputs={"text": strings(b"a")}, output_filter=filtered)
+        server.predict(model_spec=spec("serve_text"), inputs={"text": texts(b"a")}, output_filter=filtered)
 
 
 def test_predict_op_failure(server: Server) -> None:
     with pytest.raises(ServingError) as failure:
-        server.predict(model_spec=spec("regress"), inputs={"inputs": strings(b"no example")})
+        server.predict(model_spec=spec("regress"), inputs={"inputs": texts(b"no example")})
     assert failure.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert failure.value.message.startswith("Could not parse example input, value: 'no example'")
 
