@@ -43,7 +43,7 @@ def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str,
     started = time.monotonic()
     splits = read_reviews(data, limit)
     words = {split: [words_of(text) for text in reviews.texts] for split, reviews in splits.items()}
-    vocabulary = most_frequent_words(words["train"], VOCABULARY_SIZE - SPECIAL_IDS)
+    vocabulary = most_frequent_words(words[features.TRAIN], VOCABULARY_SIZE - SPECIAL_IDS)
     ids = word_ids(vocabulary)
     train, test = (
         (_token_ids(words.pop(split), ids), np.array(splits[split].labels, np.int64))

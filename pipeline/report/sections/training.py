@@ -9,6 +9,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from imdb_core.features import EVAL, TRAIN
 from imdb_core.file_names import HISTORY_FILE
 from imdb_core.modes import MODES
 from pipeline.history.runs import PastRun
@@ -42,7 +43,7 @@ def _training_plot(title: str, key: str, histories: _Histories) -> Markup:
 
     def paint(axes: Axes) -> None:
         for mode, history in histories.items():
-            for prefix, part, alpha in (("", "train", 0.45), ("val_", "eval", 1.0)):
+            for prefix, part, alpha in (("", TRAIN, 0.45), ("val_", EVAL, 1.0)):
                 values = history.get(prefix + key, [])
                 if values:
                     style = {
