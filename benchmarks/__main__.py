@@ -52,11 +52,13 @@ def main(
     fresh = Path(tempfile.gettempdir(), f"imdb-bench-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
     folder = (workspace or fresh).absolute()
     benchmark = comparison.Benchmark(data, names, folder, not skip_script, seed, limit)
+    file = out or folder / "benchmark.json"
+    # A folder that cannot be made is found before the hour of measuring, not after it.
+    file.parent.mkdir(parents=True, exist_ok=True)
     console.print(f"Workspace: {folder}")
     for warning in figures.warnings({"load": machine.load(), "machine": machine.describe()}):
         console.print(f"Warning: {warning}")
     record = comparison.run(benchmark)
-    file = out or folder / "benchmark.json"
     write_json(file, record)
     for table in (figures.quality, figures.cost, figures.nodes, figures.targets):
         console.print(table(record).drawn())

@@ -60,7 +60,7 @@ def replacing(path: str | os.PathLike[str], files: FileSystem = LOCAL) -> Iterat
         The path to write to, in the same folder. If the block raises, the file there is removed.
     """
     folder, name = os.path.split(os.fspath(path))
-    # Local processes may replace one file at a time. Elsewhere, a retry of a killed worker overwrites what that one left.
+    # Several local processes may replace one file. Elsewhere, a retry overwrites what a killed worker left.
     writer = f".{os.getpid()}" if files is LOCAL else ""
     partial = os.path.join(folder, f".{name}{writer}.partial")
     files.makedirs(folder or os.curdir)

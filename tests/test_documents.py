@@ -74,10 +74,10 @@ def test_every_path_module_and_setting_that_is_named_exists(path):
         if not PLACEHOLDER.search(name):
             assert name in TRACKED or name in FOLDERS, name
     for name in MODULE.findall(text):
-        assert name in SETTINGS or name.endswith(".json") or is_module(name), name
+        assert name in SETTINGS or name.endswith((".json", ".py")) or is_module(name), name
     if path.suffix == ".md":
         for name in SETTING.findall(text):
-            assert name in SETTINGS or name.endswith(".json") or is_module(name), name
+            assert name in SETTINGS or name.endswith((".json", ".py")) or is_module(name), name
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -59,6 +59,8 @@ def main(
     from benchmarks.serving.in_process import in_process
 
     console = Console(highlight=False, soft_wrap=True)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
     path = model or _newest_version()
     console.print(f"Model: {path}")
     texts = [sample_review("test", index, seed=1).text.encode() for index in range(_REVIEWS)]

@@ -26,7 +26,7 @@ _LOG: Final = logging.getLogger(__name__)
 class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX ships no types
     """Reads reviews, checks them, and writes them split and sharded."""
 
-    def Do(  # noqa: N802  - TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -25,7 +25,7 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
     retry within the same second treats it as complete. This executor renames the copy once it is complete and on disk.
     """
 
-    def Do(  # noqa: N802 - TFX's name
+    def Do(
         self, input_dict: dict[str, list[Any]], output_dict: dict[str, list[Any]], exec_properties: dict[str, Any]
     ) -> None:
         """Pushes the model if it is blessed; see TFX's Pusher for the arguments."""

@@ -4,8 +4,11 @@ A public package: import its names from here. It imports neither TensorFlow nor 
 before anything heavy is loaded.
 
 - `load_settings` merges a preset, a TOML file and `section.key=value` assignments into `Settings`: a `PipelineConfig`
-  and the origin of each value. `settings_from_environment` reads them where a command left them, in `IMDB_CONFIG` and
-  `IMDB_SET`.
+  and the origin of each value.
+- `PRESETS` holds the values of each preset by its `PresetName`; `preset_settings` lists all settings of one.
+- `settings_from_environment` reads the settings that a command left in environment variables: the TOML file in
+  `CONFIG_VARIABLE` and the assignments in `SET_VARIABLE`, which `assignments_from_environment` reads alone.
+  `VERBOSE_VARIABLE` asks for the whole log.
 - `flatten` lists a `PipelineConfig` as `section.key` → value. `changed_settings` keeps what differs from the preset.
 - `toml_file` and `toml_value` write such values in TOML.
 """

@@ -102,6 +102,12 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         CppSavedModel(str(tmp_path))
 
 
+def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "12").touch()
+    with pytest.raises(RunError, match=r"holds no saved_model\.pb"):
+        CppSavedModel(str(tmp_path / "12"))
+
+
 def test_a_model_with_missing_files_is_refused(path: str, tmp_path: Path) -> None:
     shutil.copytree(path, tmp_path / "half")
     next((tmp_path / "half" / "variables").glob("*.data-*")).unlink()
