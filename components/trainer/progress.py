@@ -32,12 +32,12 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         self._started = self._told = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Implements Keras's callback."""
+        """Starts the clock of the epoch."""
         self._epoch = epoch + 1
         self._started = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Implements Keras's callback."""
+        """Reports the progress within the epoch, at most twice a second."""
         if time.monotonic() - self._told < _TELL_SECONDS:
             return
         self._told = time.monotonic()
@@ -46,7 +46,7 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         progress.tell(progress.Steps(done, self.examples, "examples", stage, self._measured(logs)))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Implements Keras's callback."""
+        """Logs the metrics and the duration of the epoch."""
         metrics = self._measured(logs)
         progress.tell(
             progress.EpochEnd(epoch + 1, self.training.epochs, metrics),

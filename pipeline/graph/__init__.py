@@ -1,1 +1,1 @@
-"""The graphs: settings in, a TFX pipeline out."""
+"""Builds the graphs of TFX pipelines from settings."""

@@ -21,7 +21,7 @@ from pipeline.workspace.places import Places
 def create_pipeline(
     config: PipelineConfig, places: Places, metadata_connection: metadata_store_pb2.ConnectionConfig
 ) -> Pipeline:
-    """Builds the pipeline that docs/design describes.
+    """Builds the pipeline that docs/architecture.md describes.
 
     Args:
         config: Validated settings.

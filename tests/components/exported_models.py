@@ -1,4 +1,4 @@
-"""Exported models, the three ways to load them, and the comparison of their signatures with the trained model."""
+"""Exported models, four ways to run them, and a comparison of their signatures with the trained model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ATTENTION = ModelSettings(
 PRESETS = {
     "attention": ATTENTION,
     "blog": ATTENTION.model_copy(update={"softmax": "last", "pooling": "flatten", "mask": False}),
-    # Seed generators of dropout are variables too, which a careless export leaves behind.
+    # The seed generators of dropout are variables too, which an export must include.
     "dropout": ATTENTION.model_copy(update={"word_dropout": 0.5, "embedding_dropout": 0.5, "dropout": 0.5}),
 }
 ARGUMENTS = {"serving_default": "examples", "serve_text": "text", "explain": "text", "classify": "inputs"}
@@ -47,7 +47,7 @@ class Exported:
 
     @functools.cached_property
     def answers(self) -> Callable[[np.ndarray], list[tf.Tensor]]:
-        """Token ids to probabilities and attention."""
+        """Maps token ids to probabilities and attention."""
         return tf.function(explaining_model(self.model), reduce_retracing=True)
 
     def token_ids(self, reviews: list[bytes]) -> np.ndarray:
@@ -57,7 +57,7 @@ class Exported:
 
 
 def a_model(preset: str, mode: Mode, transformed: Transformed) -> keras.Model:
-    """Weights so large that no two reviews are alike to it."""
+    """A network with weights so large that it tells all reviews apart."""
     model = build_model(PRESETS[preset], transformed.settings, mode)
     rng = np.random.default_rng(1)
     for variable in model.trainable_variables:
@@ -103,7 +103,7 @@ def in_cpp(path: str) -> Iterator[Run]:
 
 @contextmanager
 def in_server(path: str) -> Iterator[Run]:
-    """Over gRPC; the folder's name has to be a version."""
+    """Runs a model in the server, over gRPC; the folder's name must be a version."""
     flags = ("--model_name=any", f"--model_base_path={Path(path).parent}", "--enable_model_warmup=false")
     with launched_server(*flags) as server, grpc.insecure_channel(server.target) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -122,7 +122,7 @@ def examples(reviews: list[bytes]) -> list[bytes]:
 
 
 def check_all_signatures(run: Run, exported: Exported, reviews: list[bytes]) -> None:
-    """All paths from a review to an answer agree with the oracle's token ids sent through the trained model."""
+    """Every signature agrees with the trained model, which gets the oracle's token ids."""
     token_ids = exported.token_ids(reviews)
     probabilities, attention = (np.asarray(value) for value in exported.answers(token_ids))
     close = functools.partial(np.testing.assert_allclose, atol=1e-5, rtol=0)  # NaN is close to NaN alone
@@ -143,7 +143,7 @@ def check_all_signatures(run: Run, exported: Exported, reviews: list[bytes]) -> 
     close(explained["attention"], attention)
     max_tokens = exported.transformed.settings.max_tokens
     assert explained["tokens"].tolist() == [tokens_of(review, max_tokens) for review in reviews]
-    # What a token is in one signature is a token id in the other.
+    # There is a token exactly where there is a token id.
     np.testing.assert_array_equal(explained["tokens"] != b"", token_ids != 0)
     if exported.settings.softmax == "time":
         close(explained["attention"].sum(axis=1), np.ones(len(reviews)))
