@@ -63,7 +63,9 @@ def test_a_package_exports_exactly_what_is_public(package):
     assert sorted(module.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)) == module.__all__
 
 
-@pytest.mark.parametrize(("package", "name"), [(package, name) for package, names in SURFACE.items() for name in names])
+@pytest.mark.parametrize(
+    ("package", "name"), [(package, name) for package, names in SURFACE.items() for name in sorted(names)]
+)
 def test_each_name_is_documented(package, name):
     module = importlib.import_module(package)
     value = getattr(module, name)
