@@ -1,6 +1,7 @@
 """Rules of the layout that no linter checks."""
 
 import ast
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_a_folder_of_components_is_a_node_or_what_nodes_share():
     for folder in (ROOT / "components").iterdir():
         if folder.is_dir() and folder.name not in ("network", "__pycache__"):
             assert (folder / "component.py").is_file(), f"{folder.name} has no component.py"
+
+
+def test_git_ignores_no_source():
+    """What git ignores is not in the wheel either, and no linter reads it."""
+    names = [str(path) for path, _ in sources()]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *names], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ignored.stdout.splitlines() == []
 
 
 def test_every_package_says_what_it_is():
