@@ -47,28 +47,21 @@ def files_in(folder: str) -> list[str]:
     return sorted(fileio.glob(io_utils.all_files_pattern(folder)))
 
 
-def records_in(file: str) -> Iterator[bytes]:
-    """Reads the serialized examples of one file.
-
-    Raises:
-        BadDataError: The file is cut off or damaged.
-    """
-    return read_records([file], tf.io.gfile.GFile)
-
-
-def read_split(examples: Artifact, split: str) -> Iterator[Mapping[str, Any]]:
-    """Reads the examples of a split.
-
-    Args:
-        examples: An Examples artifact.
-        split: Name of the split.
-
-    Yields:
-        The map from the names of an example's features to tf.train.Features, in the order of files and records.
+def records_in(*files: str) -> Iterator[bytes]:
+    """Reads the serialized examples of files, one file after the other.
 
     Raises:
         BadDataError: A file is cut off or damaged.
     """
-    for file in files_in(split_folder(examples, split)):
-        for record in records_in(file):
-            yield Example.FromString(record).features.feature
+    return read_records(files, tf.io.gfile.GFile)
+
+
+def read_split(examples: Artifact, split: str) -> Iterator[Mapping[str, Any]]:
+    """Yields the tf.train.Features of each example of a split by feature name, in the order of files and records.
+
+    Raises:
+        ValueError: The artifact has no such split.
+        BadDataError: A file is cut off or damaged.
+    """
+    for record in records_in(*files_in(split_folder(examples, split))):
+        yield Example.FromString(record).features.feature

@@ -28,13 +28,10 @@ def choose(
 
     Args:
         outcomes: The outcomes of both models on the test split.
-        baseline: Name of the baseline.
+        baseline: Name of the baseline; it wins against an equally large model without a significant difference.
         candidate: Name of the candidate.
         parameters: Number of parameters by name of the model.
         confidence: Confidence of the interval. For a significant difference McNemar's p is below 1 minus this.
-
-    Returns:
-        The choice. Between two equally large models without a significant difference, the baseline wins.
     """
     low, high = outcomes.interval(confidence)
     p = outcomes.mcnemar_p()
@@ -52,10 +49,10 @@ def choose(
     sizes = f"{parameters[winner]:,} against {parameters[loser]:,}"
     smaller = parameters[winner] < parameters[loser]
     rule = "the smaller model" if smaller else "the baseline of two equally large models"
-    reason = (
-        f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}{_power_note(outcomes, confidence)}"
+    note = _power_note(outcomes, confidence)
+    return Choice(
+        winner, significant, f"no difference shown, so {rule}, {winner} ({sizes} parameters): {evidence}{note}"
     )
-    return Choice(winner, significant, reason)
 
 
 def _power_note(outcomes: PairedOutcomes, confidence: float) -> str:

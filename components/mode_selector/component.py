@@ -73,11 +73,7 @@ def ModeSelector(
 
 
 def count_parameters(saved_model: str) -> int:
-    """Counts the weights in a SavedModel: its floating-point variables, without the state of random generators.
-
-    Args:
-        saved_model: The folder of the SavedModel.
-    """
+    """Counts the weights in a SavedModel's folder: the floating-point variables, not the state of random generators."""
     checkpoint = tf.train.load_checkpoint(os.path.join(saved_model, "variables", "variables"))
     types = checkpoint.get_variable_to_dtype_map()
     shapes = checkpoint.get_variable_to_shape_map()

@@ -34,13 +34,11 @@ ProbabilitySource = Callable[[str], Iterator[npt.NDArray[np.float32]]]
 def predicted_by(model: CppSavedModel, pool: ThreadPoolExecutor) -> ProbabilitySource:
     """Takes probabilities from a model, which runs a few batches ahead of its consumer.
 
+    The iterators raise RunError if the graph fails, or returns anything but finite `[n, 2]` probabilities.
+
     Args:
         model: A model with signature `serving_default`, in the runtime that servers use.
         pool: The threads it runs in. Models that share a pool run in parallel.
-
-    Returns:
-        The source. Its iterators raise RunError if the graph fails, or returns anything but finite `[n, 2]`
-        probabilities.
     """
 
     def run(examples: list[bytes]) -> npt.NDArray[np.float32]:
@@ -61,12 +59,7 @@ def predicted_by(model: CppSavedModel, pool: ThreadPoolExecutor) -> ProbabilityS
 
 
 def written_before(folder: str, role: str) -> ProbabilitySource:
-    """Takes probabilities from files that `write_predictions` wrote.
-
-    Args:
-        folder: A folder with a file of the same name for each file of examples.
-        role: The feature that holds the probabilities.
-    """
+    """Takes probabilities from feature `role` of the files that `write_predictions` wrote to `folder`."""
 
     def probabilities_of(file: str) -> Iterator[npt.NDArray[np.float32]]:
         feature = {role: tf.io.FixedLenFeature([len(SENTIMENTS)], tf.float32)}
@@ -77,10 +70,10 @@ def written_before(folder: str, role: str) -> ProbabilitySource:
 
 
 def write_predictions(source: str, target: str, columns: Mapping[str, ProbabilitySource]) -> None:
-    """Writes each file of examples again, with probabilities in place of the text.
+    """Writes each gzipped TFRecord file of `source` to `target`, with probabilities in place of the texts.
 
     Args:
-        source: A folder of gzipped TFRecord files.
+        source: The folder of the examples.
         target: The folder for files of the same names, with as many examples in the same order.
         columns: Sources of probabilities, by the name of the feature to write.
     """

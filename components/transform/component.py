@@ -15,14 +15,7 @@ from imdb_core.settings import TransformSettings
 def transform_node(
     examples: BaseChannel, schema: BaseChannel, settings: TransformSettings, splits: Sequence[str]
 ) -> Transform:
-    """Builds the node that turns reviews into token ids.
-
-    Args:
-        examples: Reviews as ImdbExampleGen writes them.
-        schema: Schema of the reviews.
-        settings: Vocabulary size and review length.
-        splits: Splits to transform. The vocabulary always comes from `train` alone.
-    """
+    """Builds the node that turns the reviews of `splits` into token ids; the vocabulary comes from `train` alone."""
     return Transform(
         examples=examples,
         schema=schema,

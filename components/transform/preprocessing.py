@@ -30,16 +30,11 @@ _LOCALE_DEPENDENT: Final = {
 
 
 def lower_case(texts: tf.Tensor) -> tf.Tensor:
-    """Lower-cases Unicode text the same way on every machine.
+    """Lower-cases Unicode text of any shape the same way on every machine.
 
-    `tf.strings.lower(encoding="utf-8")` alone stops at the first NUL and follows the locale of the process: under a
-    Turkish locale `I` becomes a dotless i, and the server would get other words than the trainer.
-
-    Args:
-        texts: Texts, string of any shape. NUL and bytes that are not UTF-8 become U+FFFD.
-
-    Returns:
-        string, same shape as `texts`.
+    NUL and bytes that are not UTF-8 become U+FFFD. `tf.strings.lower(encoding="utf-8")` alone stops at the first NUL
+    and follows the locale of the process: under a Turkish locale `I` becomes a dotless i, and the server would get
+    other words than the trainer.
     """
     lowered = tf.strings.lower(tf.strings.regex_replace(texts, r"\x{0}", "\ufffd"))  # ASCII only, in every locale
     for upper, lower in _LOCALE_DEPENDENT.items():
@@ -48,14 +43,7 @@ def lower_case(texts: tf.Tensor) -> tf.Tensor:
 
 
 def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
-    """Splits reviews into lower-case words.
-
-    Args:
-        texts: Reviews in UTF-8, string `[batch]`.
-
-    Returns:
-        string `[batch, (words)]`.
-    """
+    """Splits reviews in UTF-8, string `[batch]`, into lower-case words, string `[batch, (words)]`."""
     without_breaks = tf.strings.regex_replace(lower_case(texts), _LINE_BREAK, " ")
     return tf.strings.split(tf.strings.regex_replace(without_breaks, _SEPARATORS, " "))
 
