@@ -14,17 +14,10 @@ Result = TypeVar("Result")
 
 
 def run_in_child(function: Callable[[Argument], Result], argument: Argument) -> Result:
-    """Calls a function in a new process and waits for its result.
+    """Calls a function that can be imported by name in a new process, with an argument that can be pickled.
 
-    TensorFlow can neither release a GPU nor use one that it was told to ignore, so that a different choice of devices
-    needs a different process.
-
-    Args:
-        function: A function that can be imported by name.
-        argument: Its argument, which can be pickled.
-
-    Returns:
-        The function's result.
+    TensorFlow can neither release a GPU nor use one that it was told to ignore, so a different choice of devices needs
+    a different process.
 
     Raises:
         Exception: The exception that the function raised.

@@ -19,16 +19,13 @@ _PROGRESS: Final = "progress"
 
 
 def code_digest(*modules: str) -> str:
-    """Digests modules and all modules of the project that they import, directly or indirectly.
+    """Returns the SHA-256 digest of modules and all modules of the project that they import, directly or not.
 
     Comments, layout, docstrings, type annotations, log lines and progress messages do not count. An import counts
     anywhere in a module except under `if TYPE_CHECKING`; a module that is named only in a string does not count.
 
     Args:
         *modules: The dotted names of the modules, such as `components.trainer.run_fn`.
-
-    Returns:
-        The SHA-256 digest in hexadecimal.
 
     Raises:
         ModuleNotFoundError: One of `modules` does not exist.
@@ -95,11 +92,7 @@ def _computation(tree: ast.Module) -> ast.Module:
 
 
 class _Reduction(ast.NodeTransformer):
-    """Removes docstrings, annotations, log lines, progress messages and imports under `if TYPE_CHECKING`.
-
-    Args:
-        tree: The module; variables that are assigned from `getLogger` are its loggers.
-    """
+    """Removes docstrings, annotations, log lines, progress messages and imports under `if TYPE_CHECKING`."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._reporters = {_PROGRESS} | {
@@ -169,9 +162,6 @@ class _UnusedImports(ast.NodeTransformer):
     """Removes imports from other projects that only annotations used.
 
     The project's own imports stay, because importing a module can register something.
-
-    Args:
-        used: The names that occur in the reduced module.
     """
 
     def __init__(self, used: set[str]) -> None:

@@ -1,12 +1,5 @@
 """Errors that the user can correct.
 
-    ReviewPipelineError
-    ├── SettingsError      a setting is unknown, has the wrong type, or contradicts another one
-    ├── SourceError        a data source cannot be found, read or downloaded
-    ├── BadDataError       too many rows are unusable, or the data violates the schema
-    ├── DeviceError        the requested training device does not exist
-    └── RunError           a node of a run failed
-
 Every message states what was given, what was expected and what to do. The command line prints only the message,
 without a traceback, and exits with 1; for a SettingsError it exits with 2, as for any other usage error.
 """

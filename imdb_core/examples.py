@@ -11,14 +11,11 @@ Example: Any = message("tensorflow/core/example/example.proto", "tensorflow.Exam
 
 
 def read_examples(folder: Path, most: int | None = None) -> Iterator[Any]:
-    """Reads the examples of a split, file by file in the order of the names.
+    """Yields the tf.Features of each example of a split by name, file by file in the order of the files' names.
 
     Args:
         folder: The folder of the split, which contains gzipped TFRecord files.
         most: The maximum number of examples, taken in equal shares from all files; None reads all.
-
-    Yields:
-        The tf.Features of each example, by feature name.
     """
     files = sorted(folder.glob("*.gz"))
     for place, file in enumerate(files):

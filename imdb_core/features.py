@@ -1,5 +1,6 @@
 """Names and numbers of reviews that every part of the system shares: features, splits, token ids and classes."""
 
+from collections.abc import Iterable
 from typing import Final
 
 # Features of the tf.Examples that ImdbExampleGen writes.
@@ -32,19 +33,19 @@ SENTIMENTS: Final = ("negative", "positive")
 # Above this probability of the positive class a model predicts it, as argmax over two classes does.
 DECISION_THRESHOLD: Final = 0.5
 
-# The number of words up to which each slice reaches, and its name.
+
+def labels_by_spelling(negative: Iterable[str], positive: Iterable[str]) -> dict[str, int]:
+    """Maps each spelling of a label, in lower case, to its class."""
+    classes = ((NEGATIVE, negative), (POSITIVE, positive))
+    return {spelling.lower(): label for label, spellings in classes for spelling in spellings}
+
+
+# The number of words up to which each slice reaches, and its name; zero-padded names sort by length.
 LENGTH_BUCKETS: Final = ((50, "001-050"), (100, "051-100"), (200, "101-200"), (400, "201-400"))
 LONGEST_BUCKET: Final = "401+"
 
 
 def length_bucket(text: str) -> str:
-    """Returns the name of the slice to which a review belongs by its number of words, separated by white space.
-
-    Args:
-        text: The review.
-
-    Returns:
-        `"001-050"`, `"051-100"`, `"101-200"`, `"201-400"` or `"401+"`. Zero-padded names sort by length.
-    """
+    """Returns the name of a review's slice, such as `"001-050"`, by its number of words, separated by white space."""
     words = len(text.split())
     return next((name for most, name in LENGTH_BUCKETS if words <= most), LONGEST_BUCKET)

@@ -3,6 +3,9 @@
 import os
 from typing import Final
 
+# The default of `serving.model_name`: the folder under `models/`, and the name of the model for clients.
+DEFAULT_MODEL: Final = "imdb_attention"
+
 # The pipeline's name in ML Metadata. Studies have another name in the same store.
 PIPELINE_NAME: Final = "imdb_attention"
 RUN_FILE: Final = "run.json"

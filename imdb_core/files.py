@@ -74,12 +74,7 @@ def replacing(path: str | os.PathLike[str], files: FileSystem = LOCAL) -> Iterat
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Replaces a local file; the content is on disk when this returns.
-
-    Args:
-        path: The file to replace. Its folder is made if it is missing.
-        content: The new content; text is encoded as UTF-8.
-    """
+    """Replaces a local file, and makes its folder if it is missing; the content, UTF-8 if text, is then on disk."""
     with replacing(path) as partial:
         Path(partial).write_bytes(content.encode() if isinstance(content, str) else content)
 

@@ -1,6 +1,7 @@
 """Hyperparameters: settings named `section.key`, and the values that a search may try."""
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -29,15 +30,12 @@ def searchable() -> list[str]:
 def candidates(
     space: Mapping[str, Iterable[Any]], model: ModelSettings, training: TrainingSettings
 ) -> dict[str, list[Any]]:
-    """Lists the values that a search tries for each setting.
+    """Lists the values that a search tries for each setting: distinct, ascending, and including the current one.
 
     Args:
-        space: `section.key` → values.
-        model: Current settings of the network.
-        training: Current settings of the training.
-
-    Returns:
-        `section.key` → distinct values in ascending order, converted to the setting's type, the current value included.
+        space: `section.key` → values; they are converted to the setting's type.
+        model: The current settings of the network.
+        training: The current settings of the training.
 
     Raises:
         ValueError: A key names no searchable setting, or a setting does not allow a value.
@@ -57,11 +55,8 @@ def with_values(settings: Holder, values: Mapping[str, Any]) -> Holder:
     """Replaces hyperparameters in settings and validates the result.
 
     Args:
-        settings: Settings that hold the sections `model` and `training`.
+        settings: Settings that hold the sections `model` and `training`; returned as they are if there are no values.
         values: `section.key` → value.
-
-    Returns:
-        New settings with these values; `settings` itself if there are none.
 
     Raises:
         ValidationError: A value is not allowed, or contradicts another setting.
@@ -76,14 +71,8 @@ def with_values(settings: Holder, values: Mapping[str, Any]) -> Holder:
 
 
 def value_of(settings: Section, key: str) -> Any:
-    """Returns the value of a hyperparameter.
-
-    Args:
-        settings: Settings that hold the sections `model` and `training`.
-        key: `section.key`.
-    """
-    section, _, name = key.partition(".")
-    return getattr(getattr(settings, section), name)
+    """Returns the value of the hyperparameter `section.key` in settings that hold that section."""
+    return attrgetter(key)(settings)
 
 
 def in_short(value: Any) -> str:

@@ -46,7 +46,6 @@ class Added:
 
     Attributes:
         count: The number of units that were done since the part's previous event.
-        unit: The unit, such as `reviews`.
     """
 
     count: int
@@ -58,8 +57,7 @@ class EpochEnd:
     """The end of an epoch.
 
     Attributes:
-        epoch: The epoch, 1-based.
-        epochs: The maximum number of epochs.
+        epoch: The epoch, 1-based, of at most `epochs`.
         metrics: The metrics of the epoch, by the name to show; see `EVAL_LOSS`.
     """
 
@@ -70,24 +68,14 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class NodeBegan:
-    """The start of a node.
-
-    Attributes:
-        node: The node's id.
-    """
+    """The start of a node, given by its id."""
 
     node: str
 
 
 @dataclass(frozen=True)
 class NodeEnded:
-    """The end of a node.
-
-    Attributes:
-        node: The node's id.
-        seconds: The time that the node took.
-        state: How the node ended.
-    """
+    """The end of a node, given by its id, and the time that it took."""
 
     node: str
     seconds: float
@@ -96,11 +84,7 @@ class NodeEnded:
 
 @dataclass(frozen=True)
 class Note:
-    """A remark on the work as a whole, such as the time that is left.
-
-    Attributes:
-        text: The remark, one line.
-    """
+    """A remark of one line on the work as a whole, such as the time that is left."""
 
     text: str
 
@@ -109,20 +93,11 @@ Event = Steps | Added | EpochEnd | NodeBegan | NodeEnded | Note
 
 
 def tell(event: Event, message: str | None = None) -> None:
-    """Sends an event to the views, and a message to the log.
-
-    Args:
-        event: The event.
-        message: The line for the log; None writes none.
-    """
+    """Sends an event to the views, and a message, if there is one, to the log."""
     level = logging.DEBUG if message is None else logging.INFO
     _logger.log(level, "%s", message or event, extra={EVENT: event})
 
 
 def shown(metrics: Mapping[str, float]) -> str:
-    """Formats metrics as all progress lines show them.
-
-    Args:
-        metrics: The metrics by name.
-    """
+    """Formats metrics as all progress lines show them."""
     return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -47,7 +47,7 @@ def message(file: str, name: str) -> Any:
 
 
 def declare(file: str, package: str, messages: Mapping[str, Mapping[str, str]], *imports: str) -> dict[str, Any]:
-    """Makes the classes of messages that no installed package defines.
+    """Returns the classes, by name, of messages that no installed package defines.
 
     Args:
         file: A name for the file that would define them; each file can be declared once.
@@ -55,9 +55,6 @@ def declare(file: str, package: str, messages: Mapping[str, Mapping[str, str]], 
         messages: message → field → type. A type is `string`, `bool`, `int64` or the full name of a message, optionally
             after `repeated `. Fields are numbered in their order.
         *imports: The `.proto` files of other packages that define types of fields.
-
-    Returns:
-        The classes by name of the message.
     """
     for dependency in imports:
         _add(dependency)

@@ -21,18 +21,14 @@ _CHECKSUM: Final = 4
 
 # The number of bytes per read: a damaged length can be any number.
 _MOST: Final = 1 << 20
-_SPLIT_FOLDER: Final = "Split-"
 
 
 def read_records(files: Iterable[str], open_file: Callable[[str, str], IO[Any]]) -> Iterator[bytes]:
-    """Reads the records of files, one file after the other.
+    """Yields the records of gzipped TFRecord files, one file after the other.
 
     Args:
-        files: The paths of gzipped TFRecord files.
+        files: The paths of the files.
         open_file: The function that opens a file: `open`, or `tf.io.gfile.GFile` for files that may be remote.
-
-    Yields:
-        The records.
 
     Raises:
         BadDataError: A file is not a gzip file, was cut off, or is damaged. This may become known only after its last
@@ -69,19 +65,14 @@ def _read_all(stream: gzip.GzipFile, size: int) -> bytes:
 
 def _artifact_folder(file: str) -> str:
     folder = os.path.dirname(file)
-    return os.path.dirname(folder) if os.path.basename(folder).startswith(_SPLIT_FOLDER) else folder
+    return os.path.dirname(folder) if os.path.basename(folder).startswith("Split-") else folder
 
 
 Item = TypeVar("Item")
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Splits items into lists, without taking more items than the next list needs.
-
-    Args:
-        items: The items, possibly endlessly many.
-        size: The length of every list except the last.
-    """
+    """Splits items into lists of `size`, the last possibly shorter; takes no more items than the next list needs."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch

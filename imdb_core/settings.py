@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
+from imdb_core.file_names import DEFAULT_MODEL
+
 AtLeastOne = Annotated[int, Field(ge=1)]
 # Less than 1: a dropout rate of 1, for instance, would leave nothing.
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -141,7 +143,7 @@ class TrainingSettings(Section):
         weight_decay: The weight decay, decoupled from the gradient, per step and relative to the learning rate (the
             same authors, "Decoupled weight decay regularization", 2019); 0 is plain Adam.
         weight_average: The momentum of an exponential moving average of the weights over the steps. The averaged
-            weights are evaluated and kept, see `components.trainer.weight_averaging`; 0 turns averaging off. If an
+            weights are evaluated and kept, see `components.trainer.optimizer`; 0 turns averaging off. If an
             epoch has few steps, the momentum is lowered so that the average covers a third of an epoch at most.
         patience: The number of epochs without a better `eval` loss after which training stops; 0 turns early stopping
             off and keeps the last weights.
@@ -237,7 +239,7 @@ class ServingSettings(Section):
         max_latency_ms: The milliseconds that 95 of 100 requests with one review each may take.
     """
 
-    model_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "imdb_attention"
+    model_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = DEFAULT_MODEL
     warmup_requests: NonNegativeInt = 4
     check: Literal["embedded", "infra_validator"] = "embedded"
     check_reviews: AtLeastOne = 64

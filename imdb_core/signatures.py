@@ -15,12 +15,7 @@ CLASSIFY_INPUTS: Final = "inputs"
 
 
 class SignatureInput(NamedTuple):
-    """The only input of a signature, a string tensor `[n]`.
-
-    Attributes:
-        name: Name of the argument.
-        takes_examples: Whether it takes serialized tf.Examples; otherwise it takes UTF-8 texts.
-    """
+    """The only input of a signature, string `[n]`: serialized tf.Examples or UTF-8 texts."""
 
     name: str
     takes_examples: bool

@@ -16,14 +16,7 @@ PIECE: Final = re.compile(
 
 
 def words(text: str) -> list[str]:
-    """Splits a review into words, each spelt as in the vocabulary.
-
-    Args:
-        text: The review.
-
-    Returns:
-        The words in lower case; a NUL character becomes U+FFFD.
-    """
+    """Splits a review into words as the vocabulary spells them: in lower case, with U+FFFD instead of NUL."""
     # Lower-casing comes first, as in the graph: the lower case of a capital sigma depends on the rest of the text.
     lowered = text.replace("\0", "\ufffd").lower()
     return [match["word"] for match in PIECE.finditer(lowered) if match["word"]]

@@ -14,10 +14,6 @@ _EXPECTED: Final = {
 
 
 def expectation(details: ErrorDetails) -> str:
-    """Describes what a refused value should have been, such as `expected a whole number`.
-
-    Args:
-        details: One item of `ValidationError.errors()`.
-    """
+    """Describes what the value in an item of `ValidationError.errors()` should be: `expected a whole number`."""
     plain = details["msg"].replace("Input should be", "expected").replace("String should", "the text should")
     return _EXPECTED.get(details["type"], plain)

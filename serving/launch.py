@@ -20,13 +20,7 @@ _SHOWN_LINES: Final = 5
 
 @dataclass(frozen=True)
 class LaunchedServer:
-    """A running server.
-
-    Attributes:
-        target: `host:port` of gRPC.
-        rest: `host:port` of HTTP; None if the server has no REST API.
-        process: The server's process.
-    """
+    """A running server: its process and the `host:port` of gRPC and, if the server has it, of the REST API."""
 
     target: str
     rest: str | None
@@ -45,12 +39,9 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Launc
     """Starts a server that is a Python module and prints its addresses: `grpc://HOST:PORT`, then `http://HOST:PORT`.
 
     Args:
-        module: Name of the module.
-        *flags: Flags of the module.
+        module: The name of the module.
+        *flags: The flags of the module.
         timeout: The maximum number of seconds until it serves.
-
-    Yields:
-        The server.
 
     Raises:
         RunError: The server ended or did not serve in time; the message quotes its last lines of output.

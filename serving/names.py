@@ -3,9 +3,8 @@
 from typing import Final
 
 DEFAULT_TARGET: Final = "localhost:8500"
-DEFAULT_MODEL: Final = "imdb_attention"
 
-# Labels of versions. Clients ask for `stable` unless they are told otherwise.
+# Labels of versions. Clients use `stable` unless they are told otherwise.
 STABLE: Final = "stable"
 CANARY: Final = "canary"
 

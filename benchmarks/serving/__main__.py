@@ -15,10 +15,11 @@ from benchmarks import machine
 from benchmarks.serving import tables
 from components.example_gen.sample.generate import sample_review
 from imdb_core.errors import SettingsError
+from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.files import write_json
 from imdb_core.workspace import workspace_path
 from pipeline.cli import ActionableErrors
-from serving.names import DEFAULT_MODEL, MODELS_FOLDER
+from serving.names import MODELS_FOLDER
 from serving.releases.versions import read_versions
 
 _REVIEWS: Final = 2048

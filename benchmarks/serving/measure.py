@@ -17,8 +17,8 @@ from tensorflow_serving.apis import predict_pb2
 from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import LoadResult, closed_loop
 from imdb_core import signatures
+from imdb_core.file_names import DEFAULT_MODEL
 from serving.launch import LaunchedServer, launched, launched_server
-from serving.names import DEFAULT_MODEL
 from serving.server.execution.tensors import to_proto
 
 CLIENTS: Final = (1, 8, 64)

@@ -1,4 +1,4 @@
-"""Measures of a model with confidence intervals."""
+"""Measures of a model with confidence intervals, at a confidence level such as 0.95."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -14,13 +14,7 @@ from imdb_core.stats.scores import FloatArray, placements
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value and its confidence interval.
-
-    Attributes:
-        value: The measured value; NaN where it is not defined.
-        low: The interval's lower end.
-        high: The interval's upper end.
-    """
+    """A measured value, NaN where it is not defined, and the ends of its confidence interval."""
 
     value: float
     low: float
@@ -28,15 +22,10 @@ class Estimate:
 
 
 def wilson(successes: int, trials: int, confidence: float) -> Estimate:
-    """Estimates a proportion.
+    """Estimates a proportion; 0 trials give NaN between 0 and 1.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American Statistical
     Association 22, 1927.
-
-    Args:
-        successes: The number of successes, at most `trials`.
-        trials: The number of trials; 0 gives NaN between 0 and 1.
-        confidence: The confidence level, such as 0.95.
     """
     if not trials:
         return Estimate(float("nan"), 0.0, 1.0)
@@ -45,14 +34,9 @@ def wilson(successes: int, trials: int, confidence: float) -> Estimate:
 
 
 def mean(values: FloatArray, confidence: float) -> Estimate:
-    """Estimates a mean by the normal approximation.
+    """Estimates the mean of values, float `[n]`, by the normal approximation.
 
-    Args:
-        values: One value for each review, float `[n]`.
-        confidence: The confidence level, such as 0.95.
-
-    Returns:
-        The mean. The interval is NaN for fewer than two values, and the mean is NaN for none.
+    The interval is NaN for fewer than two values, and the mean is NaN for none.
     """
     if len(values) < 2:  # noqa: PLR2004 - a variance needs two
         value = float(values.mean()) if len(values) else float("nan")
@@ -63,15 +47,12 @@ def mean(values: FloatArray, confidence: float) -> Estimate:
 
 
 def auc(labels: npt.NDArray[Any], scores: npt.NDArray[Any], confidence: float) -> Estimate:
-    """Estimates the area under the ROC curve, with DeLong's variance.
+    """Estimates the area under the ROC curve, with DeLong's variance; NaN between 0 and 1 if only one class occurs.
 
     Args:
         labels: The labels, bool `[n]`.
         scores: The model's scores, float `[n]`.
-        confidence: The confidence level, such as 0.95.
-
-    Returns:
-        The area; NaN between 0 and 1 if only one class occurs.
+        confidence: The confidence level.
     """
     if _has_one_class(labels):
         return Estimate(float("nan"), 0.0, 1.0)
@@ -86,14 +67,13 @@ def auc_difference(
 ) -> Estimate:
     """Estimates the candidate's area under the ROC curve minus the baseline's, both on the same reviews.
 
+    The difference is NaN between -1 and 1 if only one class occurs.
+
     Args:
         labels: The labels, bool `[n]`.
         baseline: The baseline's scores, float `[n]`.
         candidate: The candidate's scores, float `[n]`.
-        confidence: The confidence level, such as 0.95.
-
-    Returns:
-        The difference; NaN between -1 and 1 if only one class occurs.
+        confidence: The confidence level.
     """
     if _has_one_class(labels):
         return Estimate(float("nan"), -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Paired statistics of two models on the same reviews."""
+"""Paired statistics of two models on the same reviews, at a confidence level such as 0.95."""
 
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -10,14 +10,7 @@ from imdb_core.stats.quantiles import critical_value, power_quantile
 
 @dataclass(frozen=True)
 class PairedOutcomes:
-    """The numbers of reviews on which two models were right and wrong.
-
-    Attributes:
-        both_right: The number of reviews on which both models were right.
-        only_baseline_right: The number on which only the baseline was right.
-        only_candidate_right: The number on which only the candidate was right.
-        both_wrong: The number on which both models were wrong.
-    """
+    """The numbers of reviews on which both, one or neither of two models were right."""
 
     both_right: int
     only_baseline_right: int
@@ -40,17 +33,11 @@ class PairedOutcomes:
         return (self.only_candidate_right - self.only_baseline_right) / self.reviews
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Returns the confidence interval of the accuracy difference.
+        """Returns the lower and the upper bound of the accuracy difference's confidence interval.
 
         It is the adjusted Wald interval for paired proportions, which keeps its coverage with few disagreements: Bonett
         and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data",
         Journal of Educational and Behavioral Statistics 37, 2012.
-
-        Args:
-            confidence: The confidence level, such as 0.95.
-
-        Returns:
-            The lower and the upper bound.
         """
         n = self.reviews + 2
         candidate = (self.only_candidate_right + 1) / n
@@ -73,13 +60,8 @@ class PairedOutcomes:
     def reviews_needed(self, confidence: float) -> int | None:
         """Returns how many reviews McNemar's test needs to show this difference, at this flip rate, with 80% power.
 
+        Returns None if the models are right equally often, because no number would suffice.
         Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43, 1987.
-
-        Args:
-            confidence: The confidence level, such as 0.95.
-
-        Returns:
-            The number of reviews; None if the models are right equally often, so that no number suffices.
         """
         difference = abs(self.accuracy_difference)
         if not difference:
@@ -91,13 +73,7 @@ class PairedOutcomes:
     def smallest_detectable_difference(self, confidence: float) -> float | None:
         """Returns the smallest accuracy difference that these reviews would show with 80% power.
 
-        It solves the formula of `reviews_needed` for the difference.
-
-        Args:
-            confidence: The confidence level, such as 0.95.
-
-        Returns:
-            The difference; None if the models disagree too rarely for any difference to be shown.
+        It solves the formula of `reviews_needed`. Returns None if the models disagree too rarely to show a difference.
         """
         false_alarm, miss = critical_value(confidence), power_quantile()
         n = self.reviews

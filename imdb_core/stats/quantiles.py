@@ -1,4 +1,7 @@
-"""The quantiles that intervals, tests and their power need."""
+"""The quantiles that intervals, tests and their power need.
+
+They are those of Student's t; infinitely many degrees of freedom give the normal distribution.
+"""
 
 from math import inf
 from typing import Final
@@ -10,21 +13,12 @@ POWER: Final = 0.8
 
 
 def critical_value(confidence: float, freedom: float = inf) -> float:
-    """Returns the half-width of a two-sided interval, in standard errors.
-
-    Args:
-        confidence: The confidence level, such as 0.95.
-        freedom: Degrees of freedom of Student's t; infinity gives the normal distribution.
-    """
+    """Returns the half-width of a two-sided interval, in standard errors, at a confidence level such as 0.95."""
     return _quantile(0.5 + confidence / 2, freedom)
 
 
 def power_quantile(freedom: float = inf) -> float:
-    """Returns how far, in standard errors, a difference must exceed the critical value to be shown with `POWER`.
-
-    Args:
-        freedom: Degrees of freedom of Student's t; infinity gives the normal distribution.
-    """
+    """Returns how far, in standard errors, a difference must exceed the critical value to be shown with `POWER`."""
     return _quantile(POWER, freedom)
 
 

@@ -19,22 +19,12 @@ _EPSILON: Final = float(np.finfo(np.float64).eps)
 
 
 def is_right(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Returns whether each prediction is right, bool `[..., n]`.
-
-    Args:
-        labels: The labels, `[n]`.
-        positive: The probabilities, `[..., n]`; above `DECISION_THRESHOLD` the positive class is predicted.
-    """
+    """Returns whether each prediction is right, bool `[..., n]`; it is positive above `DECISION_THRESHOLD`."""
     return np.asarray((positive > DECISION_THRESHOLD) == (labels == POSITIVE))
 
 
 def accuracy_values(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> FloatArray:
-    """Returns 1 for each prediction that is right and 0 for each that is wrong, float64 `[..., n]`.
-
-    Args:
-        labels: The labels, `[n]`.
-        positive: The probabilities, `[..., n]`.
-    """
+    """Returns 1 for each prediction that is right and 0 for each that is wrong, float64 `[..., n]`."""
     return is_right(labels, positive).astype(np.float64)
 
 
@@ -42,10 +32,6 @@ def log_losses(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> FloatArr
     """Returns minus the logarithm of each true class's probability, float64 `[..., n]`.
 
     Probabilities are clipped to [eps, 1 - eps], as scikit-learn's `log_loss` clips float64.
-
-    Args:
-        labels: The labels, `[n]`.
-        positive: The probabilities, `[..., n]`.
     """
     true = np.where(labels == POSITIVE, positive, 1 - positive)
     return np.asarray(-np.log(np.clip(true, _EPSILON, 1 - _EPSILON)))
@@ -97,8 +83,7 @@ def _auc_row(is_positive: npt.NDArray[np.bool_], scores: npt.NDArray[Any]) -> Fl
 def calibration_bins(positive: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Returns which of `CALIBRATION_BINS` equally wide bins each probability falls into, int64 `[n]`, 0-based.
 
-    Args:
-        positive: The probabilities, `[n]`. A bin includes its lower end; the last one also includes 1.
+    A bin includes its lower end; the last one also includes 1.
     """
     return np.minimum((positive * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
 
@@ -108,10 +93,6 @@ def calibration_error(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> f
 
     This is the mean distance between probability and share of positives over the bins of `calibration_bins`, weighted
     by the bins' sizes: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
-
-    Args:
-        labels: The labels, `[n]`, at least one.
-        positive: The probabilities, `[n]`.
     """
     gaps = np.bincount(calibration_bins(positive), weights=positive - (labels == POSITIVE))
     return float(np.abs(gaps).sum() / len(labels))

@@ -7,6 +7,7 @@ language-as-fixed-effect fallacy", Journal of Verbal Learning and Verbal Behavio
 in Dorfman, Berbaum and Metz, "Receiver operating characteristic rating analysis", Investigative Radiology 27, 1992.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -23,14 +24,7 @@ MOST_SEEDS: Final = 1000
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over trainings that differ only in their seed.
-
-    Attributes:
-        mean: The metric's mean.
-        deviation: The sample standard deviation; None for a single training.
-        least: The smallest value.
-        most: The largest value.
-    """
+    """A metric over trainings that differ only in their seed; a single one has no sample standard deviation."""
 
     mean: float
     deviation: float | None
@@ -93,17 +87,12 @@ class Difference:
     def seeds_needed(self, confidence: float) -> int | None:
         """Returns how many seeds would show `value` with 80% power on as many reviews.
 
-        Returns:
-            The number of seeds; None if even `MOST_SEEDS` seeds would not suffice, for instance for lack of reviews.
+        Returns None if even `MOST_SEEDS` seeds would not suffice, for instance for lack of reviews.
         """
         if not self.value or abs(self.value) < self._detectable_with(MOST_SEEDS, confidence):
             return None
-        low, high = 2, MOST_SEEDS
-        while low < high:
-            middle = (low + high) // 2
-            enough = abs(self.value) >= self._detectable_with(middle, confidence)
-            low, high = (low, middle) if enough else (middle + 1, high)
-        return low
+        seeds = range(2, MOST_SEEDS + 1)
+        return seeds[bisect_left(seeds, -abs(self.value), key=lambda count: -self._detectable_with(count, confidence))]
 
     def _detectable_with(self, seeds: int, confidence: float) -> float:
         freedom = self.seed_freedom * (seeds - 1) / (self.seeds - 1)
@@ -121,9 +110,7 @@ class Difference:
 def paired_difference(first: FloatArray, second: FloatArray) -> Difference:
     """Compares networks that were trained with the same seeds, row by row.
 
-    Args:
-        first: The metric of the first network, `[seeds, reviews]`; at least two seeds and two reviews.
-        second: The metric of the second network, of the same shape.
+    Both arguments are metrics `[seeds, reviews]`, with at least two of each.
     """
     return _difference([first - second], first.mean(axis=0) - second.mean(axis=0))
 
@@ -131,20 +118,13 @@ def paired_difference(first: FloatArray, second: FloatArray) -> Difference:
 def unpaired_difference(first: FloatArray, second: FloatArray) -> Difference:
     """Compares networks that were trained with different seeds, equally many each, and tested on the same reviews.
 
-    Args:
-        first: The metric of the first network, `[seeds, reviews]`; at least two seeds and two reviews.
-        second: The metric of the second network, of the same shape.
+    Both arguments are metrics `[seeds, reviews]`, with at least two of each.
     """
     return _difference([first, second], first.mean(axis=0) - second.mean(axis=0))
 
 
 def _difference(groups: Sequence[FloatArray], by_review: FloatArray) -> Difference:
-    """Estimates the components of the variance from mean squares.
-
-    Args:
-        groups: Arrays `[seeds, reviews]` whose seeds vary independently.
-        by_review: The mean difference on each review over all seeds, `[reviews]`.
-    """
+    """Estimates the components of the variance from mean squares of groups whose seeds vary independently."""
     seeds, count = groups[0].shape
     seed_parts = [float(values.mean(axis=1).var(ddof=1)) / seeds for values in groups]
     # The variance between reviews includes the randomness of single trainings, which `seed_parts` already counts.

@@ -12,14 +12,14 @@ The public names:
     Explanation: A Prediction with the attention of each word, from `Client.explain`.
     VersionStatus: The state of one version of the model, from `Client.status`.
     Metadata, Signature, TensorSpec: The signatures of a version with their inputs and outputs, from `Client.metadata`.
-    ClientError: The base of the errors below; `serving.client.errors` shows them as a tree.
+    ClientError: The base of the errors below.
     ServerUnavailableError: No server answers at the address.
     DeadlineError: The server does not answer in time.
     ModelNotFoundError: The server does not serve this model or version.
-    LabelNotFoundError: No version of the model has this label.
+    LabelNotFoundError: A ModelNotFoundError: no version of the model has this label.
     SignatureNotFoundError: The model does not have this signature.
     RequestRefusedError: The server answers with any other error.
-    ReviewFileError: A file of reviews cannot be read (`serving.client.review_files`), or predictions cannot be written.
+    ReviewFileError: Reviews cannot be read from a file, or predictions cannot be written to one.
     BulkInferenceError: Batch inference without a server fails (`imdb-attention predict --beam`).
 """
 

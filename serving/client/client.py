@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from imdb_core.errors import SettingsError
 from imdb_core.features import SENTIMENTS
+from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.signatures import ATTENTION, EXPLAIN, PROBABILITIES, SERVE_TEXT, TOKENS
 from serving.client.refusals import is_unknown_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS
 from serving.client.transport import ModelSpec, SignatureAnswer, T, Transport, TransportError, with_retries
-from serving.names import DEFAULT_MODEL, DEFAULT_TARGET, STABLE
+from serving.names import DEFAULT_TARGET, STABLE
 
 # How long the client takes a server to have no label `stable`.
 _UNLABELLED_SECONDS: Final = 10.0
@@ -64,13 +65,7 @@ class Client:
         self.target = self._transport.target
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Predicts the sentiment of reviews.
-
-        Args:
-            texts: The reviews.
-
-        Returns:
-            One Prediction for each review, in order.
+        """Predicts the sentiment of reviews; returns one Prediction for each review, in order.
 
         Raises:
             ClientError: See `serving.client.errors`.
@@ -82,13 +77,7 @@ class Client:
         ]
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
-        """Predicts the sentiment of reviews, and returns the attention of each word.
-
-        Args:
-            texts: The reviews.
-
-        Returns:
-            One Explanation for each review, in order.
+        """Predicts the sentiment of reviews, with the attention of each word; returns one Explanation for each review.
 
         Raises:
             SignatureNotFoundError: The model is too old to have the signature `explain`.
@@ -107,9 +96,8 @@ class Client:
         Raises:
             ClientError: See `serving.client.errors`.
         """
-        return self._explained(
-            lambda spec, timeout: self._transport.status(spec.name, timeout), ModelSpec(self.model), None
-        )
+        spec = ModelSpec(self.model)
+        return self._explained(lambda spec, timeout: self._transport.status(spec.name, timeout), spec, None)
 
     def metadata(self) -> Metadata:
         """Returns the model's signatures.
@@ -177,9 +165,8 @@ def _check(answer: SignatureAnswer, outputs: Sequence[str], count: int) -> None:
 
 
 def _shape(rows: Any) -> list[int]:
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        return []
-    return [len(row) for row in rows]
+    nested = isinstance(rows, list) and all(isinstance(row, list) for row in rows)
+    return [len(row) for row in rows] if nested else []
 
 
 def _transport(target: str, tls: TLS | None) -> Transport:

@@ -1,18 +1,4 @@
-"""Errors of the client that a person can act on.
-
-    ReviewPipelineError
-    └── ClientError
-        ├── ServerUnavailableError    no server answers at the address
-        ├── DeadlineError             the server does not answer in time
-        ├── ModelNotFoundError        the server does not serve this model or version
-        │   └── LabelNotFoundError    no version of the model has this label
-        ├── SignatureNotFoundError    the model does not have this signature: it is older than the request
-        ├── RequestRefusedError       the server answers with any other error
-        ├── ReviewFileError           reviews cannot be read from a file, or predictions cannot be written to one
-        └── BulkInferenceError        batch inference without a server fails
-
-The message quotes the server's own words where there are any.
-"""
+"""Errors of the client that the user can correct. The messages quote the server's own words where there are any."""
 
 from imdb_core.errors import ReviewPipelineError
 

@@ -18,7 +18,6 @@ _HAS_PORT: Final = re.compile(r":\d+$|/")
 
 _PREDICTION: Final = "/tensorflow.serving.PredictionService"
 _MODEL: Final = "/tensorflow.serving.ModelService"
-_SIGNATURES: Final = "signature_def"
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", -1),  # no limit, as TensorFlow Serving has none for requests
     # `with_retries` paces the attempts. With longer pauses of its own the channel would fail them without connecting.
@@ -69,11 +68,11 @@ class GrpcTransport:
     def metadata(self, spec: ModelSpec, timeout: float) -> Metadata:
         """See Transport."""
         request = _message("get_model_metadata", "GetModelMetadataRequest")(
-            model_spec=_model_spec(spec), metadata_field=[_SIGNATURES]
+            model_spec=_model_spec(spec), metadata_field=["signature_def"]
         )
         response_class = _message("get_model_metadata", "GetModelMetadataResponse")
         response = self._call(f"{_PREDICTION}/GetModelMetadata", request, response_class, timeout)
-        packed = response.metadata[_SIGNATURES].value
+        packed = response.metadata["signature_def"].value
         signatures = _message("get_model_metadata", "SignatureDefMap").FromString(packed).signature_def
         return Metadata(
             response.model_spec.version.value,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from imdb_core.file_names import DEFAULT_MODEL
 from serving.client.errors import (
     ClientError,
     DeadlineError,
@@ -15,7 +16,6 @@ from serving.client.errors import (
 )
 from serving.client.results import VersionStatus
 from serving.client.transport import UNAVAILABLE, ModelSpec, Transport, TransportError
-from serving.names import DEFAULT_MODEL
 
 _LOOK_UP_SECONDS: Final = 3.0
 _QUOTED_CHARACTERS: Final = 300
@@ -34,15 +34,7 @@ def is_unknown_label(error: TransportError) -> bool:
 def refusal(
     error: TransportError, transport: Transport, spec: ModelSpec, signature: str | None, deadline: float
 ) -> ClientError:
-    """Explains what went wrong; asks the server what it has instead.
-
-    Args:
-        error: The error of the server or the network.
-        transport: The connection to the server.
-        spec: The model of the request.
-        signature: The signature of the request, if it has one.
-        deadline: Seconds that the request was allowed to take.
-    """
+    """Explains what went wrong with a request and, after looking it up in the server, what the server has instead."""
     target, quoted = transport.target, _quoted(error.message)
     if error.code == UNAVAILABLE:
         return ServerUnavailableError(f"no server answers at {target} ({quoted}); {_advice(error.message)}")

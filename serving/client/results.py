@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imdb_core.features import SENTIMENTS
+from imdb_core.signatures import PADDING_TOKEN
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,6 @@ class Prediction:
     """The sentiment of one review.
 
     Attributes:
-        text: The review.
         label: The more probable sentiment, `negative` or `positive`.
         probability: Probability of `label`.
         probabilities: Probability of each sentiment; they sum to 1.
@@ -53,7 +53,6 @@ class VersionStatus:
     """The state of one version of a model in a server.
 
     Attributes:
-        version: Number of the version.
         state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
         error: Why it could not be loaded; empty if there is no error.
     """
@@ -78,12 +77,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function that a model serves.
-
-    Attributes:
-        inputs: TensorSpec by name of the input.
-        outputs: TensorSpec by name of the output.
-    """
+    """A function that a model serves: its inputs and outputs by name."""
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
@@ -91,24 +85,16 @@ class Signature:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The signatures of one version of a model.
-
-    Attributes:
-        version: Number of the version.
-        signatures: Signature by name.
-    """
+    """The signatures of one version of a model by name."""
 
     version: int
     signatures: Mapping[str, Signature]
 
 
 def prediction(text: str, probabilities: Sequence[float], model_version: int | None) -> Prediction:
-    """Makes a Prediction from the network's output.
+    """Makes a Prediction from the probability of each of `SENTIMENTS`.
 
-    Args:
-        text: The review.
-        probabilities: One for each of `SENTIMENTS`. If they are equal the first wins, as in the exported model.
-        model_version: The version that answered.
+    If the probabilities are equal the first sentiment wins, as in the exported model.
     """
     by_sentiment = dict(zip(SENTIMENTS, probabilities, strict=True))
     label = max(by_sentiment, key=lambda sentiment: by_sentiment[sentiment])
@@ -116,12 +102,6 @@ def prediction(text: str, probabilities: Sequence[float], model_version: int | N
 
 
 def explanation(predicted: Prediction, tokens: Sequence[str], attention: Sequence[float]) -> Explanation:
-    """Adds the network's attention to a Prediction.
-
-    Args:
-        predicted: The Prediction of the same review.
-        tokens: The network's tokens, padded with empty ones at the end.
-        attention: One weight for each token.
-    """
-    length = sum(token != "" for token in tokens)
+    """Adds the network's attention to a Prediction: a weight for each token; empty tokens at the end are padding."""
+    length = sum(token != PADDING_TOKEN for token in tokens)
     return Explanation(**vars(predicted), tokens=tuple(tokens[:length]), attention=tuple(attention[:length]))

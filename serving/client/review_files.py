@@ -41,14 +41,11 @@ class Review:
 
 
 def find_files(pattern: str, output: Path | None = None) -> list[Path]:
-    """Finds files of reviews.
+    """Finds files of reviews, sorted by name.
 
     Args:
         pattern: A path, or a glob in which `**` also matches subfolders.
         output: The file for the predictions, which must not be one of the files.
-
-    Returns:
-        The files, sorted by name.
 
     Raises:
         ReviewFileError: No file matches, or `output` does.

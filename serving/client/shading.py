@@ -39,9 +39,6 @@ def shaded(explanation: Explanation) -> list[Piece]:
     """Splits a review into pieces. The first marks the start of the review, if the network reads it.
 
     If the network's tokens are not the words of the review, because its tokenizer differs, the pieces are the tokens.
-
-    Args:
-        explanation: The explanation of the review.
     """
     from_start = list(explanation.tokens[:1]) == [START_TOKEN]
     greatest = max(explanation.attention, default=0.0)
@@ -61,12 +58,7 @@ def shaded(explanation: Explanation) -> list[Piece]:
 
 
 def notes(explanation: Explanation, pieces: Iterable[Piece]) -> list[str]:
-    """Returns notes for the reader of a shaded review.
-
-    Args:
-        explanation: The explanation of the review.
-        pieces: The pieces from `shaded`.
-    """
+    """Returns notes for the reader of an explanation and the pieces that `shaded` made of it."""
     found = []
     if not all(piece.read for piece in pieces):
         found.append(f"the network reads the last {len(explanation.tokens)} words only")

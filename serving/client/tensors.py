@@ -8,33 +8,20 @@ import numpy as np
 
 from serving.client.transport import TransportError
 
-# TensorFlow's numbers of the data types that the exported signatures return.
-_FLOAT: Final = 1
-_DOUBLE: Final = 2
+# DT_STRING, and the layout and field of DT_FLOAT and DT_DOUBLE: the types that the exported signatures return.
 _STRING: Final = 7
-_NUMBERS: Final = {_FLOAT: ("<f4", "float_val"), _DOUBLE: ("<f8", "double_val")}
+_NUMBERS: Final = {1: ("<f4", "float_val"), 2: ("<f8", "double_val")}
 
 
 def set_strings(tensor: Any, values: Sequence[bytes]) -> None:
-    """Fills an empty TensorProto with strings.
-
-    Args:
-        tensor: The TensorProto, changed in place.
-        values: The strings, `[n]`.
-    """
+    """Fills an empty TensorProto, in place, with strings `[n]`."""
     tensor.dtype = _STRING
     tensor.tensor_shape.dim.add(size=len(values))
     tensor.string_val.extend(values)
 
 
 def to_list(tensor: Any) -> Any:
-    """Reads a TensorProto, from its typed field or from its bytes.
-
-    Args:
-        tensor: A TensorProto of floats or strings.
-
-    Returns:
-        A list nested to the tensor's shape; strings are str.
+    """Converts a TensorProto of floats or strings to a list nested to the tensor's shape; strings become str.
 
     Raises:
         TransportError: The tensor has another data type, or not as many values as its shape requires.
@@ -48,9 +35,8 @@ def to_list(tensor: Any) -> Any:
             "INTERNAL", f"the answer holds a tensor of type {tensor.dtype}; floats or strings expected"
         )
     dtype, field = _NUMBERS[tensor.dtype]
-    if tensor.tensor_content:
-        return _shaped(np.frombuffer(tensor.tensor_content, dtype), shape)
-    return _shaped(np.array(getattr(tensor, field), dtype), shape)
+    packed = tensor.tensor_content
+    return _shaped(np.frombuffer(packed, dtype) if packed else np.array(getattr(tensor, field), dtype), shape)
 
 
 def _shaped(values: np.ndarray[Any, Any], shape: Sequence[int]) -> Any:

@@ -33,13 +33,7 @@ class TransportError(Exception):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The model and version of a request. With neither version nor label, the newest loaded version answers.
-
-    Attributes:
-        name: Name of the model.
-        version: Number of the version.
-        label: Label of the version.
-    """
+    """The model and version of a request. With neither version nor label, the newest loaded version answers."""
 
     name: str
     version: int | None = None

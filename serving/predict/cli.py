@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from serving.names import DEFAULT_MODEL, DEFAULT_TARGET
+from imdb_core.file_names import DEFAULT_MODEL
+from serving.names import DEFAULT_TARGET
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

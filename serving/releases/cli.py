@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.workspace import workspace_path
-from serving.names import CANARY, DEFAULT_MODEL, DEFAULT_TARGET, MODELS_FOLDER, STABLE
+from serving.names import CANARY, DEFAULT_TARGET, MODELS_FOLDER, STABLE
 
 if TYPE_CHECKING:
     from rich.console import Console

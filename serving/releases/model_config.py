@@ -12,8 +12,8 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from imdb_core.errors import SettingsError
+from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.files import write_atomically
-from serving.names import DEFAULT_MODEL
 from serving.releases.versions import read_versions
 
 CONFIG_FILE: Final = "models.config"

@@ -22,8 +22,6 @@ from imdb_core.errors import RunError
 
 # A check must not take the memory of a GPU on which somebody trains.
 _ON_CPU: Final = tf.compat.v1.ConfigProto(device_count={"GPU": 0}).SerializeToString()
-
-
 _TAG: Final = tf.saved_model.SERVING
 
 
@@ -42,11 +40,8 @@ class _String(ctypes.Structure):  # TF_TString
 class CppSavedModel:
     """A SavedModel in a C++ session on the CPU. As a context manager it frees the session; threads may share it.
 
-    Args:
-        path: The folder of `saved_model.pb`.
-
     Attributes:
-        path: The same folder.
+        path: The folder of `saved_model.pb`.
         signatures: SignatureDef by key.
 
     Raises:
@@ -77,14 +72,11 @@ class CppSavedModel:
         self._resources.close()
 
     def run(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-        """Runs a signature.
+        """Runs a signature and returns all outputs by name; strings are objects of type bytes.
 
         Args:
             signature: Key of the signature.
             inputs: An array, or a value that converts to one, for each input; strings as str or bytes.
-
-        Returns:
-            All outputs by name; strings as objects of type bytes.
 
         Raises:
             RunError: There is no such signature, it has other inputs, or its graph fails on these values.

@@ -1,5 +1,4 @@
 import inspect
-import re
 
 from imdb_core import errors
 from imdb_core.errors import ReviewPipelineError, SettingsError
@@ -7,12 +6,10 @@ from imdb_core.errors import ReviewPipelineError, SettingsError
 CLASSES = dict(inspect.getmembers(errors, inspect.isclass))
 
 
-def test_the_drawing_shows_all_errors_with_their_meaning():
-    drawn = dict(re.findall(r"[├└]── (\w+) +(.+)", errors.__doc__))
-    assert set(drawn) | {"ReviewPipelineError"} == set(CLASSES)
-    for name, meaning in drawn.items():
-        assert CLASSES[name].__bases__ == (ReviewPipelineError,)
-        assert CLASSES[name].__doc__.lower() == f"{meaning}.".lower()
+def test_all_errors_derive_from_the_base_and_state_their_meaning():
+    for error in CLASSES.values():
+        assert error.__doc__
+        assert error is ReviewPipelineError or error.__bases__ == (ReviewPipelineError,)
 
 
 def test_wrong_settings_exit_with_2_and_other_errors_with_1():

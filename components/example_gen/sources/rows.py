@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from components.example_gen.splits import DECLARED
 from imdb_core import features
 from imdb_core.settings import DataSettings
 
+_Meaning = TypeVar("_Meaning")
 RejectionReason = Literal[
     "bad_utf8", "no_text", "too_long", "unknown_label", "unknown_split", "bad_rating", "malformed"
 ]
 
-LOWEST_RATING: Final = 1
-HIGHEST_RATING: Final = 10
-_EXCERPT_CHARACTERS: Final = 200
-_BYTES_PER_CHARACTER: Final = 4
+_EXCERPT: Final = 200  # characters
 
 
 class RawRow(NamedTuple):
@@ -45,8 +43,7 @@ class ValidRow(NamedTuple):
 
     Attributes:
         id: Id, unique within the source.
-        text: The review.
-        utf8: The review in UTF-8.
+        utf8: The text in UTF-8.
         label: 0 negative, 1 positive.
         rating: 1 to 10; None if unknown.
         split: `train`, `eval` or `test` as the source declares; None if the source has no splits.
@@ -61,39 +58,25 @@ class ValidRow(NamedTuple):
 
 
 class RejectedRow(NamedTuple):
-    """An unusable row, which becomes a line of the dead-letter file.
-
-    Attributes:
-        source: File that contains the row.
-        position: 1-based row of a table, or name of an archive's member.
-        reason: RejectionReason why the row is unusable.
-        excerpt: Start of the faulty value, at most 200 characters.
-    """
+    """An unusable row, which becomes a line of the dead-letter file; `source` and `position` are those of `RawRow`."""
 
     source: str
     position: int | str
     reason: RejectionReason
-    excerpt: str
+    excerpt: str  # the start of the faulty value
 
 
 @dataclass(frozen=True)
 class RowRules:
-    """Checks rows.
+    """Checks rows."""
 
-    Attributes:
-        labels: Label of each spelling, in lower case.
-        max_bytes: Maximum length of a text, in UTF-8 bytes.
-    """
-
-    labels: Mapping[str, int]
-    max_bytes: int
+    labels: Mapping[str, int]  # by spelling in lower case
+    max_bytes: int  # of a text in UTF-8
 
     @classmethod
     def of_tables(cls, data: DataSettings) -> "RowRules":
         """Returns the rules for tables, whose label spellings are settings."""
-        labels = {spelling.lower(): features.NEGATIVE for spelling in data.negative_labels}
-        labels |= {spelling.lower(): features.POSITIVE for spelling in data.positive_labels}
-        return cls(labels, data.max_bytes)
+        return cls(features.labels_by_spelling(data.negative_labels, data.positive_labels), data.max_bytes)
 
     @classmethod
     def of_archives(cls, data: DataSettings) -> "RowRules":
@@ -104,8 +87,8 @@ class RowRules:
         """Turns a raw row into a valid one, or into a rejected one with the reason."""
         try:
             text, utf8 = self._text(raw.text)
-            label = self._label(raw.label)
-            split = None if raw.split is None else _split(raw.split)
+            label = _known(self.labels, raw.label, "unknown_label")
+            split = None if raw.split is None else _known(DECLARED, raw.split, "unknown_split")
             return ValidRow(raw.id, text, utf8, label, _rating(raw.rating), split)
         except _UnusableError as fault:
             return RejectedRow(raw.source, raw.position, fault.reason, excerpt(fault.value))
@@ -127,27 +110,20 @@ class RowRules:
             raise _UnusableError("no_text", text)
         return text, utf8
 
-    def _label(self, value: object) -> int:
-        label = self.labels.get(spelling(value))
-        if label is None:
-            raise _UnusableError("unknown_label", value)
-        return label
 
-
+@dataclass(eq=False)
 class _UnusableError(Exception):
     """Carries a reason for rejection; never leaves this module."""
 
-    def __init__(self, reason: RejectionReason, value: object) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.value = value
+    reason: RejectionReason
+    value: object
 
 
-def _split(value: object) -> str:
-    split = DECLARED.get(spelling(value))
-    if split is None:
-        raise _UnusableError("unknown_split", value)
-    return split
+def _known(meanings: Mapping[str, _Meaning], value: object, reason: RejectionReason) -> _Meaning:
+    meaning = meanings.get(spelling(value))
+    if meaning is None:
+        raise _UnusableError(reason, value)
+    return meaning
 
 
 def _rating(value: object) -> int | None:
@@ -160,7 +136,7 @@ def _rating(value: object) -> int | None:
         stars = float(spelled)
     except ValueError as error:
         raise _UnusableError("bad_rating", value) from error
-    if not stars.is_integer() or not LOWEST_RATING <= stars <= HIGHEST_RATING:
+    if stars not in range(1, 11):
         raise _UnusableError("bad_rating", value)
     return int(stars)
 
@@ -177,7 +153,6 @@ def spelling(value: object) -> str:
 def excerpt(value: object) -> str:
     """Returns the start of a value as valid text; bytes that are not UTF-8 become escapes."""
     if isinstance(value, bytes):
-        shown = value[: _EXCERPT_CHARACTERS * _BYTES_PER_CHARACTER].decode(errors="backslashreplace")
-    else:
-        shown = "" if value is None else str(value)[:_EXCERPT_CHARACTERS]
-    return shown.encode(errors="backslashreplace").decode()[:_EXCERPT_CHARACTERS]
+        value = value[: 4 * _EXCERPT].decode(errors="backslashreplace")  # a character has up to four bytes
+    shown = "" if value is None else str(value)[:_EXCERPT]
+    return shown.encode(errors="backslashreplace").decode()[:_EXCERPT]

@@ -16,9 +16,8 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse
 
 from serving.look import STYLE
+from serving.names import STABLE
 
-# The label that our clients use by default.
-_STABLE: Final = "stable"
 _FILES: Final = resources.files("serving.server.api") / "page"
 _PAGE: Final = Template(_FILES.joinpath("index.html").read_text(encoding="utf-8"))
 _STYLE: Final = STYLE + _FILES.joinpath("style.css").read_text(encoding="utf-8")
@@ -55,9 +54,8 @@ def live_page(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mappi
         available: Model → AVAILABLE versions.
         labels: Model → label → version.
     """
-    return HTMLResponse(
-        _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels)), headers=_HEADERS
-    )
+    page = _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels))
+    return HTMLResponse(page, headers=_HEADERS)
 
 
 def _options(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mapping[str, int]]) -> str:
@@ -65,7 +63,7 @@ def _options(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mappin
     options = []
     for name, versions in available.items():
         path = quote(name, safe="")
-        labelled = sorted(labels.get(name, {}).items(), key=lambda label: (label[0] != _STABLE, label[0]))
+        labelled = sorted(labels.get(name, {}).items(), key=lambda label: (label[0] != STABLE, label[0]))
         for label, version in labelled:
             options.append((f"{path}/labels/{quote(label, safe='')}", f"{name}: {label} ({version})"))
         if versions:
