@@ -20,11 +20,7 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
         "ModelServerConfig in text format: models, version policies, labels. Replaces the two above.",
     ),
     ("model_config_file_poll_wait_seconds", float, "Time between reads of that file; 0 to read it once. [default: 0]"),
-    (
-        "file_system_poll_wait_seconds",
-        float,
-        "Time between searches for new versions; 0 to search once. [default: 1]",
-    ),
+    ("file_system_poll_wait_seconds", float, "Time between searches for new versions; 0 to search once. [default: 1]"),
     ("allow_version_labels_for_unavailable_models", bool, "Allow new labels for versions that are not loaded."),
     ("port", int, "Port of gRPC; 0 for any free port, then a --rest_api_port of 0 too. [default: 8500]"),
     ("rest_api_port", int, "Port of REST; 0 for no REST. [default: 8501]"),

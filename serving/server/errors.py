@@ -55,15 +55,16 @@ def invalid_argument(message: str) -> ServingError:
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
+def failed_precondition(message: str) -> ServingError:
+    """Returns the error for a request that does not fit the state of the server or its models."""
+    return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
 def from_tensorflow(error: "tf.errors.OpError") -> ServingError:
-    """Converts an error of a session to the code and the message of the C++ runtime.
+    """Converts an error of a session to its code, UNKNOWN if gRPC does not have it, and the C++ runtime's message.
 
-    Args:
-        error: The exception. Python's sessions replace the runtime's message by one that includes the Python code that
-            built the graph; its context still has the original, which is what a C++ server answers.
-
-    Returns:
-        An error with the same code; UNKNOWN if gRPC does not have it.
+    Python's sessions replace the runtime's message by one that includes the Python code that built the graph. The
+    exception's context still has the original, which a C++ server answers.
     """
     original = error.__context__ if isinstance(error.__context__, type(error)) else error
     return ServingError(_BY_NUMBER.get(error.error_code, grpc.StatusCode.UNKNOWN), str(original.message))

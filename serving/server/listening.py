@@ -12,11 +12,7 @@ _BACKLOG: Final = 2048
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Binds a TCP port, without listening yet.
-
-    Args:
-        host: Name or address.
-        port: The port; 0 for any free one.
+    """Binds a TCP port, 0 for any free one, without listening yet.
 
     Raises:
         RunError: The address does not exist or the port is in use.
@@ -36,29 +32,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def listen(bound: socket.socket, host: str) -> str:
-    """Lets clients connect to a bound port.
-
-    Args:
-        bound: The socket that `bind` returned.
-        host: The host passed to `bind`.
-
-    Returns:
-        `host:port`.
-    """
+    """Lets clients connect to a port that `bind` bound; returns `host:port`."""
     bound.listen(_BACKLOG)
     return address(host, bound.getsockname()[1])
 
 
 def add_port(server: grpc.aio.Server, place: str, tls: SslConfig | None) -> int:
-    """Adds an address to a gRPC server.
-
-    Args:
-        server: The server, not started yet.
-        place: `host:port` or `unix:path`.
-        tls: Keys and certificates; None for no TLS.
-
-    Returns:
-        The port.
+    """Adds `host:port` or `unix:path` to a gRPC server that is not started yet; returns the port.
 
     Raises:
         RunError: The address does not exist or is in use.

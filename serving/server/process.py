@@ -4,8 +4,9 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,13 +34,7 @@ _KEEP_ALIVE_SECONDS: Final = 120
 
 
 def run(options: ServerOptions) -> int:
-    """Serves until SIGTERM or SIGINT.
-
-    Args:
-        options: The options of the server.
-
-    Returns:
-        The exit status, 0.
+    """Serves until SIGTERM or SIGINT, and returns the exit status, 0.
 
     Raises:
         ReviewPipelineError: The server cannot start.
@@ -62,7 +57,7 @@ async def serve(options: ServerOptions) -> int:
     stop = _stop_signal()
     metrics = Metrics(lambda name: manager.is_model(name))  # noqa: PLW0108 - `manager` is made later
     manager = ModelManager(
-        _loader(options, metrics),
+        partial(_load, options.enable_model_warmup, metrics),
         poll_seconds=options.file_system_poll_wait_seconds,
         load_retries=options.max_num_load_retries,
         retry_seconds=options.load_retry_seconds,
@@ -97,19 +92,16 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _loader(options: ServerOptions, metrics: Metrics) -> Callable[[str, int, str], Servable]:
-    def load(name: str, version: int, path: str) -> Servable:
-        servable = Servable.load(name, version, path)
-        if options.enable_model_warmup and Path(path, WARMUP_FILE).exists():
-            try:
-                with metrics.warmup(path):
-                    warm_up(servable)
-            except BaseException:
-                servable.close()
-                raise
-        return servable
-
-    return load
+def _load(warmup: bool, metrics: Metrics, name: str, version: int, path: str) -> Servable:
+    servable = Servable.load(name, version, path)
+    if warmup and Path(path, WARMUP_FILE).exists():
+        try:
+            with metrics.warmup(path):
+                warm_up(servable)
+        except BaseException:
+            servable.close()
+            raise
+    return servable
 
 
 async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.Event) -> bool:
@@ -171,25 +163,19 @@ async def _answer_until(
 
 
 class _RestServer(uvicorn.Server):
-    """An HTTP server that starts at once.
-
-    Args:
-        app: The application.
-        listening: A socket that listens.
-    """
+    """An HTTP server on a socket that listens; it starts at once."""
 
     def __init__(self, app: Starlette, listening: socket.socket) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            )
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
+        super().__init__(config)
         self._serving = asyncio.create_task(self.serve([listening]))
 
     @contextmanager
@@ -205,10 +191,8 @@ class _RestServer(uvicorn.Server):
 
 
 def _models(available: dict[str, list[int]]) -> str:
-    return (
-        ", ".join(
-            f"{name} version{'s' * (len(versions) > 1)} {' and '.join(map(str, versions))}"
-            for name, versions in available.items()
-        )
-        or "no model"
+    models = (
+        f"{name} version{'s' * (len(versions) > 1)} {' and '.join(map(str, versions))}"
+        for name, versions in available.items()
     )
+    return ", ".join(models) or "no model"

@@ -9,26 +9,24 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
+from grpc.aio import ServicerContext
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_management_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
     prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigResponse
 
 from serving.server.api.backend import Backend
 from serving.server.errors import TRUNCATED, ServingError, unexpected
+from serving.server.models.manager import ModelManager
 
 # TensorFlow Serving registers short names, not `tensorflow.serving.PredictionService`.
 _HEALTH_NAMES: Final = ("", "ModelService", "PredictionService")
-_UNLIMITED: Final = -1
 _LONGEST_MESSAGE: Final = 2048
-_RELOADS: Final = 8
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]  # no types
@@ -43,42 +41,36 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         self._backend = backend
         self._with_deadlines = with_deadlines
 
-    async def Predict(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def Predict(self, request: Any, context: ServicerContext) -> Any:
         """Runs a signature on tensors."""
         return await self._counted("Predict", self._backend.predict, request, context)
 
-    async def Classify(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def Classify(self, request: Any, context: ServicerContext) -> Any:
         """Runs a classification signature on tf.Examples."""
         return await self._counted("Classify", self._backend.classify, request, context)
 
-    async def Regress(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def Regress(self, request: Any, context: ServicerContext) -> Any:
         """Runs a regression signature on tf.Examples."""
         return await self._counted("Regress", self._backend.regress, request, context)
 
-    async def MultiInference(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def MultiInference(self, request: Any, context: ServicerContext) -> Any:
         """Runs several signatures on the same tf.Examples."""
         async with _status_for(context):
             return await self._backend.multi_inference(request, self._deadline(context))
 
-    async def GetModelMetadata(
-        self, request: Any, context: grpc.aio.ServicerContext
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+    async def GetModelMetadata(self, request: Any, context: ServicerContext) -> Any:
         """Describes a model's signatures."""
         async with _status_for(context):
             return self._backend.get_model_metadata(request)
 
     async def _counted(
-        self,
-        api: str,
-        call: Callable[[Any, float | None], Awaitable[Any]],
-        request: Any,
-        context: grpc.aio.ServicerContext,
+        self, api: str, call: Callable[[Any, float | None], Awaitable[Any]], request: Any, context: ServicerContext
     ) -> Any:
         async with _status_for(context):
             with self._backend.metrics.request(request.model_spec.name, api, "GRPC"):
                 return await call(request, self._deadline(context))
 
-    def _deadline(self, context: grpc.aio.ServicerContext) -> float | None:
+    def _deadline(self, context: ServicerContext) -> float | None:
         return _deadline(context) if self._with_deadlines else None
 
 
@@ -86,29 +78,25 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
     """The RPCs of `model_service.proto`.
 
     Args:
-        backend: Answers the requests.
+        servables: The models.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, servables: ModelManager) -> None:
+        self._servables = servables
         # Separate threads: a reload that waits for a model's first version must not block other work.
-        self._threads = ThreadPoolExecutor(_RELOADS, "reload")
+        self._threads = ThreadPoolExecutor(8, "reload")
 
-    async def GetModelStatus(
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
-    ) -> get_model_status_pb2.GetModelStatusResponse:
+    async def GetModelStatus(self, request: Any, context: ServicerContext) -> Any:
         """Reports the state of a model's versions."""
         async with _status_for(context):
-            return self._backend.get_model_status(request)
+            return self._servables.status(request)
 
-    async def HandleReloadConfigRequest(
-        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
-    ) -> model_management_pb2.ReloadConfigResponse:
+    async def HandleReloadConfigRequest(self, request: Any, context: ServicerContext) -> ReloadConfigResponse:
         """Replaces the config and answers when its models are loaded; failures are statuses, not responses."""
         async with _status_for(context):
-            waiting = self._threads.submit(self._backend.reload, request.config, _deadline(context))
+            waiting = self._threads.submit(self._servables.reload, request.config, _deadline(context))
             await asyncio.wrap_future(waiting)
-        response = model_management_pb2.ReloadConfigResponse()
+        response = ReloadConfigResponse()
         response.status.error_code = grpc.StatusCode.OK.value[0]
         return response
 
@@ -135,7 +123,7 @@ async def grpc_server(
         interceptors=[_MalformedRequests()],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
-            ("grpc.max_send_message_length", _UNLIMITED),
+            ("grpc.max_send_message_length", -1),  # unlimited
             # A second server on the same port must fail, rather than share the connections at random.
             ("grpc.so_reuseport", 0),
             *arguments,
@@ -144,7 +132,7 @@ async def grpc_server(
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(backend, with_deadlines=with_deadlines), server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(backend), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(backend.servables), server)
     services = [
         prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
         model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
@@ -177,7 +165,7 @@ class _MalformedRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # n
             except DecodeError as error:
                 return error
 
-        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async def answer(request: Any, context: ServicerContext) -> Any:
             if isinstance(request, DecodeError):
                 await context.abort(grpc.StatusCode.INTERNAL, "Error in parsing the request")
             return await handler.unary_unary(request, context)
@@ -185,13 +173,13 @@ class _MalformedRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # n
         return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
 
 
-def _deadline(context: grpc.aio.ServicerContext) -> float | None:
+def _deadline(context: ServicerContext) -> float | None:
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
 
 
 @asynccontextmanager
-async def _status_for(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
+async def _status_for(context: ServicerContext) -> AsyncIterator[None]:
     try:
         yield
     except ServingError as error:

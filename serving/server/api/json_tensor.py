@@ -10,31 +10,20 @@ from typing import Any, Final
 
 import grpc
 import numpy as np
-from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.tensors import to_array, value_field
 
 _B64: Final = "b64"
-# Outputs whose name ends so are bytes, not text.
-_BYTES_SUFFIX: Final = "_bytes"
-
 # The encoder recurses into nested lists and yields at least one piece per level.
 _SHOWN_PIECES: Final = 256
-_TYPE_NAMES: Final[Mapping[type, str]] = {
-    type(None): "Null",
-    dict: "Object",
-    list: "Array",
-    str: "String",
-    int: "Number",
-    float: "Number",
-}
+_TYPE_NAMES: Final = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 
 
 def shown(value: Any) -> str:
     """Writes a JSON value for an error message, cut if it is long."""
-    pieces = json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value)
-    return "".join(islice(pieces, _SHOWN_PIECES))
+    return "".join(islice(json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value), _SHOWN_PIECES))
 
 
 def type_name(value: Any) -> str:
@@ -61,14 +50,7 @@ def base64_bytes(value: Mapping[str, str]) -> bytes:
 
 
 def flat(value: Any, dtype: int) -> tuple[list[int], list[Any]]:
-    """Flattens a JSON value.
-
-    Args:
-        value: A scalar or nested lists.
-        dtype: The `types_pb2.DataType` of the tensor to make.
-
-    Returns:
-        The shape, and the elements in row-major order; strings become bytes.
+    """Flattens a scalar or nested lists into a shape and the elements in row-major order; strings become bytes.
 
     Raises:
         ServingError: INVALID_ARGUMENT for ragged lists and for elements of another type; UNIMPLEMENTED for a data type
@@ -98,34 +80,18 @@ def flat(value: Any, dtype: int) -> tuple[list[int], list[Any]]:
 
 
 def tensor(dtype: int, shape: Sequence[int], elements: Sequence[Any]) -> tensor_pb2.TensorProto:
-    """Builds a tensor with its values in the typed field.
-
-    Args:
-        dtype: A `types_pb2.DataType`.
-        shape: The shape, which may contain 0.
-        elements: The elements that `flat` returned.
-    """
-    proto = tensor_pb2.TensorProto(
-        dtype=dtype,
-        tensor_shape=tensor_shape_pb2.TensorShapeProto(
-            dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in shape]
-        ),
-    )
+    """Builds a tensor of a `types_pb2.DataType` with the elements that `flat` returned in its typed field."""
+    proto = tensor_pb2.TensorProto(dtype=dtype, tensor_shape={"dim": [{"size": size} for size in shape]})
     if elements:
         getattr(proto, value_field(dtype)).extend(elements)
     return proto
 
 
 def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
-    """Converts a tensor to a JSON value.
+    """Converts an output to a scalar or nested lists.
 
-    Args:
-        name: Alias of the output. If it ends with `_bytes`, strings become `{"b64": "..."}`.
-        proto: The tensor.
-
-    Returns:
-        A scalar or nested lists. Other strings that are not UTF-8 get replacement characters; TensorFlow Serving sends
-        invalid JSON for them.
+    Strings become `{"b64": "..."}` if the output's name ends with `_bytes`. In other outputs, strings that are not
+    UTF-8 get replacement characters; TensorFlow Serving sends invalid JSON for them.
 
     Raises:
         ServingError: INVALID_ARGUMENT for complex numbers.
@@ -134,8 +100,7 @@ def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
     if array.dtype.kind == "c":
         raise invalid_argument(f"Failed to write JSON value for tensor type: {array.dtype}")
     if array.dtype == object:
-        text = _as_base64 if name.endswith(_BYTES_SUFFIX) else _as_text
-        return _deep(array.tolist(), text)
+        return _deep(array.tolist(), _as_base64 if name.endswith("_bytes") else _as_text)
     if array.dtype.kind not in "biu" and array.dtype != np.float64:
         # The shortest decimal of a float32 is 0.2, where a conversion to double gives 0.20000000298023224.
         array = array.astype(np.float32).astype(str).astype(np.float64)

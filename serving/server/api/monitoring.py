@@ -8,13 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import grpc
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
 from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch
@@ -30,7 +24,6 @@ _TOTAL: Final = re.compile(rf"^((?:# \w+ )?(?:{_REQUEST_COUNT}|{_RUN_COUNT}))_to
 # 10 us to 25 minutes, with six significant digits as in TensorFlow.
 _MICROSECONDS: Final = [float(f"{10 * 1.8**power:.6g}") for power in range(33)]
 _POWERS_OF_TWO: Final = [2.0**power for power in range(15)]
-_NO_MODEL: Final = ""
 
 
 class Metrics:
@@ -60,11 +53,9 @@ class Metrics:
         self._example_counts = self._histogram(
             "request_example_counts", "The number of tensorflow.Examples per request.", ["model"], _POWERS_OF_TWO
         )
+        examples = f"{_PREFIX}request_example_count_total"
         self._examples = Counter(
-            f"{_PREFIX}request_example_count_total",
-            "The total number of tensorflow.Examples.",
-            ["model"],
-            registry=self._registry,
+            examples, "The total number of tensorflow.Examples.", ["model"], registry=self._registry
         )
         self._runs = Counter(_RUN_COUNT, "Total count of run calls on the wrapped session.", registry=self._registry)
         self._batch_sizes = self._histogram(
@@ -79,7 +70,7 @@ class Metrics:
             api: The call, such as `Predict`.
             entrypoint: `GRPC` or `REST`.
         """
-        known = model if self._is_model(model) else _NO_MODEL
+        known = model if self._is_model(model) else ""
 
         def record(status: grpc.StatusCode, microseconds: float) -> None:
             self._requests.labels(known, status.name).inc()
@@ -103,14 +94,9 @@ class Metrics:
         self._examples.labels(model).inc(count)
 
     def warmup(self, path: str) -> AbstractContextManager[None]:
-        """Measures the duration of a warm-up.
-
-        Args:
-            path: Folder of the version.
-        """
-        return _watched(
-            lambda status, microseconds: self._warmup_latency.labels(path, status.name).observe(microseconds)
-        )
+        """Measures the duration of warming up the version in a folder."""
+        latency = self._warmup_latency
+        return _watched(lambda status, microseconds: latency.labels(path, status.name).observe(microseconds))
 
     def page(self) -> bytes:
         """Returns all metrics in Prometheus' text format."""

@@ -12,14 +12,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_pb2,
-    predict_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
+from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from serving.server.api import rest_requests, rest_responses
 from serving.server.api.backend import Backend
@@ -29,7 +27,6 @@ from serving.server.errors import ServingError, http_status, invalid_argument, u
 from serving.server.execution.calls import SIGNATURE_DEF
 from serving.server.execution.signatures import signature_key
 
-_JSON: Final = "application/json"
 _METHODS: Final = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 _LARGEST_VERSION: Final = 2**63 - 1
 
@@ -48,13 +45,7 @@ class _TooLargeError(ServingError):
 
 
 class RestApi:
-    """Answers REST requests.
-
-    Args:
-        backend: Answers the calls.
-        timeout: Maximum seconds per request; None for no limit.
-        max_request_bytes: Maximum size of a body; longer ones are refused with 413.
-    """
+    """Answers REST requests; `rest_app` describes the arguments."""
 
     def __init__(self, backend: Backend, *, timeout: float | None, max_request_bytes: int) -> None:
         self._backend = backend
@@ -86,7 +77,11 @@ class RestApi:
             raise invalid_argument(f"Malformed request: {request.method} {path}")
         if not state["name"]:
             raise invalid_argument("Missing model name in request.")
-        return self._metadata(_model_spec(state)) if state["metadata"] else self._status(_model_spec(state))
+        spec = _model_spec(state)
+        if state["metadata"]:
+            wanted = GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
+            return rest_responses.model_metadata(self._backend.get_model_metadata(wanted))
+        return rest_responses.model_status(self._backend.servables.status(GetModelStatusRequest(model_spec=spec)))
 
     async def _body(self, request: Request) -> bytes:
         body = bytearray()
@@ -102,45 +97,27 @@ class RestApi:
         except asyncio.TimeoutError:
             raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds") from None
 
-    async def _infer(self, call: str, spec: model_pb2.ModelSpec, body: bytes) -> dict[str, Any]:
+    async def _infer(self, call: str, spec: ModelSpec, body: bytes) -> dict[str, Any]:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         document = rest_requests.parse(body)
         spec.signature_name = document.get(rest_requests.SIGNATURE_NAME, "")
         if call == "predict":
             inputs, rows = rest_requests.predict_inputs(document, *self._signature(spec))
-            predicted = await self._backend.predict(
-                predict_pb2.PredictRequest(model_spec=spec, inputs=inputs), deadline
-            )
+            predicted = await self._backend.predict(PredictRequest(model_spec=spec, inputs=inputs), deadline)
             return rest_responses.predictions(predicted.outputs, rows=rows)
         examples = rest_requests.examples(document)
         if call == "classify":
-            classified = await self._backend.classify(
-                classification_pb2.ClassificationRequest(model_spec=spec, input=examples), deadline
-            )
+            classified = await self._backend.classify(ClassificationRequest(model_spec=spec, input=examples), deadline)
             return rest_responses.classifications(classified.result)
-        regressed = await self._backend.regress(
-            regression_pb2.RegressionRequest(model_spec=spec, input=examples), deadline
-        )
+        regressed = await self._backend.regress(RegressionRequest(model_spec=spec, input=examples), deadline)
         return rest_responses.regressions(regressed.result)
 
-    def _signature(self, spec: model_pb2.ModelSpec) -> tuple[str, rest_requests.Inputs]:
+    def _signature(self, spec: ModelSpec) -> tuple[str, rest_requests.Inputs]:
         name = signature_key(spec)
         with self._backend.servables.lookup(spec) as servable:
             if name not in servable.signatures:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
             return name, servable.signatures[name].inputs
-
-    def _status(self, spec: model_pb2.ModelSpec) -> dict[str, Any]:
-        return rest_responses.model_status(
-            self._backend.get_model_status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
-        )
-
-    def _metadata(self, spec: model_pb2.ModelSpec) -> dict[str, Any]:
-        return rest_responses.model_metadata(
-            self._backend.get_model_metadata(
-                get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
-            )
-        )
 
 
 def rest_app(backend: Backend, *, timeout: float | None, max_request_bytes: int, metrics_path: str | None) -> Starlette:
@@ -169,11 +146,11 @@ def rest_app(backend: Backend, *, timeout: float | None, max_request_bytes: int,
 
 
 def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(rest_responses.written(body), status, headers, _JSON)
+    return Response(rest_responses.written(body), status, headers, "application/json")
 
 
-def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
-    spec = model_pb2.ModelSpec(name=unquote(match["name"]))
+def _model_spec(match: re.Match[str]) -> ModelSpec:
+    spec = ModelSpec(name=unquote(match["name"]))
     if match["version"]:
         if len(match["version"]) > len(str(_LARGEST_VERSION)) or int(match["version"]) > _LARGEST_VERSION:
             raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")

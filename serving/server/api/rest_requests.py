@@ -28,10 +28,7 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Parses the body of a request.
-
-    Args:
-        body: A JSON object in UTF-8; NaN and Infinity are numbers.
+    """Parses the body of a request, a JSON object in UTF-8; NaN and Infinity are numbers.
 
     Raises:
         ServingError: INVALID_ARGUMENT if the body is not a JSON object, or its signature name is not a string.
@@ -89,10 +86,7 @@ def predict_inputs(document: Mapping[str, Any], signature: str, inputs: Inputs) 
 
 
 def examples(document: Mapping[str, Any]) -> input_pb2.Input:
-    """Reads the tf.Examples of a classify or regress request.
-
-    Args:
-        document: The body, with `examples` and optionally `context`, whose features are part of each example.
+    """Reads the tf.Examples of a classify or regress request, and their shared `context`, if it has one.
 
     Raises:
         ServingError: INVALID_ARGUMENT if the document does not contain valid examples.
@@ -117,10 +111,9 @@ def _format_error(value: Any, problem: str) -> ServingError:
 
 
 def _columns(value: Any, inputs: Inputs) -> Tensors:
-    if isinstance(value, dict) and not is_base64(value):
-        missing = sorted(inputs.keys() - value.keys())
-        if missing:
-            raise invalid_argument(f"Missing named input: {missing[0]} in 'inputs' object.")
+    if _is_object(value):
+        if missing := inputs.keys() - value.keys():
+            raise invalid_argument(f"Missing named input: {min(missing)} in 'inputs' object.")
         return {name: tensor(info.dtype, *flat(value[name], info.dtype)) for name, info in inputs.items()}
     if len(inputs) > 1:
         raise invalid_argument(
@@ -137,11 +130,11 @@ def _rows(instances: list[Any], inputs: Inputs) -> Tensors:
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
-    named = _is_row(instances[0])
+    named = _is_object(instances[0])
     shapes: dict[str, list[int]] = {}
     elements: dict[str, list[Any]] = {name: [] for name in inputs}
     for number, instance in enumerate(instances):
-        if named != _is_row(instance):
+        if named != _is_object(instance):
             kinds = ("object but got list", "value/list but got object")
             raise invalid_argument(f"Expecting {kinds[not named]} at item {number} of input list")
         row = instance if named else dict.fromkeys(inputs, instance)
@@ -171,7 +164,7 @@ def _add(name: str, value: Any, inputs: Inputs, shapes: dict[str, list[int]], el
     elements[name].extend(added)
 
 
-def _is_row(value: Any) -> bool:
+def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and not is_base64(value)
 
 

@@ -9,12 +9,7 @@ import numpy as np
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2, regression_pb2
 
 from serving.server.api.json_tensor import to_json
 from serving.server.errors import invalid_argument
@@ -53,11 +48,8 @@ def predictions(outputs: Mapping[str, tensor_pb2.TensorProto], *, rows: bool) ->
 
 def classifications(result: classification_pb2.ClassificationResult) -> dict[str, Any]:
     """Builds the body of a classify response: pairs of label and score for each example."""
-    return {
-        "results": [
-            [[one.label, _shortest(one.score)] for one in classified.classes] for classified in result.classifications
-        ]
-    }
+    rows = [[[one.label, _shortest(one.score)] for one in row.classes] for row in result.classifications]
+    return {"results": rows}
 
 
 def regressions(result: regression_pb2.RegressionResult) -> dict[str, Any]:

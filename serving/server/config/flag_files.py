@@ -40,12 +40,10 @@ class BatchingParameters:
     Attributes:
         max_batch_size: Maximum number of rows in a batch.
         batch_timeout_micros: Time that the oldest call waits for its batch to fill while a thread is free.
-        max_enqueued_batches: This number times `max_batch_size` rows may wait for each servable; further calls are
-            refused.
+        max_enqueued_batches: This number times `max_batch_size` rows may wait for each servable.
         num_batch_threads: Number of batches that run at the same time.
         thread_pool_name: Prefix of the threads' names.
-        allowed_batch_sizes: Sizes to which batches are padded, ascending, ending with `max_batch_size`. If empty,
-            batches are not padded.
+        allowed_batch_sizes: Sizes to which batches are padded, ascending up to `max_batch_size`; empty for no padding.
 
     Raises:
         SettingsError: A value is out of range.
@@ -99,9 +97,8 @@ def read_batching_parameters(file: Path) -> BatchingParameters:
         SettingsError: The file is not a readable BatchingParameters, has values out of range, or sets
             `pad_variable_length_inputs`.
     """
-    message = read_text_proto(
-        file, _MESSAGES["BatchingParameters"](), "give fields like `max_batch_size { value: 128 }`"
-    )
+    example = "give fields like `max_batch_size { value: 128 }`"
+    message = read_text_proto(file, _MESSAGES["BatchingParameters"](), example)
     if message.pad_variable_length_inputs:
         raise SettingsError(
             f"{file} sets pad_variable_length_inputs, which is not supported: inputs of different lengths run in "
@@ -132,10 +129,7 @@ def read_ssl_config(file: Path) -> SslConfig:
 
 
 def read_prometheus_path(file: Path) -> str | None:
-    """Reads the file of `--monitoring_config_file`.
-
-    Returns:
-        The URL path of the metrics; None if they are off.
+    """Reads the URL path of the metrics from the file of `--monitoring_config_file`; returns None if they are off.
 
     Raises:
         SettingsError: The file is not a readable MonitoringConfig, or the path does not start with a slash.
@@ -153,16 +147,13 @@ def read_prometheus_path(file: Path) -> str | None:
 
 
 def read_text_proto(file: Path, message: Any, advice: str, *, hide_content: bool = False) -> Any:
-    """Reads a message in text format.
+    """Reads a message in text format into an empty message of its type, and returns it.
 
     Args:
         file: The file.
-        message: An empty message of the expected type, which is filled.
+        message: The empty message.
         advice: What to do about an invalid file, for the error message.
         hide_content: Whether the error message must not quote the file.
-
-    Returns:
-        The filled message.
 
     Raises:
         SettingsError: The file cannot be read or does not hold such a message.

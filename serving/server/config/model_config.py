@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Final
 
 import grpc
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig, ModelType
 
 from serving.server.config.flag_files import read_text_proto
-from serving.server.errors import ServingError, invalid_argument
+from serving.server.errors import ServingError, failed_precondition, invalid_argument
 
-_PLATFORM: Final = "tensorflow"
 MODEL_LIST: Final = "model_config_list"
 
-_TENSORFLOW_TYPE: Final = 1
+_PLATFORM: Final = "tensorflow"
 _URI: Final = re.compile(r"[a-zA-Z][0-9a-zA-Z.]*://")
 
 
@@ -23,11 +22,8 @@ def read_model_config(file: Path) -> ModelServerConfig:
     Raises:
         SettingsError: The file is not a readable ModelServerConfig.
     """
-    return read_text_proto(
-        file,
-        ModelServerConfig(),
-        'give `model_config_list { config { name: "..." base_path: "/..." model_platform: "tensorflow" } }`',
-    )
+    example = 'give `model_config_list { config { name: "..." base_path: "/..." model_platform: "tensorflow" } }`'
+    return read_text_proto(file, ModelServerConfig(), example)
 
 
 def single_model(name: str, base_path: str) -> ModelServerConfig:
@@ -38,21 +34,15 @@ def single_model(name: str, base_path: str) -> ModelServerConfig:
 
 
 def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None = None) -> None:
-    """Checks a config before it is applied.
-
-    Args:
-        new: The new config.
-        current: The config to replace; None at start-up.
+    """Checks a config before it replaces the current one, None at start-up.
 
     Raises:
         ServingError: With TensorFlow Serving's messages. FAILED_PRECONDITION if only the current config has a list of
             models; UNIMPLEMENTED for request logging; INVALID_ARGUMENT for any other fault.
     """
     if current is not None and current.WhichOneof("config") and new.WhichOneof("config") != MODEL_LIST:
-        raise ServingError(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to "
-            "another.",
+        raise failed_precondition(
+            "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to another."
         )
     if new.WhichOneof("config") == "custom_model_config":
         raise invalid_argument("ModelServer does not yet support custom model config.")
@@ -71,8 +61,7 @@ def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None
         _check_platform(model, before.get(model.name))
         if model.HasField("logging_config"):
             raise ServingError(
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"Model {model.name} has a logging_config, which is not supported",
+                grpc.StatusCode.UNIMPLEMENTED, f"Model {model.name} has a logging_config, which is not supported"
             )
 
 
@@ -93,7 +82,7 @@ def _platform(model: ModelConfig) -> str:
             raise invalid_argument(
                 "Illegal setting both ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform."
             )
-        if model.model_type != _TENSORFLOW_TYPE:
+        if model.model_type != ModelType.TENSORFLOW:
             raise invalid_argument(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
         return _PLATFORM
     if not model.model_platform:

@@ -39,6 +39,7 @@ class ServerOptions(BaseModel):
     """The flags of `imdb-attention serve`, whose help describes them.
 
     Names and defaults are TensorFlow Serving's; `host` is ours. A negative `load_retry_interval_micros` counts as 0.
+    The methods raise SettingsError if the file that they read is not valid.
 
     Raises:
         SettingsError: An option is unknown, of the wrong type or out of range, or contradicts another.
@@ -80,11 +81,7 @@ class ServerOptions(BaseModel):
         return options
 
     def model_server_config(self) -> "ModelServerConfig":
-        """Returns the config of the models.
-
-        Raises:
-            SettingsError: `model_config_file` is not valid.
-        """
+        """Returns the config of the models."""
         from serving.server.config.model_config import read_model_config, single_model
 
         if self.model_config_file:
@@ -92,28 +89,16 @@ class ServerOptions(BaseModel):
         return single_model(self.model_name, self.model_base_path)
 
     def batching_parameters(self) -> BatchingParameters:
-        """Returns the limits of batches; the defaults without `batching_parameters_file`.
-
-        Raises:
-            SettingsError: `batching_parameters_file` is not valid.
-        """
+        """Returns the limits of batches; the defaults without `batching_parameters_file`."""
         file = self.batching_parameters_file
         return read_batching_parameters(Path(file)) if file else BatchingParameters()
 
     def ssl_config(self) -> SslConfig | None:
-        """Returns the keys and certificates; None for a server without TLS.
-
-        Raises:
-            SettingsError: `ssl_config_file` is not valid.
-        """
+        """Returns the keys and certificates; None for a server without TLS."""
         return read_ssl_config(Path(self.ssl_config_file)) if self.ssl_config_file else None
 
     def prometheus_path(self) -> str | None:
-        """Returns the URL path of the metrics; None if they are off.
-
-        Raises:
-            SettingsError: `monitoring_config_file` is not valid.
-        """
+        """Returns the URL path of the metrics; None if they are off."""
         return read_prometheus_path(Path(self.monitoring_config_file)) if self.monitoring_config_file else None
 
     @property

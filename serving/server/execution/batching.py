@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 
 from serving.server.config.flag_files import BatchingParameters
-from serving.server.errors import ServingError
+from serving.server.errors import ServingError, failed_precondition
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays
 
@@ -257,27 +257,14 @@ def _merged(calls: Sequence[Arrays], rows: int) -> Arrays:
 
 
 def _split(outputs: Arrays, sizes: Sequence[int], rows: int) -> list[Arrays]:
-    """Cuts the outputs of a batch into those of its calls.
-
-    Args:
-        outputs: Outputs of all calls together.
-        sizes: Number of rows of each call.
-        rows: Number of rows of the batch, including the padding.
-
-    Raises:
-        ServingError: FAILED_PRECONDITION if an output does not have as many rows as its signature declares.
-    """
+    """Cuts the outputs of a batch of `rows` rows, with padding, into those of its calls, and drops the padding."""
     if len(sizes) == 1 and sizes[0] == rows:
         return [outputs]
-    for array in outputs.values():
-        if array.shape[:1] != (rows,):
-            raise ServingError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
-                "tensors",
-            )
-    ends = list(itertools.accumulate(sizes))
-    return [
-        {alias: array[end - size : end] for alias, array in outputs.items()}
-        for size, end in zip(sizes, ends, strict=True)
-    ]
+    if any(array.shape[:1] != (rows,) for array in outputs.values()):
+        raise failed_precondition(
+            "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
+            "tensors"
+        )
+    ends = itertools.accumulate(sizes)
+    slices = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    return [{alias: array[part] for alias, array in outputs.items()} for part in slices]

@@ -26,19 +26,12 @@ _DTYPE_NAMES: Final = {tf.float16: "half", tf.float32: "float", tf.float64: "dou
 
 @dataclass(frozen=True)
 class _Signature:
-    """Tensors of a signature.
+    """Inputs and outputs of a signature by alias."""
 
-    Attributes:
-        feeds: Alias → input, sorted by the tensors' names, as the runtime numbers its arguments.
-        fetches: Alias → output, sorted by alias, so that a session builds one executor per set of outputs.
-        free: Aliases of the outputs whose first dimension may have any size; empty if an input's may not.
-        problem: Why the signature cannot be called; empty if it can.
-    """
-
-    feeds: Mapping[str, tf.Tensor]
-    fetches: Mapping[str, tf.Tensor]
-    free: frozenset[str]
-    problem: str = ""
+    feeds: Mapping[str, tf.Tensor]  # sorted by the tensors' names, as the runtime numbers its arguments
+    fetches: Mapping[str, tf.Tensor]  # sorted by alias: a session builds one executor per set of outputs
+    free: frozenset[str]  # outputs whose first dimension may have any size; none if an input's may not
+    problem: str = ""  # why the signature cannot be called
 
 
 class Servable:
@@ -73,22 +66,13 @@ class Servable:
     def load(cls, name: str, version: int, path: str) -> "Servable":
         """Loads a SavedModel.
 
-        Args:
-            name: Name of the model.
-            version: Number of the version.
-            path: Folder of `saved_model.pb`.
-
         Raises:
             ServingError: The SavedModel cannot be served; see `open_session`.
         """
         return cls(name, version, path, *open_session(path))
 
     def run(
-        self,
-        signature: str,
-        inputs: Arrays,
-        outputs: Sequence[str] | None = None,
-        timeout: float | None = None,
+        self, signature: str, inputs: Arrays, outputs: Sequence[str] | None = None, timeout: float | None = None
     ) -> Arrays:
         """Calls a signature and waits for the result.
 
@@ -123,10 +107,8 @@ class Servable:
             except UnicodeDecodeError as error:
                 # Python cannot decode the message of an op that quotes its input, and loses the error's code with it.
                 raise invalid_argument(error.object.decode(errors="replace")) from None
-        return {
-            alias: _as_array(value, tensor.dtype)
-            for (alias, tensor), value in zip(fetches.items(), values, strict=True)
-        }
+        arrays = (_as_array(value, tensor.dtype) for tensor, value in zip(fetches.values(), values, strict=True))
+        return dict(zip(fetches, arrays, strict=True))
 
     def takes_any_rows(self, signature: str, outputs: Sequence[str] | None = None) -> bool:
         """Returns whether calls can be merged: the first dimension of all inputs and of these outputs is free."""
@@ -144,9 +126,8 @@ class Servable:
     def _in_use(self) -> Iterator[None]:
         with self._changed:
             if self._closed:
-                raise ServingError(
-                    grpc.StatusCode.UNAVAILABLE, f"Version {self.version} of model {self.name} was unloaded"
-                )
+                unloaded = f"Version {self.version} of model {self.name} was unloaded"
+                raise ServingError(grpc.StatusCode.UNAVAILABLE, unloaded)
             self._running += 1
         try:
             yield
@@ -179,13 +160,8 @@ def _check_dtypes(feeds: Mapping[tf.Tensor, NDArray[Any]]) -> None:
     for number, (tensor, value) in enumerate(feeds.items()):
         given = tf.dtypes.as_dtype(value.dtype)
         if given != tensor.dtype:
-            raise invalid_argument(
-                f"Expects arg[{number}] to be {_dtype_name(tensor.dtype)} but {_dtype_name(given)} is provided"
-            )
-
-
-def _dtype_name(dtype: tf.DType) -> str:
-    return _DTYPE_NAMES.get(dtype, str(dtype.name))
+            expected, provided = (_DTYPE_NAMES.get(dtype, dtype.name) for dtype in (tensor.dtype, given))
+            raise invalid_argument(f"Expects arg[{number}] to be {expected} but {provided} is provided")
 
 
 def _as_array(value: Any, dtype: tf.DType) -> NDArray[Any]:

@@ -20,7 +20,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from serving.server.errors import ServingError, from_tensorflow, invalid_argument
+from serving.server.errors import ServingError, failed_precondition, from_tensorflow, invalid_argument
 
 POOLS: Final = os.cpu_count() or 1
 
@@ -161,11 +161,10 @@ def _check_variables(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.M
         checks = [tf.raw_ops.VarIsInitializedOp(resource=variable.outputs[0]) for variable in variables]
     missing = sorted(variable.name for variable, there in zip(variables, session.run(checks), strict=True) if not there)
     if missing:
-        raise ServingError(
-            grpc.StatusCode.FAILED_PRECONDITION,
+        raise failed_precondition(
             f"Could not find variable {missing[0]}, which signatures read and nothing restores (of {len(missing)} such "
             "variables). A Keras 3 model saved with tf.saved_model.save is like this: save a tf.Module that holds its "
-            "plain tf.Variables instead",
+            "plain tf.Variables instead"
         )
 
 

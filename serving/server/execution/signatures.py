@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import inference_pb2, model_pb2, predict_pb2
 
-from serving.server.errors import ServingError, invalid_argument
+from serving.server.errors import ServingError, failed_precondition, invalid_argument
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays, to_array
 
@@ -29,14 +29,10 @@ def signature_key(spec: model_pb2.ModelSpec) -> str:
 
 
 def predict_signature(servable: Servable, spec: model_pb2.ModelSpec) -> meta_graph_pb2.SignatureDef:
-    """Finds the signature for Predict.
-
-    Raises:
-        ServingError: FAILED_PRECONDITION for an unknown signature.
-    """
+    """Finds the signature for Predict; raises FAILED_PRECONDITION if there is none."""
     key = signature_key(spec)
     if key not in servable.signatures:
-        raise _mismatch(f'Serving signature key "{key}" not found.')
+        raise failed_precondition(f'Serving signature key "{key}" not found.')
     return servable.signatures[key]
 
 
@@ -54,11 +50,9 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
             f"Missing but required: {{{_joined(wanted.keys() - given.keys())}}}."
         )
     arrays = {}
-    used = []
     for alias in sorted(wanted):
         if alias in given:
             arrays[alias] = to_array(given[alias], alias)
-            used.append(alias)
         elif alias in signature.defaults:
             arrays[alias] = to_array(signature.defaults[alias], alias)
         else:
@@ -67,6 +61,7 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
                 f"value provided. Inputs expected to be in the request {{{_joined(given)}}}, or default input alias "
                 f"set: {_joined(signature.defaults)}"
             )
+    used = wanted.keys() & given.keys()
     if len(used) != len(given):
         raise invalid_argument(
             f"Inputs contains invalid name. Used request inputs: {_joined(used)}, request input: {_joined(given)}"
@@ -75,11 +70,7 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
 
 
 def predict_outputs(output_filter: Iterable[str], signature: meta_graph_pb2.SignatureDef) -> list[str] | None:
-    """Returns the names of the outputs to compute; None for all.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT for unknown and repeated outputs.
-    """
+    """Returns the names of the outputs to compute, None for all; refuses unknown and repeated ones."""
     wanted: list[str] = []
     for alias in output_filter:
         if alias not in signature.outputs:
@@ -94,25 +85,20 @@ def predict_outputs(output_filter: Iterable[str], signature: meta_graph_pb2.Sign
 
 
 def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, list[str]]:
-    """Finds a signature for Classify.
-
-    Returns:
-        The key of the signature, and the names of those of its outputs that are `classes` or `scores`.
+    """Finds a signature for Classify: its key, and the names of those of its outputs that are `classes` or `scores`.
 
     Raises:
         ServingError: INVALID_ARGUMENT for an unknown signature and for one with too many inputs or outputs;
             FAILED_PRECONDITION for other names of inputs or outputs.
     """
     key, signature = _signature_of(servable, spec)
-    if len(signature.inputs) != 1:
-        raise invalid_argument("Expected one input Tensor.")
     if len(signature.outputs) not in {1, 2}:
         raise invalid_argument(f"Expected one or two output Tensors, found {len(signature.outputs)}")
     if INPUTS not in signature.inputs:
-        raise _mismatch(f"No classification inputs found in SignatureDef: {signature}")
+        raise failed_precondition(f"No classification inputs found in SignatureDef: {signature}")
     outputs = [alias for alias in (CLASSES, SCORES) if alias in signature.outputs]
     if not outputs:
-        raise _mismatch(
+        raise failed_precondition(
             f'Expected classification signature outputs to contain at least one of "{CLASSES}" or "{SCORES}". '
             f"Signature was: {signature}"
         )
@@ -120,23 +106,14 @@ def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, 
 
 
 def regression(servable: Servable, spec: model_pb2.ModelSpec) -> str:
-    """Finds a signature for Regress.
-
-    Returns:
-        The key of the signature.
-
-    Raises:
-        ServingError: As for `classification`.
-    """
+    """Returns the key of a signature for Regress; raises ServingError as `classification` does."""
     key, signature = _signature_of(servable, spec)
-    if len(signature.inputs) != 1:
-        raise invalid_argument("Expected one input Tensor.")
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
     if INPUTS not in signature.inputs:
-        raise _mismatch(f"No regression inputs found in SignatureDef: {signature}")
+        raise failed_precondition(f"No regression inputs found in SignatureDef: {signature}")
     if REGRESSIONS not in signature.outputs:
-        raise _mismatch(f"No regression outputs found in SignatureDef: {signature}")
+        raise failed_precondition(f"No regression outputs found in SignatureDef: {signature}")
     return key
 
 
@@ -172,15 +149,14 @@ def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]
 
 
 def _signature_of(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, meta_graph_pb2.SignatureDef]:
+    """Finds a signature for tf.Examples, which must have one input."""
     key = signature_key(spec)
-    signature = servable.signatures.get(key)
-    if signature is None:
+    if key not in servable.signatures:
         raise invalid_argument(f"No signature was found with the name: {key}")
+    signature = servable.signatures[key]
+    if len(signature.inputs) != 1:
+        raise invalid_argument("Expected one input Tensor.")
     return key, signature
-
-
-def _mismatch(message: str) -> ServingError:
-    return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
 def _joined(names: Iterable[str]) -> str:

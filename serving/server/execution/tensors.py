@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.errors import ServingError, invalid_argument
 
@@ -27,52 +27,40 @@ _UINT32: Final = 2**32 - 1
 
 @dataclass(frozen=True)
 class _Kind:
-    """Representation of a dtype in protos and arrays.
+    """Representation of a dtype in protos and arrays."""
 
-    Attributes:
-        number: DataType of the proto.
-        dtype: Dtype of the array.
-        field: Field of TensorProto that holds the values.
-        stored: Dtype of the values in that field: bits of small floats, parts of complex numbers, otherwise `dtype`.
-    """
-
-    number: int
-    dtype: np.dtype[Any]
-    field: str
-    stored: np.dtype[Any]
+    number: int  # DataType of the proto
+    dtype: np.dtype[Any]  # of the array
+    field: str  # field of TensorProto that holds the values
+    stored: np.dtype[Any]  # of these values: bits of small floats, parts of complex numbers, otherwise `dtype`
 
 
-def _kinds() -> list[_Kind]:
-    same: dict[str, tuple[tf.DType, ...]] = {
-        "float_val": (tf.float32,),
-        "double_val": (tf.float64,),
-        "int_val": (tf.int32, tf.int16, tf.int8, tf.uint16, tf.uint8),
-        "int64_val": (tf.int64,),
-        "uint32_val": (tf.uint32,),
-        "uint64_val": (tf.uint64,),
-        "bool_val": (tf.bool,),
-        "string_val": (tf.string,),
-    }
-    other = (
-        (tf.float16, "half_val", np.uint16),
-        (tf.bfloat16, "half_val", np.uint16),
-        (tf.complex64, "scomplex_val", np.float32),
-        (tf.complex128, "dcomplex_val", np.float64),
-        (tf.qint8, "int_val", np.int8),
-        (tf.quint8, "int_val", np.uint8),
-        (tf.qint16, "int_val", np.int16),
-        (tf.quint16, "int_val", np.uint16),
-        (tf.qint32, "int_val", np.int32),
-    )
-    kinds = [(dtype, field, dtype.as_numpy_dtype) for field, dtypes in same.items() for dtype in dtypes]
-    return [
-        _Kind(dtype.as_datatype_enum, np.dtype(dtype.as_numpy_dtype), field, np.dtype(stored))
-        for dtype, field, stored in (*kinds, *other)
-    ]
+_QUANTIZED: Final = (tf.qint8, tf.quint8, tf.qint16, tf.quint16, tf.qint32)
+_FIELDS: Final[Mapping[str, tuple[tf.DType, ...]]] = {
+    "half_val": (tf.float16, tf.bfloat16),
+    "float_val": (tf.float32,),
+    "double_val": (tf.float64,),
+    "scomplex_val": (tf.complex64,),
+    "dcomplex_val": (tf.complex128,),
+    "int_val": (tf.int32, tf.int16, tf.int8, tf.uint16, tf.uint8, *_QUANTIZED),
+    "int64_val": (tf.int64,),
+    "uint32_val": (tf.uint32,),
+    "uint64_val": (tf.uint64,),
+    "bool_val": (tf.bool,),
+    "string_val": (tf.string,),
+}
+_STORED: Final = {"half_val": np.uint16, "scomplex_val": np.float32, "dcomplex_val": np.float64}
 
 
-_BY_NUMBER: Final = {kind.number: kind for kind in _kinds()}
-_BY_DTYPE: Final = {kind.dtype: kind for kind in _kinds()}
+def _kind(dtype: tf.DType, field: str) -> _Kind:
+    array = np.dtype(dtype.as_numpy_dtype)
+    plain = array[0] if dtype.is_quantized else array  # numpy represents quantized numbers as structures of one field
+    return _Kind(dtype.as_datatype_enum, array, field, np.dtype(_STORED.get(field, plain)))
+
+
+_KINDS: Final = [_kind(dtype, field) for field, dtypes in _FIELDS.items() for dtype in dtypes]
+_BY_NUMBER: Final = {kind.number: kind for kind in _KINDS}
+_BY_DTYPE: Final = {kind.dtype: kind for kind in _KINDS}
 
 
 def to_array(proto: tensor_pb2.TensorProto, alias: str) -> NDArray[Any]:
@@ -82,7 +70,7 @@ def to_array(proto: tensor_pb2.TensorProto, alias: str) -> NDArray[Any]:
     are ignored. Missing values are filled with the last one, or with zeros or empty strings if there is none.
 
     Args:
-        proto: The tensor of a request.
+        proto: The tensor.
         alias: Name of the input, for the error message.
 
     Returns:
@@ -92,8 +80,9 @@ def to_array(proto: tensor_pb2.TensorProto, alias: str) -> NDArray[Any]:
         ServingError: INVALID_ARGUMENT for a malformed proto and for a dtype without values (resource, variant).
     """
     kind = _BY_NUMBER.get(proto.dtype)
-    shape = _shape_of(proto.tensor_shape)
-    if kind is None or shape is None:
+    # Like the runtime, this reads a proto of unknown rank by the dimensions that it lists.
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    if kind is None or len(shape) > _MAX_RANK or min(shape, default=0) < 0:
         raise _malformed(alias)
     count = math.prod(shape)
     try:
@@ -148,14 +137,6 @@ def _malformed(alias: str) -> ServingError:
     return invalid_argument(f"tensor parsing error: {alias}")
 
 
-def _shape_of(proto: tensor_shape_pb2.TensorShapeProto) -> tuple[int, ...] | None:
-    shape = tuple(dim.size for dim in proto.dim)
-    # Like the runtime, this reads a proto of unknown rank by the dimensions that it lists.
-    if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
-        return None
-    return shape
-
-
 def _from_content(content: bytes, kind: _Kind, count: int) -> NDArray[Any]:
     """Raises ValueError if the content does not hold `count` values."""
     if kind.number == tf.string.as_datatype_enum:
@@ -205,11 +186,5 @@ def _from_field(field: Any, kind: _Kind, count: int) -> NDArray[Any]:
         values = np.fromiter(field, kind.stored, given * width).view(kind.dtype)
     if given == count:
         return values
-    missing = np.empty(count - given, kind.dtype)
-    if given:
-        missing[:] = values[-1]
-    elif kind.dtype == np.object_:
-        missing[:] = b""
-    else:
-        missing[:] = np.zeros((), kind.dtype)
-    return np.concatenate([values, missing])
+    empty = np.full(1, b"", object) if kind.dtype == np.object_ else np.zeros(1, kind.dtype)
+    return np.concatenate([values, np.repeat(values[-1:] if given else empty, count - given)])

@@ -14,13 +14,9 @@ _MATRIX: Final = 2
 
 
 def examples_of(given: input_pb2.Input) -> NDArray[Any]:
-    """Serializes a request's tf.Examples; a shared context comes first in each, because protobuf merges messages so.
+    """Serializes a request's tf.Examples, object `[n]`; raises INVALID_ARGUMENT if there are none.
 
-    Returns:
-        Serialized tf.Examples, object `[n]`.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT if there are none.
+    A shared context is prepended to each: protobuf merges concatenated messages.
     """
     kind = given.WhichOneof("kind")
     listed = getattr(given, kind).examples if kind else ()
@@ -33,14 +29,11 @@ def examples_of(given: input_pb2.Input) -> NDArray[Any]:
 
 
 def classification_result(outputs: Arrays, count: int) -> classification_pb2.ClassificationResult:
-    """Builds the result of Classify.
+    """Builds the result of Classify; labels are empty, or scores 0, if the model does not give them.
 
     Args:
         outputs: `classes` string `[count, k]`, `scores` float32 `[count, k]`, or both.
         count: Number of tf.Examples.
-
-    Returns:
-        k labels and scores for each tf.Example; labels are empty, or scores 0, if the model does not give them.
 
     Raises:
         ServingError: INVALID_ARGUMENT for outputs of other shapes or dtypes.
@@ -65,17 +58,10 @@ def classification_result(outputs: Arrays, count: int) -> classification_pb2.Cla
 
 
 def regression_result(outputs: Arrays, count: int) -> regression_pb2.RegressionResult:
-    """Builds the result of Regress.
-
-    Args:
-        outputs: `outputs` float32 `[count]` or `[count, 1]`.
-        count: Number of tf.Examples.
-
-    Returns:
-        A value for each tf.Example.
+    """Builds the result of Regress for `count` tf.Examples.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for outputs of other shapes or dtypes.
+        ServingError: INVALID_ARGUMENT unless `outputs` is float32 `[count]` or `[count, 1]`.
     """
     values = outputs[REGRESSIONS]
     if values.ndim != 1 and values.shape[1:] != (1,):

@@ -24,28 +24,19 @@ MAX_RECORDS: Final = 1000
 
 
 def warm_up(servable: Servable) -> int:
-    """Replays the requests in the model's warm-up file, if it has one.
-
-    Args:
-        servable: The loaded version.
-
-    Returns:
-        Number of requests.
+    """Replays the requests in the model's warm-up file, if it has one, and returns their number.
 
     Raises:
         ServingError: The file cannot be read, has more than 1,000 records or a record that is not the PredictionLog of
             a predict, classify, regress or multi-inference request, or a request fails.
     """
     path = os.path.join(servable.path, WARMUP_FILE)
-    if not tf.io.gfile.exists(path):
-        return 0
-    return asyncio.run(_replay(servable, path))
+    return asyncio.run(_replay(servable, path)) if tf.io.gfile.exists(path) else 0
 
 
 async def _replay(servable: Servable, path: str) -> int:
     count = 0
-    for record in _records(path):
-        count += 1
+    for count, record in enumerate(_records(path), start=1):
         if count > MAX_RECORDS:
             raise invalid_argument(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}")
         try:

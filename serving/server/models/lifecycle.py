@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Collection, Container
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from serving.server.errors import ServingError
@@ -23,46 +24,27 @@ class ServableState(enum.IntEnum):
 
 @dataclass(eq=False)
 class ServableVersion:
-    """A version of a model, from the moment it should be served.
-
-    Attributes:
-        number: Number of the version.
-        path: Folder of the version.
-        state: Current state.
-        error: Error of the last load; None if it did not fail.
-        servable: The version in memory, while it is AVAILABLE or UNLOADING.
-        holders: Number of requests that use the version.
-        failures: Number of failed loads.
-        retry_at: Earliest time of the next load, by `time.monotonic()`.
-    """
+    """A version of a model, from the moment it should be served."""
 
     number: int
     path: str
     state: ServableState = ServableState.START
-    error: ServingError | None = None
-    servable: "Servable | None" = None
-    holders: int = 0
-    failures: int = 0
-    retry_at: float = 0.0
+    error: ServingError | None = None  # of the last load
+    servable: "Servable | None" = None  # the version in memory, while it is AVAILABLE or UNLOADING
+    holders: int = 0  # requests that use the version
+    failures: int = 0  # failed loads
+    retry_at: float = 0.0  # earliest time of the next load, by `time.monotonic()`
 
 
 @dataclass(frozen=True)
 class StateChange:
-    """A change of a version's state, as published to listeners.
-
-    Attributes:
-        model: Name of the model.
-        version: Number of the version.
-        path: Folder of the version.
-        state: The new state. LOADING with an error means that a load has failed and will be retried.
-        error: Error of the last load; None if it did not fail.
-    """
+    """A change of a version's state, as published to listeners."""
 
     model: str
     version: int
     path: str
-    state: ServableState
-    error: ServingError | None = None
+    state: ServableState  # LOADING with an error means that a load has failed and will be retried
+    error: ServingError | None = None  # of the last load
 
 
 class Action(enum.Enum):
@@ -101,14 +83,10 @@ def next_action(
     leaving = [version for version in serving if version.number not in aspired]
     is_any_aspired = any(version.number in aspired for version in versions)
     if leaving and (not is_any_aspired or len(serving) > len(leaving) or len(leaving) > 1):
-        return Action.UNLOAD, min(leaving, key=_number)
+        return Action.UNLOAD, min(leaving, key=attrgetter("number"))
 
     new = [version for version in versions if version.state is ServableState.START]
     again = [version for version in versions if version.state is ServableState.LOADING and version.retry_at <= now]
     if new or again:
-        return Action.LOAD, max(new or again, key=_number)
+        return Action.LOAD, max(new or again, key=attrgetter("number"))
     return None
-
-
-def _number(version: ServableVersion) -> int:
-    return version.number

@@ -9,7 +9,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, 
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.server.errors import ServingError, invalid_argument
+from serving.server.errors import ServingError, failed_precondition, invalid_argument
 from serving.server.models.lifecycle import ServableVersion
 from serving.server.models.served_model import ServedModel
 
@@ -33,13 +33,7 @@ class ModelLookup:
 
     @contextmanager
     def lookup(self, spec: ModelSpec) -> Iterator["Servable"]:
-        """Looks a version up and keeps it loaded until the context ends.
-
-        Args:
-            spec: Name, and version or label; without them, the highest AVAILABLE version is meant.
-
-        Yields:
-            The version.
+        """Looks a version up, by default the highest AVAILABLE one, and keeps it loaded until the context ends.
 
         Raises:
             ServingError: INVALID_ARGUMENT for a missing name and for a label that is unknown or not allowed; NOT_FOUND
@@ -53,13 +47,9 @@ class ModelLookup:
             model.release(version)
 
     def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
-        """Reports the state of one or all versions of a model, including versions that are no longer served.
+        """Reports the state of one or all versions of a model, also of those no longer served, the highest first.
 
-        Args:
-            request: Name, and the version if only one is asked for; a label is ignored.
-
-        Returns:
-            The states, the highest version first.
+        The request's label is ignored.
 
         Raises:
             ServingError: INVALID_ARGUMENT without a model spec; NOT_FOUND for an unknown model or version.
@@ -119,11 +109,7 @@ class ModelLookup:
 
 
 def labels_of(
-    config: ModelServerConfig,
-    *,
-    current: Labels,
-    available: Callable[[str], Collection[int]],
-    allow_unavailable: bool,
+    config: ModelServerConfig, *, current: Labels, available: Callable[[str], Collection[int]], allow_unavailable: bool
 ) -> Labels:
     """Reads the labels of a config, and refuses labels of versions that cannot answer requests.
 
@@ -145,10 +131,9 @@ def labels_of(
         for label, version in sorted(model.version_labels.items()):
             is_allowed = allow_unavailable and now.get(label, version) == version
             if not is_allowed and version not in available(model.name):
-                raise ServingError(
-                    grpc.StatusCode.FAILED_PRECONDITION,
+                raise failed_precondition(
                     f"Request to assign label to version {version} of model {model.name}, which is not currently "
-                    "available for inference",
+                    "available for inference"
                 )
             labels.setdefault(model.name, {})[label] = version
     return labels

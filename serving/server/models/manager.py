@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import grpc
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from imdb_core.errors import SettingsError
 from serving.server.config.model_config import MODEL_LIST, check_model_config, read_model_config
-from serving.server.errors import ServingError, invalid_argument
+from serving.server.errors import ServingError, failed_precondition, invalid_argument
 from serving.server.models.lifecycle import ServableState, StateChange
 from serving.server.models.lookup import Labels, ModelLookup, labels_of
 from serving.server.models.polling import Polling
@@ -126,9 +126,7 @@ class ModelManager(ModelLookup):
     def reload(self, config: ModelServerConfig, deadline: float | None = None) -> None:
         """Replaces the whole config and waits until each new model has an AVAILABLE version.
 
-        Args:
-            config: The new config.
-            deadline: Deadline for the wait, by `time.monotonic()`; None for no limit.
+        The deadline of the wait is a time of `time.monotonic()`; None for no limit.
 
         Raises:
             ServingError: INVALID_ARGUMENT, FAILED_PRECONDITION or UNIMPLEMENTED if the config is refused; nothing has
@@ -145,8 +143,7 @@ class ModelManager(ModelLookup):
     def _apply(self, config: ModelServerConfig) -> list[ServedModel]:
         """Makes a valid config the current one; returns the models that the old config does not list."""
         with self._looking:
-            if self._poller.is_stopping:
-                raise _stopping()
+            self._check_running()
             check_model_config(config, self._config)
             if not config.WhichOneof("config"):
                 return []  # an empty config at start-up, which a later one may replace
@@ -157,9 +154,7 @@ class ModelManager(ModelLookup):
                 allow_unavailable=self._allow_labels_for_unavailable,
             )
             if labels and not self._allow_labels:
-                raise ServingError(
-                    grpc.StatusCode.FAILED_PRECONDITION, "Model version labels are not currently allowed by the server."
-                )
+                raise failed_precondition("Model version labels are not currently allowed by the server.")
             before = {model.name for model in self._config.model_config_list.config}
             names = [model.name for model in config.model_config_list.config]
             # Labels change first: a request whose version was unloaded checks whether its label has moved.
@@ -179,9 +174,8 @@ class ModelManager(ModelLookup):
 
     def _await(self, models: Sequence[ServedModel], what: str, deadline: float | None) -> None:
         failed = {model.name: errors for model in models if (errors := model.wait_until_served(deadline))}
-        if failed and self._poller.is_stopping:
-            raise _stopping()
         if failed:
+            self._check_running()
             reasons = "".join(
                 f"{{{{name: {name} version: {version}}} due to error: {error}}}, "
                 for name, errors in failed.items()
@@ -195,16 +189,13 @@ class ModelManager(ModelLookup):
 
     def _look_for_versions(self) -> None:
         for model in self._config.model_config_list.config:
-            self._look_for_versions_of(model)
-
-    def _look_for_versions_of(self, model: ModelConfig) -> None:
-        problems: list[str] = []
-        try:
-            self._models[model.name].aspire(versions_to_serve(model, problems.append))
-        except OSError as error:
-            reason = error.strerror or error
-            problems.append(f"Could not find base path {model.base_path} for servable {model.name}: {reason}")
-        self._poller.warn(model.name, "; ".join(problems))
+            problems: list[str] = []
+            try:
+                self._models[model.name].aspire(versions_to_serve(model, problems.append))
+            except OSError as error:
+                reason = error.strerror or error
+                problems.append(f"Could not find base path {model.base_path} for servable {model.name}: {reason}")
+            self._poller.warn(model.name, "; ".join(problems))
 
     def _poll_config(self, file: Path) -> None:
         problem = ""
@@ -220,8 +211,7 @@ class ModelManager(ModelLookup):
 
     def _load_when_free(self, name: str, version: int, path: str) -> "Servable":
         with self._free_loaders:
-            if self._poller.is_stopping:
-                raise _stopping()
+            self._check_running()
             return self._load(name, version, path)
 
     def _log_and_publish(self, event: StateChange) -> None:
@@ -237,6 +227,6 @@ class ModelManager(ModelLookup):
         for listener in self._listeners:
             listener(event)
 
-
-def _stopping() -> ServingError:
-    return ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
+    def _check_running(self) -> None:
+        if self._poller.is_stopping:
+            raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")

@@ -23,13 +23,7 @@ class Polling:
         return self._stopping.is_set()
 
     def each(self, seconds: float, function: Callable[[], None], name: str) -> None:
-        """Calls a function periodically in its own thread, for the first time after one interval.
-
-        Args:
-            seconds: Time between the end of a call and the next call.
-            function: The function to call; its exceptions are logged.
-            name: Name of the thread.
-        """
+        """Calls a function in a thread of this name, `seconds` after the start and after each call; logs exceptions."""
 
         def run() -> None:
             while not self._stopping.wait(seconds):
@@ -43,12 +37,7 @@ class Polling:
         self._threads.append(thread)  # only now, because another thread may join the list at any time
 
     def warn(self, about: str, problem: str) -> None:
-        """Logs a problem when it first appears, not at every poll.
-
-        Args:
-            about: The thing that has the problem.
-            problem: Text of the problem; empty if there is none any more.
-        """
+        """Logs the problem of a thing when it first appears, not at every poll; an empty text ends it."""
         if problem and self._warned.get(about) != problem and not self.is_stopping:
             _LOG.warning(problem)
         self._warned[about] = problem

@@ -50,12 +50,9 @@ class ServedModel:
         self._closed = False
 
     def aspire(self, paths: Mapping[int, str]) -> None:
-        """Replaces the set of versions that should be served.
+        """Replaces the versions that should be served, each with its folder.
 
-        A version that has failed for good is loaded again only after it has been left out of the set once.
-
-        Args:
-            paths: Version → folder.
+        A version that has failed for good is loaded again only after it has been left out once.
         """
         with self._changed:
             if self._closed:
@@ -80,14 +77,7 @@ class ServedModel:
             self._withdrawn = False
 
     def acquire(self, number: int | None) -> ServableVersion | None:
-        """Holds a version for a request; it stays loaded until it is released.
-
-        Args:
-            number: Number of the version; None for the highest AVAILABLE version.
-
-        Returns:
-            The version, with its servable; None if it is not AVAILABLE.
-        """
+        """Keeps a version, by default the highest, loaded until it is released; returns None if it is not AVAILABLE."""
         with self._changed:
             if number is None:
                 number = max(self._serving, default=None)
@@ -111,17 +101,13 @@ class ServedModel:
     def states(self) -> dict[int, tuple[ServableState, ServingError | None]]:
         """Returns state and error of all past and present versions, the highest first."""
         with self._changed:
-            ordered = sorted(self._versions.items(), reverse=True)
             return {
                 number: (version.state, version.error if version.state is ServableState.END else None)
-                for number, version in ordered
+                for number, version in sorted(self._versions.items(), reverse=True)
             }
 
     def wait_until_served(self, deadline: float | None = None) -> dict[int, ServingError]:
-        """Waits until a version is AVAILABLE, which may require waiting for the first version to appear on disk.
-
-        Args:
-            deadline: Deadline by `time.monotonic()`; None for no limit.
+        """Waits, until a deadline by `time.monotonic()`, for an AVAILABLE version, which may still have to be pushed.
 
         Returns:
             Version → error if all versions have failed; empty if one is AVAILABLE or the model was withdrawn.
@@ -137,9 +123,8 @@ class ServedModel:
             if self._closed:
                 raise ServingError(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
             if not settled:
-                raise ServingError(
-                    grpc.StatusCode.DEADLINE_EXCEEDED, f"Model {self.name} did not become available in time"
-                )
+                late = f"Model {self.name} did not become available in time"
+                raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, late)
             if self._serving or self._withdrawn:
                 return {}
             versions = (self._versions[number] for number in self._aspired)
@@ -153,21 +138,13 @@ class ServedModel:
             self._wake()
 
     def wait_until_closed(self, deadline: float) -> bool:
-        """Waits until nothing is loaded.
-
-        Args:
-            deadline: Deadline by `time.monotonic()`.
-
-        Returns:
-            Whether nothing is loaded; False if requests or unfinished loads remain at the deadline.
-        """
+        """Waits until nothing is loaded; returns False if requests or unfinished loads remain at the deadline."""
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, max(0.0, deadline - time.monotonic()))
 
     def _have_failed(self) -> bool:
-        return bool(self._aspired) and all(
-            self._versions[number].state is ServableState.END for number in self._aspired
-        )
+        states = {self._versions[number].state for number in self._aspired}
+        return states == {ServableState.END}
 
     def _begin(self, number: int) -> None:
         self._versions[number] = version = ServableVersion(number, self._aspired[number])
@@ -188,11 +165,8 @@ class ServedModel:
         self._changed.notify_all()
 
     def _is_idle(self) -> bool:
-        return (
-            not self._events
-            and not self._aspired
-            and not any(version.state is not ServableState.END for version in self._versions.values())
-        )
+        ended = all(version.state is ServableState.END for version in self._versions.values())
+        return ended and not self._events and not self._aspired
 
     def _work(self) -> None:
         while (step := self._next_step()) is not None:

@@ -15,15 +15,11 @@ _NUMBER: Final = re.compile(r"\s*-?[0-9]+\s*", re.ASCII)
 
 
 def versions_to_serve(model: ModelConfig, warn: Callable[[str], None]) -> dict[int, str]:
-    """Finds the versions that a model's policy selects.
+    """Finds the versions that a model's policy selects, and their folders.
 
     Args:
         model: Config of the model.
-        warn: Receives warnings about two folders for one version, a listed version that is missing, and a base path
-            without versions.
-
-    Returns:
-        Version → folder.
+        warn: Receives warnings about two folders for one version, a missing version, and a base path without versions.
 
     Raises:
         OSError: The base path is missing or cannot be read.
@@ -45,14 +41,11 @@ def versions_to_serve(model: ModelConfig, warn: Callable[[str], None]) -> dict[i
 
 
 def versions_on_disk(base_path: str, warn: Callable[[str], None]) -> dict[int, str]:
-    """Finds the children of a folder whose names are int64 numbers, such as `7` or `00000123`.
+    """Finds the paths of a folder's children whose names are int64 numbers, such as `00000123`, the lowest first.
 
     Args:
         base_path: The folder; a URI for other file systems that TensorFlow supports.
         warn: Receives a warning about two children with the same number.
-
-    Returns:
-        Version → path, the lowest version first.
 
     Raises:
         OSError: The folder is missing or cannot be read.
@@ -72,12 +65,7 @@ def versions_on_disk(base_path: str, warn: Callable[[str], None]) -> dict[int, s
 
 
 def aspired(versions: Iterable[int], policy: VersionPolicy) -> set[int]:
-    """Selects the versions to serve.
-
-    Args:
-        versions: The versions on disk.
-        policy: `latest` (the given number of highest versions; the default is 1), `all` or `specific`.
-    """
+    """Selects those of the versions on disk to serve, by default the highest."""
     match policy.WhichOneof("policy_choice"):
         case "all":
             return set(versions)
