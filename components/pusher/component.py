@@ -19,19 +19,11 @@ class AtomicPusher(component.Pusher):  # type: ignore[misc]  # TFX ships no type
 def pusher_node(
     model: BaseChannel, model_blessing: BaseChannel, infra_blessing: BaseChannel, versions: Path
 ) -> component.Pusher:
-    """Builds node `Pusher`.
-
-    Args:
-        model: The model to push.
-        model_blessing: The Evaluator's blessing.
-        infra_blessing: The blessing of the serving check.
-        versions: The folder that holds the model's versions.
-    """
+    """Builds node `Pusher`; `versions` is the folder that holds the model's versions."""
+    folder = pusher_pb2.PushDestination.Filesystem(base_directory=str(versions))
     return AtomicPusher(
         model=model,
         model_blessing=model_blessing,
         infra_blessing=infra_blessing,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(versions))
-        ),
+        push_destination=pusher_pb2.PushDestination(filesystem=folder),
     ).with_id("Pusher")

@@ -20,8 +20,8 @@ _LOCK_FILE: Final = ".lock"
 def push(source: Path, base: Path, notes: Mapping[str, Any] | None = None) -> Path:
     """Copies a SavedModel to a new version, unless the newest version already is this model.
 
-    The newest version is this model if a run was killed after the copy and before it was recorded in ML Metadata. If
-    an older version is this model, it is pushed again: servers load the newest version.
+    It is if a run was killed between the copy and its record in ML Metadata. A model that is an older version is pushed
+    again: servers load the newest version.
 
     Args:
         source: A SavedModel; it may be read-only.

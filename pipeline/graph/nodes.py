@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow_data_validation as tfdv
-from ml_metadata.proto import metadata_store_pb2
+from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
@@ -12,12 +12,12 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.anomaly_gate.component import AnomalyGate
 from components.example_gen.component import ImdbExampleGen
+from components.example_gen.splits import fitting_splits
 from components.predictions.component import Predictions
 from components.trainer.component import trainer_node
 from components.trainer.settings import Recipe
 from components.transform.component import transform_node
 from components.tuner.component import tuner_node
-from imdb_core import features
 from imdb_core.code_digest import code_digest
 from imdb_core.modes import MODES, SCALAR, VECTOR, Mode
 from pipeline.settings import PipelineConfig
@@ -25,13 +25,7 @@ from pipeline.workspace.places import Places
 
 
 class DataNodes(NamedTuple):
-    """The nodes up to Transform.
-
-    Attributes:
-        examples: The ImdbExampleGen.
-        transform: The Transform, which waits for the anomaly gate.
-        nodes: All nodes, including these two.
-    """
+    """The nodes up to Transform; `nodes` lists all of them, including ImdbExampleGen (`examples`) and `transform`."""
 
     examples: BaseNode
     transform: Transform
@@ -39,12 +33,7 @@ class DataNodes(NamedTuple):
 
 
 def prepare_data(config: PipelineConfig, places: Places) -> DataNodes:
-    """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before Transform.
-
-    Args:
-        config: Validated settings.
-        places: Absolute paths of the workspace.
-    """
+    """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before Transform."""
     examples = ImdbExampleGen(
         data=config.data, code_digest=code_digest("components.example_gen.component"), cache_dir=str(places.cache)
     )
@@ -64,20 +53,14 @@ def prepare_data(config: PipelineConfig, places: Places) -> DataNodes:
         schema.outputs["schema"],
         config.transform,
         # Exported models take raw reviews, so nothing reads a transformed copy of `test`.
-        splits=_fitting_splits(config),
+        splits=fitting_splits(config.data.eval_fraction),
     )
     transform.add_upstream_node(gate)
     return DataNodes(examples, transform, [examples, statistics, schema, validator, gate, transform])
 
 
 def search_settings(config: PipelineConfig, places: Places, transform: Transform) -> Tuner:
-    """Builds the Tuner.
-
-    Args:
-        config: Validated settings.
-        places: Absolute paths of the workspace.
-        transform: The Transform from `prepare_data`.
-    """
+    """Builds the Tuner."""
     return tuner_node(
         _recipe(config),
         config.tuning,
@@ -90,14 +73,7 @@ def search_settings(config: PipelineConfig, places: Places, transform: Transform
 def train_modes(
     config: PipelineConfig, places: Places, transform: Transform, tuner: Tuner | None = None
 ) -> dict[Mode, Trainer]:
-    """Builds the Trainer of each mode.
-
-    Args:
-        config: Validated settings.
-        places: Absolute paths of the workspace.
-        transform: The Transform from `prepare_data`.
-        tuner: The Tuner whose best values replace settings, if there is one.
-    """
+    """Builds the Trainer of each mode. If there is a Tuner, its best values replace settings."""
     return {
         mode: trainer_node(
             mode,
@@ -105,7 +81,7 @@ def train_modes(
             config.serving,
             examples=transform.outputs["transformed_examples"],
             transform_graph=transform.outputs["transform_graph"],
-            splits=_fitting_splits(config),
+            splits=fitting_splits(config.data.eval_fraction),
             checkpoint_root=str(places.checkpoints),
             hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         )
@@ -114,12 +90,7 @@ def train_modes(
 
 
 def predict_modes(examples: BaseNode, trainers: Mapping[Mode, Trainer]) -> BaseNode:
-    """Builds the node that predicts the test reviews with both modes.
-
-    Args:
-        examples: The ImdbExampleGen from `prepare_data`.
-        trainers: The Trainer of each mode.
-    """
+    """Builds the node that predicts the test reviews of `examples`, the ImdbExampleGen, with both modes."""
     return Predictions(
         examples=examples.outputs["examples"],
         candidate=trainers[VECTOR].outputs["model"],
@@ -129,21 +100,9 @@ def predict_modes(examples: BaseNode, trainers: Mapping[Mode, Trainer]) -> BaseN
 
 
 def assemble(
-    name: str,
-    nodes: Sequence[BaseNode],
-    config: PipelineConfig,
-    places: Places,
-    metadata_connection: metadata_store_pb2.ConnectionConfig,
+    name: str, nodes: Sequence[BaseNode], config: PipelineConfig, places: Places, metadata_connection: ConnectionConfig
 ) -> Pipeline:
-    """Builds a pipeline of nodes.
-
-    Args:
-        name: The pipeline's name in ML Metadata.
-        nodes: All nodes of the graph.
-        config: Validated settings.
-        places: Absolute paths of the workspace.
-        metadata_connection: Connection to the ML Metadata store.
-    """
+    """Builds a pipeline of nodes; `name` identifies it in ML Metadata."""
     return Pipeline(
         pipeline_name=name,
         pipeline_root=str(places.artifacts),
@@ -156,7 +115,3 @@ def assemble(
 
 def _recipe(config: PipelineConfig) -> Recipe:
     return Recipe(transform=config.transform, model=config.model, training=config.training)
-
-
-def _fitting_splits(config: PipelineConfig) -> list[str]:
-    return [features.TRAIN, features.EVAL] if config.data.eval_fraction else [features.TRAIN]

@@ -1,6 +1,6 @@
 """The graph of the pipeline, from reviews to a pushed model. It only connects nodes."""
 
-from ml_metadata.proto import metadata_store_pb2
+from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 from tfx.orchestration.pipeline import Pipeline
 
 from components.champion.component import last_blessed_champion_node
@@ -18,69 +18,59 @@ from pipeline.settings import PipelineConfig
 from pipeline.workspace.places import Places
 
 
-def create_pipeline(
-    config: PipelineConfig, places: Places, metadata_connection: metadata_store_pb2.ConnectionConfig
-) -> Pipeline:
-    """Builds the pipeline that docs/architecture.md describes.
+def create_pipeline(config: PipelineConfig, places: Places, metadata_connection: ConnectionConfig) -> Pipeline:
+    """Builds the pipeline that docs/architecture.md describes; any TFX runner can run it.
 
     Args:
         config: Validated settings.
         places: Absolute paths of the workspace.
         metadata_connection: Connection to the ML Metadata store.
-
-    Returns:
-        A pipeline that any TFX runner can run.
     """
     data = prepare_data(config, places)
+    reviews, transform_graph = data.examples.outputs["examples"], data.transform.outputs["transform_graph"]
     tuner = search_settings(config, places, data.transform) if config.training.tune else None
     trainers = train_modes(config, places, data.transform, tuner)
+    scalar, vector = trainers[SCALAR].outputs["model"], trainers[VECTOR].outputs["model"]
     modes_predictions = predict_modes(data.examples, trainers).with_id("Predictions.modes")
-    modes = modes_evaluator_node(
-        modes_predictions.outputs["predictions"],
-        vector=trainers[VECTOR].outputs["model"],
-        scalar=trainers[SCALAR].outputs["model"],
-        settings=config.evaluation,
-    )
+    predictions = modes_predictions.outputs["predictions"]
+    modes = modes_evaluator_node(predictions, vector=vector, scalar=scalar, settings=config.evaluation)
     selector = ModeSelector(
         evaluation_result=modes.outputs["evaluation"],
-        scalar=trainers[SCALAR].outputs["model"],
-        vector=trainers[VECTOR].outputs["model"],
+        scalar=scalar,
+        vector=vector,
         confidence=config.evaluation.confidence,
         code_digest=code_digest("components.mode_selector.component"),
     )
-    last_blessed = last_blessed_champion_node(selector.outputs["model"])
+    winner = selector.outputs["model"]
+
+    last_blessed = last_blessed_champion_node(winner)
     champion_predictions = Predictions(
-        examples=data.examples.outputs["examples"],
-        candidate=selector.outputs["model"],
+        examples=reviews,
+        candidate=winner,
         baseline=last_blessed.outputs["model"],
-        known=modes_predictions.outputs["predictions"],
+        known=predictions,
         code_digest=code_digest("components.predictions.component"),
     ).with_id("Predictions.champion")
     champion = champion_evaluator_node(
         champion_predictions.outputs["predictions"],
-        candidate=selector.outputs["model"],
+        candidate=winner,
         champion=last_blessed.outputs["model"],
         settings=config.evaluation,
     )
-    check = serving_check_node(
-        selector.outputs["model"],
-        data.examples.outputs["examples"],
-        data.transform.outputs["transform_graph"],
-        config.serving,
-    )
+    check = serving_check_node(winner, reviews, transform_graph, config.serving)
     check.add_upstream_node(champion)
     pusher = pusher_node(
-        selector.outputs["model"],
+        winner,
         model_blessing=champion.outputs["blessing"],
         infra_blessing=check.outputs["blessing"],
         versions=places.versions,
     )
     explainer = Explainer(
-        examples=data.examples.outputs["examples"],
-        predictions=modes_predictions.outputs["predictions"],
-        scalar=trainers[SCALAR].outputs["model"],
-        vector=trainers[VECTOR].outputs["model"],
-        transform_graph=data.transform.outputs["transform_graph"],
+        examples=reviews,
+        predictions=predictions,
+        scalar=scalar,
+        vector=vector,
+        transform_graph=transform_graph,
         padding_masked=int(config.model.mask),
         report=config.report.model_dump_json(),
         code_digest=code_digest("components.explainer.component"),
@@ -88,18 +78,6 @@ def create_pipeline(
     # Only people read its output, so neither its duration nor its failure may delay or prevent a push.
     explainer.add_upstream_node(pusher)
 
-    nodes = [
-        *data.nodes,
-        *([tuner] if tuner else []),
-        *trainers.values(),
-        modes_predictions,
-        modes,
-        selector,
-        last_blessed,
-        champion_predictions,
-        champion,
-        check,
-        pusher,
-        explainer,
-    ]
+    nodes = [*data.nodes, *([tuner] if tuner else []), *trainers.values(), modes_predictions, modes, selector]
+    nodes += [last_blessed, champion_predictions, champion, check, pusher, explainer]
     return assemble(PIPELINE_NAME, nodes, config, places, metadata_connection)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ml_metadata.proto import metadata_store_pb2
+from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 from tfx.orchestration.pipeline import Pipeline
 
 from components.trainer.settings import trainer_id
@@ -16,23 +16,17 @@ STUDY_NAME: Final = "imdb_attention_study"
 
 
 def create_study(
-    config: PipelineConfig,
-    seeds: Sequence[int],
-    places: Places,
-    metadata_connection: metadata_store_pb2.ConnectionConfig,
+    config: PipelineConfig, seeds: Sequence[int], places: Places, metadata_connection: ConnectionConfig
 ) -> Pipeline:
-    """Builds the study's graph for one preset.
+    """Builds the study's graph for one preset; any TFX runner can run it.
 
-    Every node's id contains its seed, so that more seeds do not invalidate the cached results of the others.
+    The ids of nodes contain their seed, so that more seeds do not invalidate the cached results of the others.
 
     Args:
         config: Validated settings; each of `seeds` replaces `training.seed`.
         seeds: The seeds, all different.
         places: Absolute paths of the workspace.
         metadata_connection: Connection to the ML Metadata store.
-
-    Returns:
-        A pipeline that any TFX runner can run.
     """
     data = prepare_data(config, places)
     nodes = [*data.nodes]
