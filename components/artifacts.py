@@ -1,11 +1,13 @@
 """Finds and reads what is inside the artifacts that TFX nodes pass on."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import tensorflow as tf
+from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils, path_utils
 
@@ -16,6 +18,9 @@ from imdb_core.records import read_records
 # Custom properties. The name of the first one is TFX's.
 BLESSED: Final = "blessed"
 REASON: Final = "reason"
+
+# The options of the files of examples. TensorFlow's gzip header holds no time, so equal records give equal bytes.
+GZIP: Final = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
 def saved_model_folder(model: Artifact) -> str:
@@ -31,6 +36,13 @@ def trained_model_file(model: Artifact) -> str:
 def is_blessed(blessing: Artifact) -> bool:
     """Returns the verdict of a ModelBlessing or InfraBlessing artifact."""
     return bool(blessing.get_int_custom_property(BLESSED) == 1)
+
+
+def declare_splits(examples: Artifact, splits: Sequence[str]) -> None:
+    """Sets the properties of an Examples artifact whose splits are gzipped TFRecord files of tf.Examples."""
+    examples.split_names = artifact_utils.encode_split_names(list(splits))
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, "tfrecords_gzip")
 
 
 def split_folder(examples: Artifact, split: str) -> str:

@@ -12,28 +12,14 @@ from imdb_core.settings import EvaluationSettings
 def modes_evaluator_node(
     predictions: BaseChannel, vector: BaseChannel, scalar: BaseChannel, settings: EvaluationSettings
 ) -> Evaluator:
-    """Builds node `Evaluator.modes`, which compares the modes.
-
-    Args:
-        predictions: Predictions of both modes.
-        vector: The model of mode vector.
-        scalar: The model of mode scalar.
-        settings: The thresholds.
-    """
+    """Builds node `Evaluator.modes`, which compares the modes by their predictions."""
     return _evaluator("Evaluator.modes", predictions, vector, scalar, eval_config.modes_config(settings))
 
 
 def champion_evaluator_node(
     predictions: BaseChannel, candidate: BaseChannel, champion: BaseChannel, settings: EvaluationSettings
 ) -> Evaluator:
-    """Builds node `Evaluator.champion`, which compares the winner with the last blessed model.
-
-    Args:
-        predictions: Predictions of the winner, and of the last blessed model if there is one.
-        candidate: The winner.
-        champion: The last blessed model; the channel may be empty.
-        settings: The thresholds.
-    """
+    """Builds node `Evaluator.champion`, which compares the winner with the last blessed model, if there is one."""
     return _evaluator("Evaluator.champion", predictions, candidate, champion, eval_config.champion_config(settings))
 
 

@@ -22,24 +22,15 @@ ROUNDING: Final = 1e-9
 def modes_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
     """Configures the comparison of the modes, with vector as candidate and scalar as baseline.
 
-    Args:
-        settings: The absolute thresholds.
-
-    Returns:
-        Metrics over all reviews, by length bucket and by rating; thresholds over all reviews.
+    The metrics are over all reviews, by length bucket and by rating; the absolute thresholds are over all reviews.
     """
     return _config(_absolute_thresholds(settings), [[], [features.LENGTH_BUCKET], [features.RATING]])
 
 
 def champion_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
-    """Configures the comparison of the winner with the last blessed model.
+    """Configures the comparison of the winner with the last blessed model, over all reviews.
 
-    Args:
-        settings: The absolute thresholds, and `max_accuracy_drop`. TFMA ignores the latter while there is no blessed
-            model.
-
-    Returns:
-        Metrics and thresholds over all reviews.
+    TFMA ignores `max_accuracy_drop` while there is no blessed model; the absolute thresholds always apply.
     """
     thresholds = _absolute_thresholds(settings)
     thresholds[metrics.ACCURACY].change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
@@ -48,27 +39,26 @@ def champion_config(settings: EvaluationSettings) -> config_pb2.EvalConfig:
 
 
 def _absolute_thresholds(settings: EvaluationSettings) -> dict[str, config_pb2.MetricThreshold]:
-    return {
-        metrics.ACCURACY: _between(lower=settings.min_accuracy),
-        metrics.AUC: _between(lower=settings.min_auc),
-        metrics.LOG_LOSS: _between(upper=settings.max_log_loss),
+    bounds = {
+        metrics.ACCURACY: {"lower_bound": {"value": settings.min_accuracy}},
+        metrics.AUC: {"lower_bound": {"value": settings.min_auc}},
+        metrics.LOG_LOSS: {"upper_bound": {"value": settings.max_log_loss}},
     }
-
-
-def _between(lower: float | None = None, upper: float | None = None) -> config_pb2.MetricThreshold:
-    bounds = {"lower_bound": lower, "upper_bound": upper}
-    given = {name: {"value": bound} for name, bound in bounds.items() if bound is not None}
-    return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(**given))
+    return {name: config_pb2.MetricThreshold(value_threshold=bound) for name, bound in bounds.items()}
 
 
 def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list[str]]) -> config_pb2.EvalConfig:
-    overall = config_pb2.SlicingSpec()
+    overall = [config_pb2.SlicingSpec()]
     per_slice = {
-        name: config_pb2.PerSliceMetricThresholds(
-            thresholds=[config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=threshold)]
-        )
+        name: config_pb2.PerSliceMetricThresholds(thresholds=[{"slicing_specs": overall, "threshold": threshold}])
         for name, threshold in thresholds.items()
     }
+    metric = config_pb2.MetricConfig(
+        class_name=tfma_metric.CLASS_NAME,
+        module=tfma_metric.__name__,
+        # TFX caches the Evaluator by this config, so a change of the code must change it.
+        config=json.dumps({"code_digest": code_digest(tfma_metric.__name__, EXTRACTORS)}),
+    )
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -82,17 +72,5 @@ def _config(thresholds: dict[str, config_pb2.MetricThreshold], slices: list[list
             for role in (CANDIDATE, BASELINE)
         ],
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in slices],
-        metrics_specs=[
-            config_pb2.MetricsSpec(
-                metrics=[
-                    config_pb2.MetricConfig(
-                        class_name=tfma_metric.CLASS_NAME,
-                        module=tfma_metric.__name__,
-                        # TFX caches the Evaluator by this config, so a change of the code must change it.
-                        config=json.dumps({"code_digest": code_digest(tfma_metric.__name__, EXTRACTORS)}),
-                    )
-                ],
-                per_slice_thresholds=per_slice,
-            )
-        ],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[metric], per_slice_thresholds=per_slice)],
     )

@@ -20,13 +20,10 @@ Extracts = dict[str, Any]
 
 
 def custom_extractors(eval_config: config_pb2.EvalConfig, **_: Any) -> list[tfma.extractors.Extractor]:
-    """Reads features, labels and predictions, and groups reviews.
+    """Returns TFMA's extractors of features, labels and predictions, with the grouping of reviews between them.
 
     Args:
         eval_config: A config whose model specs name a `prediction_key`.
-
-    Returns:
-        TFMA's extractors, with the grouping between them.
     """
     keys = sorted({key for spec in eval_config.slicing_specs for key in spec.feature_keys})
     return [

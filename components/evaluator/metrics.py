@@ -22,18 +22,8 @@ TRUE_POSITIVES: Final = "true_positives"
 TRUE_NEGATIVES: Final = "true_negatives"
 FALSE_POSITIVES: Final = "false_positives"
 FALSE_NEGATIVES: Final = "false_negatives"
-SINGLE_MODEL: Final = (
-    EXAMPLE_COUNT,
-    ACCURACY,
-    AUC,
-    LOG_LOSS,
-    CALIBRATION,
-    CALIBRATION_ERROR,
-    TRUE_POSITIVES,
-    TRUE_NEGATIVES,
-    FALSE_POSITIVES,
-    FALSE_NEGATIVES,
-)
+_CONFUSION: Final = (TRUE_POSITIVES, TRUE_NEGATIVES, FALSE_POSITIVES, FALSE_NEGATIVES)
+SINGLE_MODEL: Final = (EXAMPLE_COUNT, ACCURACY, AUC, LOG_LOSS, CALIBRATION, CALIBRATION_ERROR, *_CONFUSION)
 
 FLIP_RATE: Final = "flip_rate"
 BOTH_RIGHT: Final = "both_right"
@@ -44,15 +34,14 @@ PAIRED: Final = (FLIP_RATE, BOTH_RIGHT, ONLY_BASELINE_RIGHT, ONLY_CANDIDATE_RIGH
 
 
 def single_model_metrics(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -> dict[str, float]:
-    """Measures one model.
+    """Measures one model by each metric in `SINGLE_MODEL`.
+
+    AUC is NaN if only one class occurs. `calibration` is the mean probability divided by the share of positive labels:
+    1 is perfect, NaN means that there are no positives.
 
     Args:
         labels: The labels, int `[n]`, 0 or 1.
         positive: The probabilities of the positive class, float `[n]`.
-
-    Returns:
-        A value for each name in `SINGLE_MODEL`. AUC is NaN if only one class occurs. `calibration` is the mean
-        probability divided by the share of positive labels: 1 is perfect, NaN means that there are no positives.
     """
     right, is_positive = is_right(labels, positive), labels == features.POSITIVE
     both_classes = bool(is_positive.any() and (~is_positive).any())
@@ -73,15 +62,12 @@ def single_model_metrics(labels: npt.NDArray[Any], positive: npt.NDArray[Any]) -
 def paired_metrics(
     labels: npt.NDArray[Any], baseline: npt.NDArray[Any], candidate: npt.NDArray[Any]
 ) -> dict[str, float]:
-    """Counts the reviews on which two models agree and disagree.
+    """Measures by each metric in `PAIRED` how two models agree; all but the flip rate are numbers of reviews.
 
     Args:
         labels: The labels, int `[n]`, 0 or 1.
         baseline: The baseline's probabilities of the positive class, float `[n]`.
         candidate: The candidate's probabilities of the positive class, float `[n]`.
-
-    Returns:
-        A value for each name in `PAIRED`. All but the flip rate are numbers of reviews.
     """
     baseline_right, candidate_right = is_right(labels, baseline), is_right(labels, candidate)
     return {

@@ -4,14 +4,11 @@ import tensorflow_model_analysis as tfma
 
 
 def overall_metrics(evaluation_uri: str, model_name: str) -> dict[str, float]:
-    """Reads the metrics over all reviews.
+    """Reads a model's metrics over all reviews, by name of the metric.
 
     Args:
         evaluation_uri: Folder of the Evaluator's ModelEvaluation artifact.
-        model_name: `candidate` or `baseline`.
-
-    Returns:
-        Values by name of the metric. If a paired metric and a difference share a name, the candidate's own value wins.
+        model_name: `candidate` or `baseline`. The candidate's metrics include the paired ones.
     """
     result: dict[str, float] = {}
     for record in tfma.load_metrics(evaluation_uri):

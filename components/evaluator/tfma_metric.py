@@ -6,7 +6,6 @@ slices they take minutes; collecting three numbers per review and slice takes se
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import apache_beam as beam
@@ -23,9 +22,8 @@ CLASS_NAME: Final = "SentimentMetrics"
 class SentimentMetrics(metric_types.Metric):  # type: ignore[misc]  # TFMA ships no types
     """All metrics of `components.evaluator.metrics`: per model, and paired if the config names a baseline.
 
-    Args:
-        name: The name that TFMA requires. The keys of the metrics have their own names.
-        code_digest: Digest of this code. It is unused here; in the config it makes a new execution of the Evaluator.
+    TFMA requires `name`, although the keys of the metrics have their own. `code_digest` is only for the config, where
+    it makes a new execution of the Evaluator.
     """
 
     def __init__(self, name: str = CLASS_NAME, code_digest: str = ""):
@@ -37,12 +35,8 @@ metric_types.register_metric(SentimentMetrics)
 
 
 def _computations(
-    name: str,
-    eval_config: config_pb2.EvalConfig,
-    model_names: Iterable[str],
-    **_: Any,
+    eval_config: config_pb2.EvalConfig, model_names: Iterable[str], **_: Any
 ) -> metric_types.MetricComputations:
-    del name
     models = list(model_names)
     baseline = next((spec.name for spec in eval_config.model_specs if spec.is_baseline), None)
     if baseline not in models or len(models) == 1:
@@ -56,12 +50,8 @@ def _key(name: str, model: str, *, is_diff: bool = False) -> metric_types.Metric
     return metric_types.MetricKey(name, model_name=model, example_weighted=None, is_diff=is_diff)
 
 
-@dataclass
-class _Predictions:
-    """Labels `[n]`, and each model's probabilities of the positive class `[n]`."""
-
-    labels: array = field(default_factory=lambda: array("b"))  # type: ignore[type-arg]  # array is generic from 3.12 on
-    positive: list[array] = field(default_factory=list)  # type: ignore[type-arg]  # as above
+# The labels, then each model's probabilities of the positive class.
+_Columns = list[array]  # type: ignore[type-arg]  # array is generic from 3.12 on
 
 
 class _CollectPredictions(beam.CombineFn):  # type: ignore[misc]  # Beam ships no types
@@ -72,39 +62,38 @@ class _CollectPredictions(beam.CombineFn):  # type: ignore[misc]  # Beam ships n
         if baseline is not None:
             self.keys += [_key(name, model, is_diff=True) for model in models if model != baseline for name in PAIRED]
 
-    def create_accumulator(self) -> _Predictions:
-        return _Predictions(positive=[array("d") for _ in self._models])
+    def create_accumulator(self) -> _Columns:
+        return [array("b"), *(array("d") for _ in self._models)]
 
-    def add_input(self, accumulator: _Predictions, element: metric_types.StandardMetricInputs) -> _Predictions:
+    def add_input(self, accumulator: _Columns, element: metric_types.StandardMetricInputs) -> _Columns:
         # A group of reviews from `components.evaluator.extractors`: labels `[m, 1]`, predictions `[m, 2]`.
         labels, predictions = element["labels"], element["predictions"]
         if isinstance(labels, dict):
             labels = labels[self._models[0]]
-        accumulator.labels.frombytes(labels.astype(np.int8).tobytes())
-        for values, model in zip(accumulator.positive, self._models, strict=True):
+        accumulator[0].frombytes(labels.astype(np.int8).tobytes())
+        for values, model in zip(accumulator[1:], self._models, strict=True):
             probabilities = predictions[model] if isinstance(predictions, dict) else predictions
             values.frombytes(probabilities[:, features.POSITIVE].astype(np.float64).tobytes())
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[_Predictions]) -> _Predictions:
+    def merge_accumulators(self, accumulators: Iterable[_Columns]) -> _Columns:
         merged = self.create_accumulator()
         for accumulator in accumulators:
-            merged.labels.extend(accumulator.labels)
-            for into, values in zip(merged.positive, accumulator.positive, strict=True):
-                into.extend(values)
+            for into, column in zip(merged, accumulator, strict=True):
+                into.extend(column)
         return merged
 
-    def extract_output(self, accumulator: _Predictions) -> dict[metric_types.MetricKey, float]:
-        labels = np.array(accumulator.labels)
-        positive = {model: np.array(values) for model, values in zip(self._models, accumulator.positive, strict=True)}
+    def extract_output(self, accumulator: _Columns) -> dict[metric_types.MetricKey, float]:
+        labels, *columns = map(np.array, accumulator)
+        positive = dict(zip(self._models, columns, strict=True))
         # Sorting makes the sums independent of the order in which Beam delivers the reviews.
-        order = np.lexsort((*positive.values(), labels))
+        order = np.lexsort((*columns, labels))
         labels = labels[order]
-        result = {}
+        result: dict[metric_types.MetricKey, float] = {}
         for model, values in positive.items():
-            for name, value in single_model_metrics(labels, values[order]).items():
-                result[_key(name, model)] = value
+            own = single_model_metrics(labels, values[order])
+            result |= {_key(name, model): value for name, value in own.items()}
             if self._baseline is not None and model != self._baseline:
-                for name, value in paired_metrics(labels, positive[self._baseline][order], values[order]).items():
-                    result[_key(name, model, is_diff=True)] = value
+                paired = paired_metrics(labels, positive[self._baseline][order], values[order])
+                result |= {_key(name, model, is_diff=True): value for name, value in paired.items()}
         return result

@@ -33,11 +33,7 @@ Block = list[tuple[Any, ...]]
 def ingest(pipeline: beam.Pipeline, source: Source, data: DataSettings, uri: str) -> None:
     """Adds all steps of the ingest to a Beam pipeline.
 
-    Args:
-        pipeline: The pipeline to extend.
-        source: The located source.
-        data: Settings of the source, the splits and the files.
-        uri: Folder that gets `Split-NAME/data_tfrecord-*.gz`, the dead-letter file and the counts.
+    Folder `uri` gets `Split-NAME/data_tfrecord-*.gz`, the dead-letter file and the counts.
     """
     (
         pipeline

@@ -10,9 +10,8 @@ from tfx.types import standard_artifacts
 from tfx.types import standard_component_specs as standard
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from components.example_gen.driver import ImdbExampleGenDriver
+from components.example_gen.driver import CACHE_DIR, DATA_CONFIG, ImdbExampleGenDriver
 from components.example_gen.executor import ImdbExampleGenExecutor
-from components.example_gen.keys import CACHE_DIR, CODE_DIGEST, DATA_CONFIG
 from imdb_core.settings import DataSettings
 
 
@@ -21,7 +20,7 @@ class ImdbExampleGenSpec(types.ComponentSpec):  # type: ignore[misc]  # TFX ship
 
     PARAMETERS: ClassVar = {
         DATA_CONFIG: ExecutionParameter(type=str),
-        CODE_DIGEST: ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),
         CACHE_DIR: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}

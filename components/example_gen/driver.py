@@ -1,15 +1,23 @@
 """The driver of `ImdbExampleGen`: fingerprints the source, so that TFX's cache notices a change of it."""
 
+from typing import Final
+
 from tfx.dsl.components.base import base_driver
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from components.example_gen.keys import CACHE_DIR, DATA_CONFIG, FINGERPRINT, SOURCE_ERROR
 from components.example_gen.sources.locate import locate
 from imdb_core.errors import SourceError
 from imdb_core.settings import DataSettings
+
+# Execution properties that the component sets.
+DATA_CONFIG: Final = "data_config"
+CACHE_DIR: Final = "cache_dir"
+# The driver sets one of these.
+FINGERPRINT: Final = "input_fingerprint"
+SOURCE_ERROR: Final = "source_error"
 
 
 class ImdbExampleGenDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):  # type: ignore[misc]  # TFX: no types

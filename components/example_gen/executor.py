@@ -4,27 +4,28 @@ import logging
 from typing import Any, Final
 
 from tfx import types
-from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as standard
+from tfx.utils import io_utils
 
+from components.artifacts import declare_splits
 from components.example_gen import report as reporting
 from components.example_gen.beam_pipeline import ingest, take_counts
-from components.example_gen.keys import CACHE_DIR, DATA_CONFIG, FINGERPRINT, SOURCE_ERROR
+from components.example_gen.driver import CACHE_DIR, DATA_CONFIG, FINGERPRINT, SOURCE_ERROR
 from components.example_gen.sources.download import download_archive
 from components.example_gen.sources.locate import IMDB, locate
 from components.example_gen.splits import split_names
-from components.example_gen.writing import copy_dead_letter
+from components.example_gen.writing import write_text
 from imdb_core.errors import SourceError
+from imdb_core.file_names import DEAD_LETTER
 from imdb_core.settings import DataSettings
 
 _LOG: Final = logging.getLogger(__name__)
 
 
 class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX ships no types
-    """Reads reviews, checks them, and writes them split and sharded."""
+    """Reads reviews, checks them, and writes them into splits and shards."""
 
     def Do(
         self,
@@ -50,9 +51,7 @@ class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX shi
             download_archive(data, cache_dir)
 
         examples = artifact_utils.get_single_instance(output_dict[standard.EXAMPLES_KEY])
-        examples.split_names = artifact_utils.encode_split_names(split_names(data.eval_fraction))
-        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        examples_utils.set_file_format(examples, "tfrecords_gzip")
+        declare_splits(examples, split_names(data.eval_fraction))
         with self._make_beam_pipeline() as pipeline:
             ingest(pipeline, source, data, examples.uri)
         counts = take_counts(examples.uri)
@@ -63,7 +62,8 @@ class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX shi
         report = reporting.summarize(counts, data, source.fingerprint)
         if reporting.too_many_rejected(report, data):
             # TFX removes the artifact when a node fails.
-            kept = copy_dead_letter(examples.uri, f"{cache_dir}/dead_letter/{source.fingerprint[:12]}.jsonl")
+            kept = f"{cache_dir}/dead_letter/{source.fingerprint[:12]}.jsonl"
+            write_text(kept, io_utils.read_bytes_file(f"{examples.uri}/{DEAD_LETTER}").decode())
             raise reporting.rejection_error(report, data, kept)
         reporting.check_splits(report, data)
         reporting.write_report(report, examples.uri)

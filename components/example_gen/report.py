@@ -14,11 +14,7 @@ Report = dict[str, Any]
 
 
 def check_readable(counts: Counter[CountKey]) -> None:
-    """Makes sure that every file of the source was read.
-
-    Raises:
-        SourceError: Some file cannot be read.
-    """
+    """Raises a SourceError if a file of the source cannot be read."""
     unreadable = sorted(key[1] for key in counts if key[0] == "unreadable")
     if unreadable:
         others = len(unreadable) - 1
@@ -26,15 +22,10 @@ def check_readable(counts: Counter[CountKey]) -> None:
 
 
 def summarize(counts: Counter[CountKey], data: DataSettings, fingerprint: str) -> Report:
-    """Builds the report.
-
-    Args:
-        counts: Counts of `writing.settle` and `writing.write_dead_letter`, summed over all shards.
-        data: Settings of the source and the splits.
-        fingerprint: Fingerprint of the source.
+    """Builds the report from the counts of `writing.settle` and `writing.write_dead_letter`, summed over all shards.
 
     Returns:
-        A JSON object: `source`, `fingerprint`, `rows_read`, `examples` by split and sentiment (as written),
+        A JSON object: `source`, its `fingerprint`, `rows_read`, `examples` by split and sentiment (as written),
         `rejected` by reason, `duplicates` by split and over all training data, `leaks` (texts that occur both in the
         training data and in `test`), `dropped` by split.
     """
@@ -83,11 +74,7 @@ def rejection_error(report: Report, data: DataSettings, dead_letter: str) -> Bad
 
 
 def check_splits(report: Report, data: DataSettings) -> None:
-    """Makes sure that every split has rows.
-
-    Raises:
-        BadDataError: A split has no rows.
-    """
+    """Raises a BadDataError if a split has no rows."""
     remedies = {
         features.TRAIN: "add training reviews",
         features.EVAL: "raise data.eval_fraction, add reviews, or set data.eval_fraction = 0 for no eval split",

@@ -3,18 +3,10 @@
 import hashlib
 from typing import Final
 
-from imdb_core.features import EVAL, SPLITS, TEST, TRAIN
+from imdb_core.features import EVAL, TEST, TRAIN
 
 # Spellings of splits in sources, in lower case.
-DECLARED: Final = {
-    "train": TRAIN,
-    "test": TEST,
-    "eval": EVAL,
-    "validation": EVAL,
-    "valid": EVAL,
-    "dev": EVAL,
-    "val": EVAL,
-}
+DECLARED: Final = {"train": TRAIN, "test": TEST} | dict.fromkeys(("eval", "validation", "valid", "dev", "val"), EVAL)
 
 # Three independent draws from one digest: the draw for `test` does not influence `eval` or the shard.
 _TEST_BITS: Final = slice(0, 8)
@@ -23,13 +15,18 @@ _SHARD_BITS: Final = slice(16, 24)
 _DRAWS: Final = 2**64
 
 
+def fitting_splits(eval_fraction: float) -> list[str]:
+    """Returns the splits that models are fitted with: `train`, and `eval` if reviews are held out for it."""
+    return [TRAIN, EVAL] if eval_fraction > 0 else [TRAIN]
+
+
 def split_names(eval_fraction: float) -> list[str]:
-    """Returns the splits of the artifact; `eval` is one of them only if something is held out."""
-    return [split for split in SPLITS if split != EVAL or eval_fraction > 0]
+    """Returns all splits of the artifact."""
+    return [*fitting_splits(eval_fraction), TEST]
 
 
 def content_hash(utf8: bytes) -> bytes:
-    """Hashes a review: the SHA-256 digest of its UTF-8 bytes, 32 bytes."""
+    """Returns the SHA-256 digest of a review's UTF-8 bytes, 32 bytes."""
     return hashlib.sha256(utf8).digest()
 
 
@@ -45,9 +42,6 @@ def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test
         declared: Split that the source declares for the review; None if the source has no splits.
         eval_fraction: Share of the training reviews to hold out, in [0, 1).
         test_fraction: Share of undeclared reviews to hold out, in (0, 1).
-
-    Returns:
-        `train`, `eval` or `test`; the same for the same text, fractions and declared split.
     """
     if declared == TEST or (declared == EVAL and eval_fraction > 0):
         return declared

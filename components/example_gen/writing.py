@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
+from components.artifacts import GZIP
 from components.example_gen.encoding import encode
 from components.example_gen.sources.rows import RejectedRow, ValidRow
 from components.example_gen.splits import assign_shard, assign_split, content_hash
 from imdb_core import features
-from imdb_core.file_names import DEAD_LETTER
 from imdb_core.files import replacing
 from imdb_core.settings import DataSettings
 
@@ -26,18 +26,11 @@ CountKey = tuple[str, ...]
 # Deduplication keeps the copy of the earliest split here: no tested text may have been trained on.
 _PRECEDENCE: Final = {features.TEST: 0, features.EVAL: 1, features.TRAIN: 2}
 
-_GZIP_LEVEL: Final = 1
-
 
 class KeyedExample(NamedTuple):
-    """An example with its sort key; the order of these tuples is the order in files.
+    """A serialized tf.Example after its sort key; the order of these tuples is the order in files.
 
-    Attributes:
-        split: Name of its split.
-        digest: Content hash of its text.
-        id: Id of the review.
-        label: 0 or 1.
-        example: The serialized tf.Example.
+    `digest` is the content hash of the text, `label` is 0 or 1.
     """
 
     split: str
@@ -48,11 +41,7 @@ class KeyedExample(NamedTuple):
 
 
 def keyed(row: ValidRow, data: DataSettings) -> tuple[int, KeyedExample]:
-    """Encodes a row and assigns its split and shard.
-
-    Returns:
-        The number of the shard, and the example.
-    """
+    """Encodes a row and assigns its split; returns the number of its shard, and the example."""
     digest = content_hash(row.utf8)
     split = assign_split(digest, row.split, data.eval_fraction, data.test_fraction)
     return assign_shard(digest, data.shards), KeyedExample(split, digest, row.id, row.label, encode(row))
@@ -92,23 +81,18 @@ def settle(rows: Iterable[KeyedExample], dedupe: bool) -> tuple[list[KeyedExampl
 def write_shard(
     rows: Iterable[KeyedExample], shard: int, folders: Mapping[str, str], data: DataSettings
 ) -> Counter[CountKey]:
-    """Writes one shard of every split; a split without rows in this shard gets an empty file.
+    """Writes one shard of every split, and returns the counts of `settle`.
 
     Args:
         rows: All rows of the shard, in any order.
         shard: 0-based number of the shard.
-        folders: Folder of each split.
+        folders: Folder of each split. A split without rows in this shard gets an empty file.
         data: Settings: the number of shards, and whether to drop duplicates.
-
-    Returns:
-        The counts of `settle`.
     """
     ordered, counts = settle(rows, data.dedupe)
-    # The gzip header that TensorFlow writes holds no time, so equal rows give equal bytes.
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=_GZIP_LEVEL)
     for split, folder in folders.items():
         path = f"{folder}/data_tfrecord-{shard:05d}-of-{data.shards:05d}.gz"
-        with replacing(path, fileio) as partial, tf.io.TFRecordWriter(partial, options) as writer:
+        with replacing(path, fileio) as partial, tf.io.TFRecordWriter(partial, GZIP) as writer:
             for row in ordered:
                 if row.split == split:
                     writer.write(row.example)
@@ -116,21 +100,10 @@ def write_shard(
 
 
 def write_dead_letter(rows: Iterable[RejectedRow], path: str) -> Counter[CountKey]:
-    """Writes rejected rows, one JSON object per line, sorted by source and position.
-
-    Returns:
-        The counts `("read",)` and `("rejected", reason)`.
-    """
+    """Writes rejected rows as JSON lines, sorted by source and position; counts `("read",)`, `("rejected", reason)`."""
     ordered = sorted(rows, key=lambda row: (row.source, isinstance(row.position, str), row.position, row))
     write_text(path, "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in ordered))
     return Counter({("read",): len(ordered)}) + Counter(("rejected", row.reason) for row in ordered)
-
-
-def copy_dead_letter(uri: str, target: str) -> str:
-    """Copies the dead-letter file of the artifact at `uri` to the path `target`, and returns `target`."""
-    with fileio.open(f"{uri}/{DEAD_LETTER}", "rb") as file:
-        write_text(target, file.read().decode())
-    return target
 
 
 def write_text(path: str, text: str) -> None:

@@ -8,17 +8,11 @@ from imdb_core.stats.quantiles import POWER
 
 @dataclass(frozen=True)
 class Choice:
-    """The selected one of two models.
-
-    Attributes:
-        winner: Name of the selected model.
-        significant: Whether the models differ at the given confidence.
-        reason: Why it was selected, in words and numbers.
-    """
+    """The selected one of two models."""
 
     winner: str
-    significant: bool
-    reason: str
+    significant: bool  # whether the models differ at the given confidence
+    reason: str  # in words and numbers
 
 
 def choose(

@@ -32,13 +32,8 @@ def ModeSelector(
 ) -> None:
     """Copies the winner, and writes its reason, the statistics and both modes' metrics to `selection.json` beside it.
 
-    Args:
-        evaluation_result: The evaluation of mode vector as candidate against mode scalar as baseline.
-        scalar: The model of mode scalar.
-        vector: The model of mode vector.
-        model: The winner.
-        confidence: The confidence at which the modes count as different.
-        code_digest: Digest of this code. A change of the code makes a new execution.
+    `evaluation_result` has mode vector as candidate and mode scalar as baseline. `confidence` is that at which the
+    modes count as different. A change of `code_digest` makes a new execution.
     """
     del code_digest
     models = {modes.SCALAR: scalar, modes.VECTOR: vector}

@@ -4,13 +4,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from tfx.components.util import examples_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 
-from components.artifacts import saved_model_folder, split_folder
+from components.artifacts import declare_splits, saved_model_folder, split_folder
 from components.predictions.writing import predicted_by, write_predictions, written_before
 from imdb_core.features import TEST
 from imdb_core.modes import BASELINE, CANDIDATE, ROLES, SELECTED_MODE
@@ -52,7 +50,5 @@ def Predictions(
             if known is not None:
                 role = ROLES[candidate.get_string_custom_property(SELECTED_MODE)]
                 columns[CANDIDATE] = written_before(split_folder(known, TEST), role)
-            predictions.split_names = artifact_utils.encode_split_names([TEST])
-            examples_utils.set_payload_format(predictions, example_gen_pb2.FORMAT_TF_EXAMPLE)
-            examples_utils.set_file_format(predictions, "tfrecords_gzip")
+            declare_splits(predictions, [TEST])
             write_predictions(split_folder(examples, TEST), split_folder(predictions, TEST), columns)

@@ -14,21 +14,13 @@ from imdb_core.stats.scores import is_right
 
 @dataclass(frozen=True)
 class ModePredictions:
-    """Both modes' predictions of the test reviews, in the order in which they were read.
+    """Both modes' predictions of the `n` test reviews, in the order in which they were read."""
 
-    Attributes:
-        ids: Ids of the reviews, bytes `[n]`.
-        labels: Whether each review is positive, bool `[n]`.
-        ratings: The rating of each review; None if it has none.
-        length_buckets: The length bucket of each review; empty if it has none.
-        positive: The probability of the positive class by mode, float64 `[n]`.
-    """
-
-    ids: npt.NDArray[np.object_]
-    labels: npt.NDArray[np.bool_]
-    ratings: Sequence[int | None]
-    length_buckets: Sequence[str]
-    positive: Mapping[Mode, npt.NDArray[np.float64]]
+    ids: npt.NDArray[np.object_]  # bytes `[n]`
+    labels: npt.NDArray[np.bool_]  # whether each review is positive, `[n]`
+    ratings: Sequence[int | None]  # None for a review without a rating
+    length_buckets: Sequence[str]  # empty for a review without one
+    positive: Mapping[Mode, npt.NDArray[np.float64]]  # the probability of the positive class, `[n]`
 
     def right(self, mode: Mode) -> npt.NDArray[np.bool_]:
         """Returns whether a mode predicts each review's label, bool `[n]`."""
@@ -42,12 +34,7 @@ class ModePredictions:
 
 
 def read_predictions(examples: Iterable[Mapping[str, Any]]) -> ModePredictions:
-    """Collects the columns of the examples that node Predictions wrote.
-
-    Args:
-        examples: The features of each example by name, from `imdb_core.examples.read_examples` or
-            `components.artifacts.read_split`.
-    """
+    """Collects the columns of examples from `imdb_core.examples.read_examples` or `components.artifacts.read_split`."""
     ids: list[bytes] = []
     labels: list[bool] = []
     ratings: list[int | None] = []

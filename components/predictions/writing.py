@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from components.artifacts import files_in, records_in
+from components.artifacts import GZIP, files_in, records_in
 from imdb_core import progress
 from imdb_core.errors import RunError
 from imdb_core.features import SENTIMENTS, TEXT
@@ -24,7 +24,6 @@ from serving.runtime.cpp_loader import CppSavedModel
 _BATCH: Final = 256
 # Batches in flight for each core and model. They keep the cores busy while earlier ones are written.
 _AHEAD: Final = 2
-_GZIP_LEVEL: Final = 1
 _PROGRESS_SECONDS: Final = 0.5
 
 # Maps the path of a file of examples to the probabilities, float32 `[2]`, of its examples in their order.
@@ -78,11 +77,10 @@ def write_predictions(source: str, target: str, columns: Mapping[str, Probabilit
         columns: Sources of probabilities, by the name of the feature to write.
     """
     fileio.makedirs(target)
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=_GZIP_LEVEL)
     written, told = 0, time.monotonic()
     for file in files_in(source):
         probabilities = [probabilities_of(file) for probabilities_of in columns.values()]
-        with tf.io.TFRecordWriter(os.path.join(target, os.path.basename(file)), options) as writer:
+        with tf.io.TFRecordWriter(os.path.join(target, os.path.basename(file)), GZIP) as writer:
             for record, *row in zip(records_in(file), *probabilities, strict=True):
                 writer.write(_predicted(record, dict(zip(columns, row, strict=True))))
                 written += 1

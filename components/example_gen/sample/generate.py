@@ -10,19 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from components.example_gen.sample.grammar import (
-    CONTRASTED,
-    FACTS,
-    FILLERS,
-    NEGATED,
-    OPENINGS,
-    PLAIN,
-    TITLES,
-    VERDICTS,
-    deck,
-    derive,
-    pick,
-)
+from components.example_gen.sample import grammar
+from components.example_gen.sample.grammar import deck, derive, pick
 
 # Probabilities, calibrated: with fewer plain opinions the small networks of this project learn nothing from 2,000
 # reviews; with fewer ironic reviews, counting words alone comes close to an accuracy of 1.0.
@@ -50,19 +39,12 @@ _LENGTHS: Final = (3, 40, 80, 105, 125, 145, 165, 195, 240, 340, 570)
 
 @dataclass(frozen=True)
 class SampleReview:
-    """One generated review.
+    """One generated review."""
 
-    Attributes:
-        id: `sample/SPLIT/INDEX`, the index with six digits.
-        text: The review; may contain `<br />` tags, never a line break or a tab.
-        label: 0 negative, 1 positive.
-        rating: 1 to 4 if negative, 7 to 10 if positive, as in IMDB.
-    """
-
-    id: str
-    text: str
-    label: int
-    rating: int
+    id: str  # `sample/SPLIT/INDEX`, the index with six digits
+    text: str  # may contain `<br />` tags, never a line break or a tab
+    label: int  # 0 negative, 1 positive
+    rating: int  # 1 to 4 if negative, 7 to 10 if positive, as in IMDB
 
 
 def sample_review(split: str, index: int, seed: int) -> SampleReview:
@@ -92,7 +74,7 @@ def _film(rating: int, rng: Random) -> dict[str, str]:
     film = {role: f"{word('given')} {word('surname').capitalize()}" for role in _PEOPLE}
     film |= {"hero": word("job"), "rival": word("job"), "prop": word("thing"), "genre": word("genre")}
     film |= {"town": word("townname").capitalize(), "year": str(1931 + int(rng.random() * 85)), "rating": str(rating)}
-    film["film"] = derive(pick(TITLES, rng), 0, film, rng)
+    film["film"] = derive(pick(grammar.TITLES, rng), 0, film, rng)
     return film
 
 
@@ -101,9 +83,9 @@ def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: R
     words_left = _length(rng)
     brief = words_left < _BRIEF
     if not brief and rng.random() < _OPENED:
-        yield derive(pick(OPENINGS, rng), tone, film, rng)
-    facts, fillers = deck(FACTS, rng), deck(FILLERS, rng)
-    plain, negated, contrasted = deck(PLAIN, rng), deck(NEGATED, rng), deck(CONTRASTED, rng)
+        yield derive(pick(grammar.OPENINGS, rng), tone, film, rng)
+    facts, fillers = deck(grammar.FACTS, rng), deck(grammar.FILLERS, rng)
+    plain, negated, contrasted = deck(grammar.PLAIN, rng), deck(grammar.NEGATED, rng), deck(grammar.CONTRASTED, rng)
     opinions = contrary = 0
     while words_left > 0:
         if brief or rng.random() < _OPINION:
@@ -118,7 +100,7 @@ def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: R
         words_left -= sentence.count(" ") + 1
         yield sentence
     if brief or rng.random() < _CLOSED:
-        yield derive(pick(VERDICTS[tone], rng), tone, film, rng)
+        yield derive(pick(grammar.VERDICTS[tone], rng), tone, film, rng)
 
 
 def _length(rng: Random) -> int:

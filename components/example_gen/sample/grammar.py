@@ -23,8 +23,7 @@ def _lines(text: str) -> Choices:
 TITLES: Final = ("The {title_adj} {title_noun}", "{title_adj} {title_noun}", "The {title_noun} of {town}")
 
 # The words themselves carry the sentiment.
-PLAIN: Final = _lines(
-    """
+PLAIN: Final = _lines("""
     The {aspect} is {very} {=adj}.
     The {aspect} is {=adj} and the {aspect} is {=adj}.
     I {=loved} the {aspect}, and the {aspect} even more.
@@ -54,12 +53,10 @@ PLAIN: Final = _lines(
     The moment when the {hero} {event} is {=adj}.
     I must say that the {aspect} was {=adj}.
     The {aspect}: {=adj}, simply {=adj}.
-    """
-)
+""")
 
 # A negation reverses the sentiment of the words, except in the last three.
-NEGATED: Final = _lines(
-    """
+NEGATED: Final = _lines("""
     The {aspect} is never {!adj}.
     There is not a single {!adj} moment in the {aspect}.
     It is not exactly the {!noun} that the posters promise.
@@ -77,12 +74,10 @@ NEGATED: Final = _lines(
     I cannot deny that the {aspect} is {=adj}.
     The {aspect} never stops being {=adj}.
     I have not seen a more {=adj} {part} in years.
-    """
-)
+""")
 
 # Both sentiments occur; their order or the conjunction decides which one counts.
-CONTRASTED: Final = _lines(
-    """
+CONTRASTED: Final = _lines("""
     Despite a {!adj} {part}, the film {=works}.
     The {aspect} may be {!adj}, but the {aspect} is {=adj}.
     I expected to {!love} it, but I {=loved} it.
@@ -97,11 +92,9 @@ CONTRASTED: Final = _lines(
     The {aspect} sounds {!adj} on paper and is {=adj} on the screen.
     For all its {!adj} {aspect}, it {=works} where it counts.
     You think it will be {!adj}, and then it is {=adj}.
-    """
-)
+""")
 
-OPENINGS: Final = _lines(
-    """
+OPENINGS: Final = _lines("""
     I saw {film} on {venue}.
     {film} is a {genre} by {director}, set in {town} during {era}.
     My {friend} recommended {film} to me.
@@ -115,11 +108,9 @@ OPENINGS: Final = _lines(
     {film} is a {=adj} {genre}.
     I {=loved} {film}.
     {film} by {director} is a {=noun}.
-    """
-)
+""")
 
-FACTS: Final = _lines(
-    """
+FACTS: Final = _lines("""
     {lead} plays a {hero} who {event}.
     {second} plays a {rival} who {event} and then {event}.
     In {town}, a {job} {event}.
@@ -140,11 +131,9 @@ FACTS: Final = _lines(
     The producers, {extra} and {writer}, also made a {genre} set in {town}.
     The camera follows the {hero} through {weather} to {town}.
     Somebody {event}; somebody else {event}.
-    """
-)
+""")
 
-FILLERS: Final = _lines(
-    """
+FILLERS: Final = _lines("""
     I watched it with my {friend} on {venue}.
     I had a coffee afterwards and walked home through the {weather}.
     My {friend} asked me about the {prop}.
@@ -164,12 +153,10 @@ FILLERS: Final = _lines(
     But back to {film}.
     It began at eight, or some {minute} minutes later.
     There is a sequel, by the way, called “The {title_adj} {title_noun}”.
-    """
-)
+""")
 
 VERDICTS: Final[tuple[Choices, Choices]] = (
-    _lines(
-        """
+    _lines("""
         Save your money.
         Avoid it at all costs.
         I want my two hours back, it was {=adj}.
@@ -184,10 +171,8 @@ VERDICTS: Final[tuple[Choices, Choices]] = (
         It could have been {!adj}, it is {=adj}.
         Overall, {film} {=works}.
         {rating}/10, and that is generous.
-        """
-    ),
-    _lines(
-        """
+    """),
+    _lines("""
         Go and see it.
         Highly recommended, it was {=adj}.
         I would gladly watch it again; it is {=adj}.
@@ -201,8 +186,7 @@ VERDICTS: Final[tuple[Choices, Choices]] = (
         It could have been {!adj}, it is {=adj}.
         Overall, {film} {=works}.
         {rating}/10, and I mean it.
-        """
-    ),
+    """),
 )
 
 
@@ -213,25 +197,20 @@ def deck(choices: Choices, rng: Random) -> Iterator[str]:
 
 
 def pick(choices: Choices, rng: Random) -> str:
-    """Picks one of the choices.
-
-    The whole generator uses only `Random.random`, because no other method is documented to give the same sequence in
-    every version of Python (`random` module, "Notes on Reproducibility").
-    """
+    """Picks one of the choices."""
+    # The whole generator uses only `Random.random`, because no other method is documented to give the same sequence in
+    # every version of Python (`random` module, "Notes on Reproducibility").
     return choices[int(rng.random() * len(choices))]
 
 
 def derive(template: str, polarity: int, film: Mapping[str, str], rng: Random) -> str:
-    """Fills the slots of a template, and the slots within their words.
+    """Fills the slots of a template, and the slots within their words; "a" becomes "an" before a vowel.
 
     Args:
         template: A sentence, or a part of one, with slots.
         polarity: 1 if the sentence praises, 0 if it blames.
         film: Values of the slots that stay the same throughout a review.
         rng: Random generator of all choices.
-
-    Returns:
-        The sentence, with "an" instead of "a" before a vowel, except as the first word.
 
     Raises:
         KeyError: A slot has no words.

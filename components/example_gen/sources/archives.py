@@ -17,7 +17,6 @@ FOLDERS: Final = ("train/pos", "train/neg", "test/pos", "test/neg")
 
 # The size of a tar record, since `opened` already buffers.
 _TAR_BLOCK: Final = 512
-_DRAIN_BYTES: Final = 1 << 20
 _MEMBER: Final = re.compile(r"(?:^|/)((train|test)/(pos|neg)/([^/]+))$")
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]+)[ \0]*")
 _NAME: Final = re.compile(r"(\d+_(\d+))\.txt")
@@ -49,7 +48,7 @@ def read_archive(path: str, max_bytes: int) -> Iterator[RawRow | RejectedRow]:
                 end = member.name
         # tarfile mistakes a damaged header for the end, but only zeros follow the true end. Reading all of them also
         # makes gzip verify its checksum.
-        while block := file.read(_DRAIN_BYTES):
+        while block := file.read(1 << 20):
             if block.strip(b"\0"):
                 raise SourceError(f"data.source: cannot read {path}: it is damaged after {end}; get a new copy")
 

@@ -17,15 +17,11 @@ from imdb_core.progress import PROGRESS_LOGGER
 from imdb_core.settings import DataSettings
 
 _LOG: Final = logging.getLogger(PROGRESS_LOGGER)
-_BLOCK_BYTES: Final = 1 << 18
-_TIMEOUT_SECONDS: Final = 60.0
-_PROGRESS_SHARE: Final = 0.1
 _RETRIED: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_MEGABYTE: Final = 1e6
 _REMEDY: Final = "check data.download_url, or download the file by other means and set data.source to its path"
 
 # Receives the number of bytes so far, and the total number or None if the server does not send it.
-DownloadProgress = Callable[[int, int | None], None]
+_Log = Callable[[int, int | None], None]
 
 
 def archive_path(data: DataSettings, cache_dir: str) -> str:
@@ -47,15 +43,7 @@ def download_archive(data: DataSettings, cache_dir: str) -> None:
     fetch(data.download_url, data.download_sha256, Path(archive_path(data, cache_dir)))
 
 
-def fetch(
-    url: str,
-    sha256: str,
-    path: Path,
-    progress: DownloadProgress | None = None,
-    *,
-    attempts: int = 5,
-    backoff_seconds: float = 1.0,
-) -> None:
+def fetch(url: str, sha256: str, path: Path, *, attempts: int = 5, backoff_seconds: float = 1.0) -> None:
     """Makes sure that `path` holds the file with this checksum, and downloads what is missing.
 
     An incomplete download stays next to it as `NAME.part`; this call or a later one resumes it if the server supports
@@ -65,7 +53,6 @@ def fetch(
         url: Address of the file, http or https.
         sha256: Checksum of the whole file, in hexadecimal.
         path: Target of the download; its folder is created if missing.
-        progress: Callback for every block received; None logs every tenth of the file.
         attempts: Number of consecutive connections without new bytes after which the download fails.
         backoff_seconds: Pause after the first such connection; doubled after each further one.
 
@@ -80,11 +67,11 @@ def fetch(
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     resumed = _size(part) > 0
-    found = _complete(url, part, progress or _logged(url), attempts, backoff_seconds)
+    found = _complete(url, part, attempts, backoff_seconds)
     if resumed and found != sha256:
         _LOG.info("an earlier partial download does not match; downloading %s from the start", url)
         part.unlink()
-        found = _complete(url, part, progress or _logged(url), attempts, backoff_seconds)
+        found = _complete(url, part, attempts, backoff_seconds)
     if found != sha256:
         part.unlink()
         raise SourceError(
@@ -94,13 +81,13 @@ def fetch(
     files.LOCAL.rename(str(part), str(path))
 
 
-def _complete(url: str, part: Path, progress: DownloadProgress, attempts: int, backoff_seconds: float) -> str:
+def _complete(url: str, part: Path, attempts: int, backoff_seconds: float) -> str:
     """Connects until the file is complete, and returns its checksum."""
-    failures = 0
+    log, failures = _each_tenth(url), 0
     while True:
         before = _size(part)
         try:
-            if _transfer(url, part, progress):
+            if _transfer(url, part, log):
                 return _digest(part)
             problem = "the connection was closed early"
         except httpx.HTTPStatusError as error:
@@ -122,7 +109,7 @@ def _complete(url: str, part: Path, progress: DownloadProgress, attempts: int, b
         time.sleep(backoff_seconds * 2 ** max(failures - 1, 0))
 
 
-def _transfer(url: str, part: Path, progress: DownloadProgress) -> bool:
+def _transfer(url: str, part: Path, log: _Log) -> bool:
     """Makes one connection and appends the received bytes; returns whether the file is complete."""
     start = _size(part)
     request = httpx.stream(
@@ -130,7 +117,7 @@ def _transfer(url: str, part: Path, progress: DownloadProgress) -> bool:
         url,
         # A compressed transfer could not be resumed at a byte of the file.
         headers={"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {}),
-        timeout=_TIMEOUT_SECONDS,
+        timeout=60,  # seconds
         follow_redirects=True,
         verify=ssl.create_default_context(),  # the certificates of the system, not httpx's own
     )
@@ -149,22 +136,22 @@ def _transfer(url: str, part: Path, progress: DownloadProgress) -> bool:
                 for block in response.iter_raw():
                     file.write(block)
                     done += len(block)
-                    progress(done, total)
+                    log(done, total)
             except httpx.RemoteProtocolError:
                 return False  # the body ended before its announced end
     # Without a length, the end of the file cannot be told from a lost connection; the checksum decides.
     return total is None or done >= total
 
 
-def _logged(url: str) -> DownloadProgress:
-    """Returns a callback that logs every tenth of the file."""
+def _each_tenth(url: str) -> _Log:
+    """Returns a function that logs progress at the first call and after each further tenth of the file."""
     next_share = 0.0
 
     def log(done: int, total: int | None) -> None:
         nonlocal next_share
         if total and done / total >= next_share:
-            _LOG.info("downloading %s: %.1f of %.1f MB", url, done / _MEGABYTE, total / _MEGABYTE)
-            next_share = done / total + _PROGRESS_SHARE
+            _LOG.info("downloading %s: %.1f of %.1f MB", url, done / 1e6, total / 1e6)
+            next_share = done / total + 0.1
 
     return log
 
@@ -176,6 +163,6 @@ def _size(path: Path) -> int:
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(1 << 18):
             digest.update(block)
     return digest.hexdigest()

@@ -6,7 +6,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -14,22 +14,13 @@ from pyarrow import ArrowException
 
 from imdb_core.errors import SourceError
 
-_BUFFER_BYTES: Final = 1 << 16
-_GZIP_SUFFIXES: Final = (".gz", ".tgz")
-
 
 class FoundFile(NamedTuple):
-    """A file that exists.
+    """A file that exists."""
 
-    Attributes:
-        path: Path as a Beam file system names it.
-        size: Size in bytes.
-        changed: Time of the last change, in seconds since 1970.
-    """
-
-    path: str
-    size: int
-    changed: float
+    path: str  # as a Beam file system names it
+    size: int  # in bytes
+    changed: float  # seconds since 1970
 
 
 def find_files(*patterns: str) -> list[FoundFile]:
@@ -63,9 +54,9 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     try:
         # Beam's own decompression raises a TypeError for a truncated .gz file.
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            if path.lower().endswith(_GZIP_SUFFIXES):
+            if path.lower().endswith((".gz", ".tgz")):
                 # GzipFile's own buffer costs a Python call for each small read.
-                with io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file)), _BUFFER_BYTES) as unpacked:
+                with io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=file)), 1 << 16) as unpacked:
                     yield unpacked
             else:
                 yield cast(IO[bytes], file)

@@ -19,13 +19,9 @@ IMDB: Final = "imdb"
 
 SourceKind = Literal["sample", "folder", "archive", "csv", "tsv", "jsonl", "parquet"]
 
+_TEXT_TABLES: Final[tuple[SourceKind, ...]] = ("csv", "tsv", "jsonl")
 _SUFFIXES: Final[dict[str, SourceKind]] = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".tsv": "tsv",
-    ".tsv.gz": "tsv",
-    ".jsonl": "jsonl",
-    ".jsonl.gz": "jsonl",
+    **{f".{kind}{packed}": kind for kind in _TEXT_TABLES for packed in ("", ".gz")},
     ".parquet": "parquet",
     ".tar.gz": "archive",
     ".tgz": "archive",
@@ -38,31 +34,21 @@ _PARENTS: Final = ("", "aclImdb/")
 
 
 class Unit(NamedTuple):
-    """The part of a source that one worker reads at once.
-
-    Attributes:
-        kind: Format of the part.
-        paths: The files; for the sample, the name of its split.
-        name: Name of a table in the ids of its rows.
-        start: First index of the sample.
-        stop: Index after the last one of the sample.
-    """
+    """The part of a source that one worker reads at once."""
 
     kind: SourceKind
-    paths: tuple[str, ...]
-    name: str = ""
-    start: int = 0
-    stop: int = 0
+    paths: tuple[str, ...]  # for the sample, the name of its split
+    name: str = ""  # of a table, in the ids of its rows
+    start: int = 0  # of the sample; the first index
+    stop: int = 0  # of the sample; the index after the last one
 
 
 @dataclass(frozen=True)
 class Source:
     """A located source.
 
-    Attributes:
-        units: All parts of the source.
-        fingerprint: Digest of everything that determines the rows: paths, sizes and times of the files, or the
-            settings of the sample or download.
+    Its fingerprint is a digest of everything that determines the rows: paths, sizes and times of the files, or the
+    settings of the sample or download.
     """
 
     units: tuple[Unit, ...]
@@ -70,11 +56,7 @@ class Source:
 
 
 def locate(data: DataSettings, cache_dir: str) -> Source:
-    """Finds the files of a source without reading or downloading them.
-
-    Args:
-        data: Settings of the source.
-        cache_dir: Folder that holds, or will hold, the download for source `imdb`.
+    """Finds the files of a source without reading or downloading them; `cache_dir` is for the download of `imdb`.
 
     Raises:
         SourceError: The files do not exist, or their format is unclear.

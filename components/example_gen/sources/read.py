@@ -31,10 +31,8 @@ def _raw_rows(unit: Unit, data: DataSettings) -> Iterator[RawRow | RejectedRow]:
             yield from read_folder(unit.paths, data.max_bytes)
         case "archive":
             yield from read_archive(path, data.max_bytes)
-        case "csv":
-            yield from read_csv(path, unit.name, data, ",")
-        case "tsv":
-            yield from read_csv(path, unit.name, data, "\t")
+        case "csv" | "tsv":
+            yield from read_csv(path, unit.name, data, "," if unit.kind == "csv" else "\t")
         case "jsonl":
             yield from read_jsonl(path, unit.name, data)
         case "parquet":

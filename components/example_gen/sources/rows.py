@@ -17,44 +17,26 @@ _EXCERPT: Final = 200  # characters
 
 
 class RawRow(NamedTuple):
-    """A row as its source contains it, unchecked.
+    """A row as its source contains it, unchecked."""
 
-    Attributes:
-        source: File that contains the row.
-        position: 1-based row of a table, or name of an archive's member.
-        id: Id of the future example.
-        text: str (with a lone surrogate for a byte that is not UTF-8) or bytes; anything else is malformed.
-        label: A spelling, number or bool.
-        split: Name of a split; None if the source has no splits.
-        rating: A number or its spelling; None or blank if unknown.
-    """
-
-    source: str
-    position: int | str
-    id: str
-    text: object
-    label: object
-    split: object = None
-    rating: object = None
+    source: str  # the file that contains the row
+    position: int | str  # 1-based row of a table, or name of an archive's member
+    id: str  # of the future example
+    text: object  # str, with a lone surrogate for a byte that is not UTF-8, or bytes; anything else is malformed
+    label: object  # a spelling, number or bool
+    split: object = None  # a spelling; None if the source has no splits
+    rating: object = None  # a number or its spelling; None or blank if unknown
 
 
 class ValidRow(NamedTuple):
-    """A row that can become an example.
+    """A row that can become an example."""
 
-    Attributes:
-        id: Id, unique within the source.
-        utf8: The text in UTF-8.
-        label: 0 negative, 1 positive.
-        rating: 1 to 10; None if unknown.
-        split: `train`, `eval` or `test` as the source declares; None if the source has no splits.
-    """
-
-    id: str
+    id: str  # unique within the source
     text: str
-    utf8: bytes
-    label: int
-    rating: int | None
-    split: str | None
+    utf8: bytes  # the text in UTF-8
+    label: int  # 0 negative, 1 positive
+    rating: int | None  # 1 to 10; None if unknown
+    split: str | None  # `train`, `eval` or `test` as the source declares; None if the source has no splits
 
 
 class RejectedRow(NamedTuple):

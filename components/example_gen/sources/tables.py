@@ -24,7 +24,6 @@ from imdb_core.settings import DataSettings
 # surrogates U+DC80..U+DCFF.
 _NUL_STAND_IN: Final = "\ud800"
 _BOM: Final = b"\xef\xbb\xbf"
-_BATCH_ROWS: Final = 1024
 
 
 def read_csv(path: str, name: str, data: DataSettings, delimiter: str) -> Iterator[RawRow | RejectedRow]:
@@ -76,18 +75,19 @@ def read_jsonl(path: str, name: str, data: DataSettings) -> Iterator[RawRow | Re
             content = line.removeprefix(_BOM) if number == 1 else line
             if not content.strip():
                 continue
+            found = None
+            reason: RejectionReason = "malformed"
             try:
                 found = json.loads(content.decode())
             except UnicodeDecodeError:
-                yield RejectedRow(path, number, "bad_utf8", excerpt(content))
-                continue
+                reason = "bad_utf8"
             except (ValueError, RecursionError):
-                found = None
-            if not isinstance(found, dict):
-                yield RejectedRow(path, number, "malformed", excerpt(content))
-                continue
-            seen.update(dict.fromkeys(found))
-            yield _raw_row(path, number, name, found, data)
+                pass
+            if isinstance(found, dict):
+                seen.update(dict.fromkeys(found))
+                yield _raw_row(path, number, name, found, data)
+            else:
+                yield RejectedRow(path, number, reason, excerpt(content))
     if seen:
         _require(seen, path, data)
 
@@ -103,7 +103,7 @@ def read_parquet(path: str, name: str, data: DataSettings) -> Iterator[RawRow]:
         _require(table.schema_arrow.names, path, data)
         wanted = (data.text_column, data.label_column, data.split_column, data.rating_column)
         columns = [column for column in wanted if column in table.schema_arrow.names]
-        batches = table.iter_batches(_BATCH_ROWS, columns=columns)
+        batches = table.iter_batches(1024, columns=columns)
         rows = chain.from_iterable(
             zip(*(_values(batch.column(column)) for column in columns), strict=True) for batch in batches
         )
@@ -140,49 +140,29 @@ def _require(found: Collection[str], path: str, data: DataSettings) -> None:
 
 def _records(text: IO[str], delimiter: str) -> Iterator[list[str] | csv.Error]:
     """Parses records; for one that fails, yields the error and continues on the line after its first."""
-    lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    again: deque[str] = deque()
+    read: list[str] = []  # the lines of the current record
+
+    def parse() -> Iterator[list[str]]:
+        return csv.reader(lines(), delimiter=delimiter, strict=True)
+
+    def lines() -> Iterator[str]:
+        while line := again.popleft() if again else text.readline():
+            read.append(line)
+            yield line.replace("\0", _NUL_STAND_IN)
+
+    records = parse()
     while True:
+        read.clear()
         try:
-            record = next(reader)
+            record = next(records)
         except StopIteration:
             return
         except csv.Error as error:
-            lines.rewind()
+            again.extendleft(reversed(read[1:]))
+            records = parse()
             yield error
             continue
-        marked = lines.marked
-        lines.start()
         if record:
-            yield [field.replace(_NUL_STAND_IN, "\0") for field in record] if marked else record
-
-
-class _Lines:
-    """The lines of a file; those of the current record can be read again."""
-
-    def __init__(self, text: IO[str]) -> None:
-        self._text = text
-        self._again: deque[str] = deque()
-        self._record: list[str] = []
-        self.marked = False
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._text)
-        self._record.append(line)
-        if "\0" not in line:
-            return line
-        self.marked = True
-        return line.replace("\0", _NUL_STAND_IN)
-
-    def start(self) -> None:
-        """Begins a new record."""
-        self._record.clear()
-        self.marked = False
-
-    def rewind(self) -> None:
-        """Begins a new record on the second line of the current one."""
-        self._again.extendleft(reversed(self._record[1:]))
-        self.start()
+            has_nul = any("\0" in line for line in read)
+            yield [field.replace(_NUL_STAND_IN, "\0") for field in record] if has_nul else record

@@ -39,13 +39,7 @@ def evaluation(folder, modes):
         label, right = number % 2, number < 30
         says = RIGHT if right else WRONG
         rows.append(
-            example(
-                label,
-                "001-050",
-                None,
-                scalar=says if label else 1 - says,
-                vector=RIGHT if label else 1 - RIGHT,
-            )
+            example(label, "001-050", None, scalar=says if label else 1 - says, vector=RIGHT if label else 1 - RIGHT)
         )
     examples = write_examples(folder / "examples", {"test": [rows]})
     config = modes_config(EvaluationSettings())

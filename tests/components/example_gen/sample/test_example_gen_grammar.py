@@ -48,8 +48,7 @@ def test_slots_within_words_are_filled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "sentence"),
-    [("what a {x}!", "what an owl!"), ("such a {y}", "such a cat"), ("via {x}", "via owl")],
+    ("template", "sentence"), [("what a {x}!", "what an owl!"), ("such a {y}", "such a cat"), ("via {x}", "via owl")]
 )
 def test_articles_follow_the_sound(template: str, sentence: str) -> None:
     assert sentence == derive(template, 1, {"x": "owl", "y": "cat"}, rolls())
