@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -30,12 +30,7 @@ _LONGEST_MESSAGE: Final = 2048
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]  # no types
-    """The RPCs of `prediction_service.proto`.
-
-    Args:
-        backend: Answers the requests.
-        with_deadlines: Whether a client's deadline ends the run of the model.
-    """
+    """The RPCs of `prediction_service.proto`; `grpc_server` describes the arguments."""
 
     def __init__(self, backend: Backend, *, with_deadlines: bool) -> None:
         self._backend = backend
@@ -43,43 +38,37 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
 
     async def Predict(self, request: Any, context: ServicerContext) -> Any:
         """Runs a signature on tensors."""
-        return await self._counted("Predict", self._backend.predict, request, context)
+        return await self._counted("Predict", request, context)
 
     async def Classify(self, request: Any, context: ServicerContext) -> Any:
         """Runs a classification signature on tf.Examples."""
-        return await self._counted("Classify", self._backend.classify, request, context)
+        return await self._counted("Classify", request, context)
 
     async def Regress(self, request: Any, context: ServicerContext) -> Any:
         """Runs a regression signature on tf.Examples."""
-        return await self._counted("Regress", self._backend.regress, request, context)
+        return await self._counted("Regress", request, context)
 
     async def MultiInference(self, request: Any, context: ServicerContext) -> Any:
         """Runs several signatures on the same tf.Examples."""
         async with _status_for(context):
-            return await self._backend.multi_inference(request, self._deadline(context))
+            return await self._backend.answer("MultiInference", request, self._deadline(context))
 
     async def GetModelMetadata(self, request: Any, context: ServicerContext) -> Any:
         """Describes a model's signatures."""
         async with _status_for(context):
             return self._backend.get_model_metadata(request)
 
-    async def _counted(
-        self, api: str, call: Callable[[Any, float | None], Awaitable[Any]], request: Any, context: ServicerContext
-    ) -> Any:
+    async def _counted(self, api: str, request: Any, context: ServicerContext) -> Any:
         async with _status_for(context):
             with self._backend.metrics.request(request.model_spec.name, api, "GRPC"):
-                return await call(request, self._deadline(context))
+                return await self._backend.answer(api, request, self._deadline(context))
 
     def _deadline(self, context: ServicerContext) -> float | None:
         return _deadline(context) if self._with_deadlines else None
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]  # no types
-    """The RPCs of `model_service.proto`.
-
-    Args:
-        servables: The models.
-    """
+    """The RPCs of `model_service.proto`."""
 
     def __init__(self, servables: ModelManager) -> None:
         self._servables = servables

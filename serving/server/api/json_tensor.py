@@ -100,7 +100,8 @@ def to_json(name: str, proto: tensor_pb2.TensorProto) -> Any:
     if array.dtype.kind == "c":
         raise invalid_argument(f"Failed to write JSON value for tensor type: {array.dtype}")
     if array.dtype == object:
-        return _deep(array.tolist(), _as_base64 if name.endswith("_bytes") else _as_text)
+        convert = _as_base64 if name.endswith("_bytes") else _as_text
+        return np.vectorize(convert, otypes=[object])(array).tolist()
     if array.dtype.kind not in "biu" and array.dtype != np.float64:
         # The shortest decimal of a float32 is 0.2, where a conversion to double gives 0.20000000298023224.
         array = array.astype(np.float32).astype(str).astype(np.float64)
@@ -168,10 +169,6 @@ def _element(value: Any, dtype: int, rank: int) -> Any:
     if dtype in _FLOATS:
         check_lossless(value, dtype)
     return value.encode() if isinstance(value, str) else value
-
-
-def _deep(value: Any, convert: Callable[[bytes], Any]) -> Any:
-    return [_deep(item, convert) for item in value] if isinstance(value, list) else convert(value)
 
 
 def _as_base64(value: bytes) -> dict[str, str]:

@@ -63,13 +63,7 @@ class Metrics:
         )
 
     def request(self, model: str, api: str, entrypoint: str) -> AbstractContextManager[None]:
-        """Counts a request by its status, and measures its duration if it succeeds.
-
-        Args:
-            model: Name of the requested model.
-            api: The call, such as `Predict`.
-            entrypoint: `GRPC` or `REST`.
-        """
+        """Counts a request over `GRPC` or `REST` by its status, and measures its duration if it succeeds."""
         known = model if self._is_model(model) else ""
 
         def record(status: grpc.StatusCode, microseconds: float) -> None:

@@ -47,7 +47,7 @@ class _TooLargeError(ServingError):
 class RestApi:
     """Answers REST requests; `rest_app` describes the arguments."""
 
-    def __init__(self, backend: Backend, *, timeout: float | None, max_request_bytes: int) -> None:
+    def __init__(self, backend: Backend, *, timeout: float, max_request_bytes: int) -> None:
         self._backend = backend
         self._timeout = timeout
         self._max_request_bytes = max_request_bytes
@@ -98,19 +98,20 @@ class RestApi:
             raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds") from None
 
     async def _infer(self, call: str, spec: ModelSpec, body: bytes) -> dict[str, Any]:
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        deadline = time.monotonic() + self._timeout
         document = rest_requests.parse(body)
         spec.signature_name = document.get(rest_requests.SIGNATURE_NAME, "")
         if call == "predict":
             inputs, rows = rest_requests.predict_inputs(document, *self._signature(spec))
-            predicted = await self._backend.predict(PredictRequest(model_spec=spec, inputs=inputs), deadline)
+            request = PredictRequest(model_spec=spec, inputs=inputs)
+            predicted = await self._backend.answer("Predict", request, deadline)
             return rest_responses.predictions(predicted.outputs, rows=rows)
         examples = rest_requests.examples(document)
         if call == "classify":
-            classified = await self._backend.classify(ClassificationRequest(model_spec=spec, input=examples), deadline)
-            return rest_responses.classifications(classified.result)
-        regressed = await self._backend.regress(RegressionRequest(model_spec=spec, input=examples), deadline)
-        return rest_responses.regressions(regressed.result)
+            request = ClassificationRequest(model_spec=spec, input=examples)
+            return rest_responses.classifications((await self._backend.answer("Classify", request, deadline)).result)
+        request = RegressionRequest(model_spec=spec, input=examples)
+        return rest_responses.regressions((await self._backend.answer("Regress", request, deadline)).result)
 
     def _signature(self, spec: ModelSpec) -> tuple[str, rest_requests.Inputs]:
         name = signature_key(spec)
@@ -120,12 +121,12 @@ class RestApi:
             return name, servable.signatures[name].inputs
 
 
-def rest_app(backend: Backend, *, timeout: float | None, max_request_bytes: int, metrics_path: str | None) -> Starlette:
+def rest_app(backend: Backend, *, timeout: float, max_request_bytes: int, metrics_path: str | None) -> Starlette:
     """Builds the HTTP application.
 
     Args:
         backend: Answers the calls.
-        timeout: Maximum seconds per request; None for no limit.
+        timeout: Maximum seconds per request.
         max_request_bytes: Maximum size of a body; longer ones are refused with 413.
         metrics_path: URL path of the metrics; None for no metrics.
     """

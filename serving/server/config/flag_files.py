@@ -75,19 +75,12 @@ class BatchingParameters:
 
 @dataclass(frozen=True)
 class SslConfig:
-    """Keys and certificates of the gRPC server, all in PEM format.
-
-    Attributes:
-        server_key: Private key.
-        server_cert: Certificate, followed by those of the authorities that signed it.
-        custom_ca: Certificates of the authorities that sign the clients' certificates; may be empty.
-        client_verify: Whether clients must present a certificate.
-    """
+    """Keys and certificates of the gRPC server, all in PEM format."""
 
     server_key: bytes
-    server_cert: bytes
-    custom_ca: bytes
-    client_verify: bool
+    server_cert: bytes  # followed by the certificates of the authorities that signed it
+    custom_ca: bytes  # certificates of the authorities that sign the clients' certificates; may be empty
+    client_verify: bool  # whether clients must present a certificate
 
 
 def read_batching_parameters(file: Path) -> BatchingParameters:

@@ -34,7 +34,7 @@ def single_model(name: str, base_path: str) -> ModelServerConfig:
 
 
 def check_model_config(new: ModelServerConfig, current: ModelServerConfig | None = None) -> None:
-    """Checks a config before it replaces the current one, None at start-up.
+    """Checks a config before it replaces the current one (None at start-up).
 
     Raises:
         ServingError: With TensorFlow Serving's messages. FAILED_PRECONDITION if only the current config has a list of

@@ -26,20 +26,12 @@ _TOO_LATE: Final = "Deadline exceeded before the request could be run"
 
 @dataclass(frozen=True)
 class Batch:
-    """A run of a session, as reported to the observer.
-
-    Attributes:
-        servable: The version that ran.
-        signature: Key of the signature.
-        calls: Number of merged calls.
-        rows: Number of rows of all calls; a call without a batch dimension counts as one.
-        seconds: Duration of the run.
-    """
+    """A run of a session, as reported to the observer."""
 
     servable: Servable
     signature: str
-    calls: int
-    rows: int
+    calls: int  # number of merged calls
+    rows: int  # of all calls; a call without a batch dimension counts as one
     seconds: float
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.core.framework import tensor_shape_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 from serving.server.execution.session import least_busy, open_session
@@ -45,12 +45,7 @@ class Servable:
     """
 
     def __init__(
-        self,
-        name: str,
-        version: int,
-        path: str,
-        session: tf.compat.v1.Session,
-        signatures: Mapping[str, meta_graph_pb2.SignatureDef],
+        self, name: str, version: int, path: str, session: tf.compat.v1.Session, signatures: Mapping[str, SignatureDef]
     ) -> None:
         self.name = name
         self.version = version
@@ -137,7 +132,7 @@ class Servable:
                 self._changed.notify_all()
 
 
-def _endpoints_of(graph: tf.Graph, definition: meta_graph_pb2.SignatureDef) -> _Signature:
+def _endpoints_of(graph: tf.Graph, definition: SignatureDef) -> _Signature:
     try:
         feeds = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.inputs.items()}
         fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}

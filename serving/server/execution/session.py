@@ -10,6 +10,7 @@ faster. Here each core has a pool of one thread, and every run uses the least bu
 
 import contextlib
 import copy
+import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -54,13 +55,7 @@ def least_busy() -> Iterator[int]:
 
 
 def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_pb2.SignatureDef]]:
-    """Loads a SavedModel and checks that it can be served.
-
-    Args:
-        path: Folder of `saved_model.pb`.
-
-    Returns:
-        A session on the model's final graph, and all signatures by key.
+    """Loads the SavedModel in a folder; returns a session on its final graph, and all signatures by key.
 
     Raises:
         ServingError: The SavedModel is missing, damaged or incomplete, or a signature reads a variable that nothing
@@ -140,11 +135,8 @@ def _restore(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraph
     if _INIT_OP in meta_graph.signature_def:
         names = [meta_graph.signature_def[_INIT_OP].outputs[_INIT_OP].name]
     else:
-        names = [
-            name
-            for collection in _INIT_OP_COLLECTIONS
-            for name in meta_graph.collection_def[collection].node_list.value
-        ][:1]
+        nodes = (meta_graph.collection_def[collection].node_list.value for collection in _INIT_OP_COLLECTIONS)
+        names = list(itertools.chain.from_iterable(nodes))[:1]
     session.run([session.graph.get_operation_by_name(name.partition(":")[0]) for name in names], assets)
 
 

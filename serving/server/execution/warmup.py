@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -92,6 +91,6 @@ def _run_now(
     servable: Servable, signature: str, inputs: Arrays, outputs: Sequence[str] | None, deadline: float | None
 ) -> Future[Arrays]:
     future: Future[Arrays] = Future()
-    timeout = None if deadline is None else deadline - time.monotonic()
-    future.set_result(servable.run(signature, inputs, outputs, timeout))
+    del deadline  # warm-up has none
+    future.set_result(servable.run(signature, inputs, outputs))
     return future

@@ -59,19 +59,16 @@ class Action(enum.Enum):
 def next_action(
     versions: Collection[ServableVersion], aspired: Container[int], now: float
 ) -> tuple[Action, ServableVersion] | None:
-    """Decides what to do next, while no version is being loaded.
+    """Decides what to do next while no version of a model is being loaded; returns None if there is nothing to do.
 
     An unwanted version is unloaded, the lowest first, if a wanted version is AVAILABLE, if no version is wanted, or if
     another unwanted version is AVAILABLE. One version thus always stays AVAILABLE, even if a new version turns out to
     be broken. Afterwards the highest wanted version is loaded.
 
     Args:
-        versions: All versions of one model.
+        versions: All versions of the model.
         aspired: Numbers of the wanted versions.
         now: `time.monotonic()`.
-
-    Returns:
-        The action and its version; None if there is nothing to do now.
     """
     for version in versions:
         if version.state is ServableState.UNLOADING and not version.holders:

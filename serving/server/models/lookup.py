@@ -1,6 +1,6 @@
 """Finds the version of a model that a request is for, by number or by label, and reports the states of all versions."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,14 +20,9 @@ Labels = Mapping[str, Mapping[str, int]]
 
 
 class ModelLookup:
-    """The models by name and their labels. All methods are thread-safe.
+    """The models by name and their labels. All methods are thread-safe."""
 
-    Args:
-        allow_labels: Whether requests may name versions by label.
-    """
-
-    def __init__(self, *, allow_labels: bool = True) -> None:
-        self._allow_labels = allow_labels
+    def __init__(self) -> None:
         self._models: dict[str, ServedModel] = {}  # includes removed models: the status still shows their versions
         self._labels: Labels | None = None  # always replaced as a whole, never changed
 
@@ -36,9 +31,8 @@ class ModelLookup:
         """Looks a version up, by default the highest AVAILABLE one, and keeps it loaded until the context ends.
 
         Raises:
-            ServingError: INVALID_ARGUMENT for a missing name and for a label that is unknown or not allowed; NOT_FOUND
-                for an unknown model and for a version that is not AVAILABLE; UNAVAILABLE for a label before the first
-                config.
+            ServingError: INVALID_ARGUMENT for a missing name or an unknown label; NOT_FOUND for an unknown model or a
+                version that is not AVAILABLE; UNAVAILABLE for a label before the first config.
         """
         model, version = self._acquire(spec)
         try:
@@ -98,8 +92,6 @@ class ModelLookup:
         if spec.WhichOneof("version_choice") != "version_label":
             return spec.version.value if spec.HasField("version") else None
         label = spec.version_label
-        if not self._allow_labels:
-            raise invalid_argument("ModelSpec has 'version_label' set, but it is not currently allowed by the server.")
         if self._labels is None:
             raise ServingError(grpc.StatusCode.UNAVAILABLE, f"Model labels does not init yet.{label}")
         number = self._labels.get(spec.name, {}).get(label)
@@ -107,33 +99,20 @@ class ModelLookup:
             raise invalid_argument(f"Unrecognized servable version label: {label}")
         return number
 
+    def _labels_of(self, config: ModelServerConfig, *, allow_unavailable: bool) -> Labels:
+        """Reads the labels of a config, and refuses labels of versions that cannot answer requests.
 
-def labels_of(
-    config: ModelServerConfig, *, current: Labels, available: Callable[[str], Collection[int]], allow_unavailable: bool
-) -> Labels:
-    """Reads the labels of a config, and refuses labels of versions that cannot answer requests.
-
-    Args:
-        config: The new config.
-        current: The labels before the change.
-        available: Returns the AVAILABLE versions of a model.
-        allow_unavailable: Whether a label that is new or unchanged may name a version that is not AVAILABLE.
-
-    Returns:
-        Model → label → version.
-
-    Raises:
-        ServingError: FAILED_PRECONDITION for a label of such a version.
-    """
-    labels: dict[str, dict[str, int]] = {}
-    for model in config.model_config_list.config:
-        now = current.get(model.name, {})
-        for label, version in sorted(model.version_labels.items()):
-            is_allowed = allow_unavailable and now.get(label, version) == version
-            if not is_allowed and version not in available(model.name):
-                raise failed_precondition(
-                    f"Request to assign label to version {version} of model {model.name}, which is not currently "
-                    "available for inference"
-                )
-            labels.setdefault(model.name, {})[label] = version
-    return labels
+        With `allow_unavailable`, a label that is new or unchanged may name a version that is not AVAILABLE.
+        """
+        labels: dict[str, dict[str, int]] = {}
+        for model in config.model_config_list.config:
+            now = (self._labels or {}).get(model.name, {})
+            for label, version in sorted(model.version_labels.items()):
+                is_allowed = allow_unavailable and now.get(label, version) == version
+                if not is_allowed and version not in self._available(model.name):
+                    raise failed_precondition(
+                        f"Request to assign label to version {version} of model {model.name}, which is not currently "
+                        "available for inference"
+                    )
+                labels.setdefault(model.name, {})[label] = version
+        return labels

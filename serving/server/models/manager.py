@@ -13,9 +13,9 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from imdb_core.errors import SettingsError
 from serving.server.config.model_config import MODEL_LIST, check_model_config, read_model_config
-from serving.server.errors import ServingError, failed_precondition, invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 from serving.server.models.lifecycle import ServableState, StateChange
-from serving.server.models.lookup import Labels, ModelLookup, labels_of
+from serving.server.models.lookup import Labels, ModelLookup
 from serving.server.models.polling import Polling
 from serving.server.models.served_model import Load, ServedModel
 from serving.server.models.source import versions_to_serve
@@ -35,7 +35,6 @@ class ModelManager(ModelLookup):
         load_retries: Number of times a failed load is retried.
         retry_seconds: Time before each retry.
         load_threads: Number of versions that load at the same time; 0 for one per model.
-        allow_labels: Whether versions may have labels.
         allow_labels_for_unavailable: Whether a new label may name a version that is not AVAILABLE.
     """
 
@@ -47,10 +46,9 @@ class ModelManager(ModelLookup):
         load_retries: int = 5,
         retry_seconds: float = 60.0,
         load_threads: int = 0,
-        allow_labels: bool = True,
         allow_labels_for_unavailable: bool = False,
     ) -> None:
-        super().__init__(allow_labels=allow_labels)
+        super().__init__()
         self._load = load
         self._free_loaders = threading.BoundedSemaphore(load_threads) if load_threads else nullcontext()
         self._poll_seconds = poll_seconds
@@ -147,14 +145,7 @@ class ModelManager(ModelLookup):
             check_model_config(config, self._config)
             if not config.WhichOneof("config"):
                 return []  # an empty config at start-up, which a later one may replace
-            labels = labels_of(
-                config,
-                current=self._labels or {},
-                available=self._available,
-                allow_unavailable=self._allow_labels_for_unavailable,
-            )
-            if labels and not self._allow_labels:
-                raise failed_precondition("Model version labels are not currently allowed by the server.")
+            labels = self._labels_of(config, allow_unavailable=self._allow_labels_for_unavailable)
             before = {model.name for model in self._config.model_config_list.config}
             names = [model.name for model in config.model_config_list.config]
             # Labels change first: a request whose version was unloaded checks whether its label has moved.
@@ -219,9 +210,8 @@ class ModelManager(ModelLookup):
         if event.error is None:
             _LOG.info("Servable %s is %s", servable, event.state.name)
         elif event.state is ServableState.LOADING:
-            _LOG.warning(
-                "Servable %s cannot be loaded; retrying in %g s: %s", servable, self._retry_seconds, event.error
-            )
+            again = "Servable %s cannot be loaded; retrying in %g s: %s"
+            _LOG.warning(again, servable, self._retry_seconds, event.error)
         else:
             _LOG.error("Servable %s cannot be loaded: %s", servable, event.error)
         for listener in self._listeners:

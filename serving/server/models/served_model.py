@@ -23,12 +23,7 @@ _LOG: Final = logging.getLogger(__name__)
 class ServedModel:
     """One model. All methods are thread-safe, and only those named `wait...` block.
 
-    Args:
-        name: Name of the model.
-        load: Loads a servable from name, version and path; raises ServingError.
-        publish: Receives each state change, in order.
-        load_retries: Number of times a failed load is retried.
-        retry_seconds: Time before each retry.
+    `publish` receives each state change, in order; `ModelManager` describes the other arguments.
     """
 
     def __init__(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +53,6 @@ class Harness:
 
     def specific(self, *versions: int, **labels: int) -> ModelServerConfig:
         return listed(model(self.base_path, specific=list(versions), **labels))
-
-
-@contextmanager
-def stopped_in_the_end(folder: Path) -> Iterator[Harness]:
-    """Yields a harness, stops its managers and checks that everything is closed."""
-    harness = Harness(folder)
-    yield harness
-    for manager in harness.managers:
-        manager.stop()
-    assert (harness.load.open(), harness.load.wrong()) == ([], [])
 
 
 def failure(function: Callable[[], object]) -> tuple[grpc.StatusCode, str]:

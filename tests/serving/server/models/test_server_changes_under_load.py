@@ -4,14 +4,14 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 import tiny_models
-from managed_models import POLL, Harness, Traffic, statuses, stopped_in_the_end
+from managed_models import POLL, Harness, Traffic, statuses
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, SECONDS, Events, listed, model, push, spec
 from waiting import wait_until
@@ -22,12 +22,6 @@ from serving.server.models.lifecycle import ServableState
 from serving.server.models.manager import ModelManager
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-
-
-@pytest.fixture
-def h(tmp_path: Path) -> Iterator[Harness]:
-    with stopped_in_the_end(tmp_path) as harness:
-        yield harness
 
 
 def test_no_request_is_lost_while_versions_change(h: Harness) -> None:

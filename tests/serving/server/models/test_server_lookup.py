@@ -1,24 +1,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from managed_models import Harness, failure, lookup, statuses, stopped_in_the_end
+from managed_models import Harness, failure, lookup, statuses
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, listed, push, spec
 
 from serving.server.models.lifecycle import ServableState
-
-
-@pytest.fixture
-def h(tmp_path: Path) -> Iterator[Harness]:
-    with stopped_in_the_end(tmp_path) as harness:
-        yield harness
 
 
 def test_lookup_by_version_label_or_neither(h: Harness) -> None:
@@ -62,18 +54,6 @@ def test_lookup_before_anything_is_loaded(h: Harness) -> None:
     assert failure(lambda: lookup(manager, label="L")) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "Unrecognized servable version label: L",
-    )
-
-
-def test_labels_can_be_disabled(h: Harness) -> None:
-    manager = h.started(1, allow_labels=False)
-    assert failure(lambda: lookup(manager, label="L")) == (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "ModelSpec has 'version_label' set, but it is not currently allowed by the server.",
-    )
-    assert failure(lambda: manager.reload(h.all(L=1))) == (
-        grpc.StatusCode.FAILED_PRECONDITION,
-        "Model version labels are not currently allowed by the server.",
     )
 
 

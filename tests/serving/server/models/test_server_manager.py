@@ -4,24 +4,17 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 from google.protobuf import text_format
-from managed_models import POLL, Harness, failure, lookup, statuses, stopped_in_the_end
+from managed_models import POLL, Harness, failure, lookup, statuses
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from text_servables import BROKEN, SECONDS, listed, model, push, spec
 from waiting import wait_until
 
 from serving.server.models.lifecycle import ServableState
-
-
-@pytest.fixture
-def h(tmp_path: Path) -> Iterator[Harness]:
-    with stopped_in_the_end(tmp_path) as harness:
-        yield harness
 
 
 def test_the_old_version_is_served_until_a_newer_one_is_available(h: Harness) -> None:
