@@ -20,15 +20,10 @@ _MEMBER: Final = re.compile(r"(?:^|/)(train|test)/(pos|neg)/\d+_\d+\.txt$")
 
 
 class Reviews(NamedTuple):
-    """The reviews of one split.
-
-    Attributes:
-        texts: The texts.
-        labels: The labels, in the order of `texts`: 0 is negative, 1 is positive.
-    """
+    """The reviews of one split."""
 
     texts: list[str]
-    labels: list[int]
+    labels: list[int]  # in the order of `texts`: 0 is negative, 1 is positive
 
 
 def read_reviews(data: str, limit: int | None = None) -> dict[str, Reviews]:
@@ -53,11 +48,6 @@ def read_reviews(data: str, limit: int | None = None) -> dict[str, Reviews]:
 
 def write_cut(archive: str, cut: Path, limit: int) -> None:
     """Writes an archive of the reviews that `read_reviews(archive, limit)` reads.
-
-    Args:
-        archive: Path of an aclImdb .tar.gz.
-        cut: Path of the archive to write.
-        limit: Maximum number of reviews per split.
 
     Raises:
         SourceError: The archive cannot be read.

@@ -23,24 +23,13 @@ def words_of(text: str) -> list[str]:
 
 
 def most_frequent_words(reviews: Iterable[Sequence[str]], most: int) -> list[str]:
-    """Lists words by falling frequency, and words of equal frequency by falling UTF-8 bytes, as TF Transform does.
-
-    Args:
-        reviews: The words of each review.
-        most: Maximum length of the list.
-    """
+    """Lists words by falling frequency, and those of equal frequency by falling UTF-8 bytes, as TF Transform does."""
     counts = Counter(chain.from_iterable(reviews))
     return sorted(counts, key=lambda word: (counts[word], word.encode()), reverse=True)[:most]
 
 
 def encode(words: Sequence[str], ids: Mapping[str, int], max_tokens: int) -> list[int]:
-    """Encodes words as a start mark, their ids, and zeros; a longer review is cut to its end.
-
-    Args:
-        words: The words of one review.
-        ids: The ids of known words; see `word_ids`.
-        max_tokens: Length of the result.
-    """
+    """Encodes words as a start mark, their ids and zeros, `max_tokens` in all; a longer review is cut to its end."""
     tokens = [START, *(ids.get(word, UNKNOWN) for word in words)][-max_tokens:]
     return tokens + [0] * (max_tokens - len(tokens))
 
@@ -51,16 +40,7 @@ def word_ids(vocabulary: Sequence[str]) -> dict[str, int]:
 
 
 def unknown_share(texts: Iterable[str], vocabulary: Sequence[str], max_tokens: int) -> float:
-    """Measures the share of out-of-vocabulary words among the words that a network reads.
-
-    Args:
-        texts: The reviews.
-        vocabulary: The known words.
-        max_tokens: Number of tokens that the network reads of a review.
-
-    Returns:
-        The share between 0 and 1; 0 if there are no words.
-    """
+    """Measures the share, 0 to 1, of out-of-vocabulary words among the words that a network reads; 0 without words."""
     ids = word_ids(vocabulary)
     unknown = seen = 0
     for text in texts:

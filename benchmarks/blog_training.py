@@ -26,11 +26,7 @@ _Array = NDArray[Any]
 def run(data: str, limit: int | None, epochs: int, seed: int) -> tuple[dict[str, Any], list[str]]:
     """Reads and encodes the data, and trains both modes.
 
-    Args:
-        data: `sample` or the path of an aclImdb .tar.gz.
-        limit: Maximum number of reviews per split; None reads all.
-        epochs: Number of epochs of each mode.
-        seed: Seed of the initial weights and of shuffling.
+    The seed determines the initial weights and the order of the reviews.
 
     Returns:
         The result as JSON, and the vocabulary. The result has the numbers of reviews `train` and `test`, `seed`,

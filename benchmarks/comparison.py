@@ -25,23 +25,14 @@ _LEAST_REVIEWS: Final = 2
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a benchmark compares.
+    """What a benchmark compares."""
 
-    Attributes:
-        data: `sample` or the path of an aclImdb .tar.gz.
-        presets: Presets of the pipeline, in the order of their runs.
-        workspace: New or empty folder for everything that the benchmark writes.
-        script: Whether to run the blog's script first.
-        seed: Seed of the script and the pipeline.
-        limit: Maximum number of reviews per split; None reads all.
-    """
-
-    data: str
-    presets: Sequence[str]
-    workspace: Path
-    script: bool = True
-    seed: int = 1
-    limit: int | None = None
+    data: str  # `sample` or the path of an aclImdb .tar.gz
+    presets: Sequence[str]  # of the pipeline, in the order of their runs
+    workspace: Path  # new or empty, for everything that the benchmark writes
+    script: bool = True  # whether to run the blog's script first
+    seed: int = 1  # of the script and the pipeline
+    limit: int | None = None  # maximum number of reviews per split; None reads all
 
     def __post_init__(self) -> None:
         unknown = [preset for preset in self.presets if preset not in PRESETS]

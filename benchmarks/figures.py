@@ -1,6 +1,7 @@
 """Lays the figures of a benchmark's record out as tables, for the terminal and for docs/results.md."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from benchmarks.targets import TARGET_REVIEWS, points_from_script
@@ -46,10 +47,7 @@ def cost(record: BenchmarkRecord) -> TextTable:
 
     rows = [row("total, s", "total")]
     rows += [ratio("total, ratio to the script", "total")] if script else []
-    rows += [
-        row("training, s", "training"),
-        row("everything but training, s", "without_training"),
-    ]
+    rows += [row("training, s", "training"), row("everything but training, s", "without_training")]
     rows += [ratio("everything but training, ratio to the script", "without_training")] if script else []
     rows += [
         row("start-up, s", "start_up"),
@@ -90,41 +88,39 @@ def targets(record: BenchmarkRecord) -> TextTable:
 
 def ingest(record: BenchmarkRecord) -> TextTable:
     """Lists the counts of the ingest by preset."""
-    columns = [""]
-    rows: dict[str, list[str]] = {}
-    for preset, run in record["pipelines"].items():
+
+    def counts(run: Mapping[str, Any]) -> dict[str, str]:
         report = run["ingest"]
-        columns.append(f"preset {preset}")
-        counts = {"rows read": report["rows_read"]}
-        counts |= {
-            f"examples in `{split}`": sum(report["examples"].get(split, {}).values()) for split in features.SPLITS
+        examples = {split: sum(report["examples"].get(split, {}).values()) for split in features.SPLITS}
+        found = {
+            "rows read": report["rows_read"],
+            **{f"examples in `{split}`": count for split, count in examples.items()},
+            "rows rejected": sum(report["rejected"].values()),
+            "duplicates in the training data": report["duplicates"]["training"],
+            "duplicates in `test`": report["duplicates"][features.TEST],
+            "texts in both (leaks)": report["leaks"],
+            "rows dropped": sum(report["dropped"].values()),
         }
-        counts |= {"rows rejected": sum(report["rejected"].values())}
-        counts |= {"duplicates in the training data": report["duplicates"]["training"]}
-        counts |= {"duplicates in `test`": report["duplicates"][features.TEST]}
-        counts |= {"texts in both (leaks)": report["leaks"], "rows dropped": sum(report["dropped"].values())}
-        for name, count in counts.items():
-            rows.setdefault(name, [name]).append(f"{count:,}")
-    return TextTable("Ingest", columns, list(rows.values()))
+        return {name: f"{count:,}" for name, count in found.items()}
+
+    return _by_preset("Ingest", record, counts)
 
 
 def vocabulary(record: BenchmarkRecord) -> TextTable:
     """Lists the checks of the vocabulary by preset."""
-    columns = [""]
-    rows: dict[str, list[str]] = {}
-    for preset, run in record["pipelines"].items():
+
+    def found(run: Mapping[str, Any]) -> dict[str, str]:
         checks = run["vocabulary"]
-        columns.append(f"preset {preset}")
         same = {None: "-", True: "yes", False: f"no, {checks['shared_with_script'] or 0:,} of its words"}
-        for name, value in {
+        return {
             "token ids, the four special ones included": f"{checks['words'] + features.FIRST_WORD_ID:,}",
             "distinct words": f"{checks['distinct']:,}",
             "most frequent words": " ".join(checks["first"]),
             "test tokens out of vocabulary": f"{100 * checks['unknown_share']:.2f}%",
             "equal to the script's, order included": same[checks["same_as_script"]],
-        }.items():
-            rows.setdefault(name, [name]).append(value)
-    return TextTable("Vocabulary", columns, list(rows.values()))
+        }
+
+    return _by_preset("Vocabulary", record, found)
 
 
 def warnings(record: BenchmarkRecord) -> Iterator[str]:
@@ -148,3 +144,11 @@ def warnings(record: BenchmarkRecord) -> Iterator[str]:
 
 def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _by_preset(title: str, record: BenchmarkRecord, cells: Callable[[Mapping[str, Any]], dict[str, str]]) -> TextTable:
+    """Lays out the named cells of each pipeline's run, with a column for each preset."""
+    runs = {preset: cells(run) for preset, run in record["pipelines"].items()}
+    names = dict.fromkeys(chain.from_iterable(runs.values()))
+    columns = ["", *(f"preset {preset}" for preset in runs)]
+    return TextTable(title, columns, [[name, *(run[name] for run in runs.values())] for name in names])

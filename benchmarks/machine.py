@@ -9,48 +9,34 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
+from imdb_core.packages import FRAMEWORKS, package_versions
+
 _GIGABYTE: Final = 1e9
-_PACKAGES: Final = ("tensorflow", "keras", "tfx", "apache-beam")
 # A machine whose load exceeds this share of its cores is busy: other processes would distort the figures.
 _BUSY: Final = 0.25
 
 
 @dataclass(frozen=True)
 class MeasuredProcess:
-    """The resources that one process and its children used.
+    """The resources that one process and its children used."""
 
-    Attributes:
-        started_at: Unix time of the start.
-        seconds: Wall time from start to end.
-        cpu_seconds: User and system time.
-        other_cpu_seconds: CPU time that all other processes of the machine used meanwhile.
-        peak_gigabytes: The largest resident memory of a single process, in 1e9 bytes.
-        exit_code: The exit code; negative if a signal ended the process.
-    """
-
-    started_at: float
-    seconds: float
-    cpu_seconds: float
-    other_cpu_seconds: float
-    peak_gigabytes: float
-    exit_code: int
+    started_at: float  # Unix time
+    seconds: float  # wall time from start to end
+    cpu_seconds: float  # user and system time
+    other_cpu_seconds: float  # CPU time that all other processes of the machine used meanwhile
+    peak_gigabytes: float  # the largest resident memory of a single process, in 1e9 bytes
+    exit_code: int  # negative if a signal ended the process
 
 
 def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> MeasuredProcess:
-    """Runs a command to its end with our standard output and error.
+    """Runs a command to its end in a folder, with our standard output and error, and these environment variables alone.
 
     The kernel starts the peak of a process at its parent's memory, so the calling process should stay small.
-
-    Args:
-        command: The program and its arguments.
-        environment: All environment variables.
-        folder: The working directory.
     """
     busy = _busy_cpu_seconds()
     started_at, started = time.time(), time.monotonic()
@@ -75,11 +61,7 @@ def gigabytes(usage: resource.struct_rusage) -> float:
 
 
 def describe() -> dict[str, Any]:
-    """Describes the machine and its software.
-
-    Returns:
-        JSON: `cpu`, `cores`, `memory_gigabytes`, `gpu` (None without one), `system`, `python`, `versions`.
-    """
+    """Describes the machine and its software; `gpu` is None without one."""
     return {
         "cpu": _cpu_model(),
         "cores": _cores(),
@@ -87,7 +69,7 @@ def describe() -> dict[str, Any]:
         "gpu": _gpu_model(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in _PACKAGES},
+        "versions": package_versions(FRAMEWORKS),
     }
 
 

@@ -9,12 +9,7 @@ def page(lines: Iterable[str]) -> str:
 
 
 def section(title: str, *command: str) -> Iterator[str]:
-    """Yields the heading of a section, and the command that made its figures.
-
-    Args:
-        title: The title.
-        command: The lines of the command.
-    """
+    """Yields the heading of a section, and the command that made its figures, line by line."""
     yield from [f"## {title}", "", "```sh", *command, "```", ""]
 
 

@@ -13,19 +13,13 @@ from imdb_core.file_names import RUN_FILE, VOCABULARY
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-_LOG_TIME: Final = "%Y-%m-%d %H:%M:%S,%f"
-_LOG_TIME_LENGTH: Final = 23
 _FIRST_NODE: Final = "Component ImdbExampleGen is running."
 _KEPT: Final = ("nodes", "ingest", "selection", "champion", "settings")
 _MIB_IN_GIGABYTES: Final = 2**20 / 1e9
 
 
 def command(settings: Mapping[str, str | int]) -> list[str]:
-    """Returns the command that a user types, with the `tfx` of this environment.
-
-    Args:
-        settings: `section.key` → value.
-    """
+    """Returns the command that a user types for these settings, with the `tfx` of this environment."""
     # JSON strings are valid TOML; quoting keeps a path from being read as another type.
     options = [part for key, value in settings.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     tfx = Path(sys.executable).with_name("tfx")
@@ -33,11 +27,7 @@ def command(settings: Mapping[str, str | int]) -> list[str]:
 
 
 def read_run(workspace: Path, process: MeasuredProcess) -> dict[str, Any]:
-    """Reads the only run of a workspace.
-
-    Args:
-        workspace: The pipeline's workspace.
-        process: The process that ran the pipeline.
+    """Reads the only run of a workspace, which a measured process made.
 
     Returns:
         JSON: `seconds` (`total`, `start_up` until the first node began, `training` of both Trainers,
@@ -90,12 +80,8 @@ def check_vocabulary(words: Sequence[str], script_words: Sequence[str] | None, u
 
     Args:
         words: The pipeline's vocabulary.
-        script_words: The script's vocabulary; None if the script did not run.
+        script_words: The script's vocabulary; None, without a script, makes the results that compare them None too.
         unknown: The share of test tokens that are out of vocabulary.
-
-    Returns:
-        JSON: `words`, `distinct`, `first` (ten words), `unknown_share`, `shared_with_script` and `same_as_script`; the
-        last two are None without a script.
     """
     return {
         "words": len(words),
@@ -120,5 +106,5 @@ def _first_node_began(log: Path) -> float:
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.rstrip().endswith(_FIRST_NODE):
-                return datetime.strptime(line[:_LOG_TIME_LENGTH], _LOG_TIME).timestamp()
+                return datetime.strptime(" ".join(line.split()[:2]), "%Y-%m-%d %H:%M:%S,%f").timestamp()
     raise RunError(f"{log} does not show when the first node began; expected a line that ends in {_FIRST_NODE!r}")

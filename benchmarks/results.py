@@ -13,11 +13,7 @@ from pipeline.text_table import TextTable
 
 
 def markdown(records: Sequence[BenchmarkRecord]) -> str:
-    """Renders records in their order, and the means of records of the same data with different seeds.
-
-    Args:
-        records: Results of `comparison.run`.
-    """
+    """Renders records in their order, and the means of records of the same data with different seeds."""
     return page(chain(*map(_section, records), _means(records)))
 
 

@@ -11,11 +11,7 @@ from pipeline.text_table import TextTable
 
 
 def markdown(record: StudyRecord) -> str:
-    """Renders a study.
-
-    Args:
-        record: The result of `pipeline.study.run.run_study`.
-    """
+    """Renders a study, the result of `pipeline.study.run.run_study`."""
     return page(_lines(record))
 
 

@@ -5,11 +5,6 @@ from typing import Any, Final
 
 from imdb_core import modes
 
-WITHOUT_TRAINING_SECONDS: Final = 90.0
-TRANSFORM_SECONDS: Final = 40.0
-START_UP_SECONDS: Final = 8.0
-PEAK_GIGABYTES: Final = 2.5
-POINTS_FROM_SCRIPT: Final = 1.0
 ATTENTION_ACCURACY: Final = 0.875
 
 # Size of the data set that the targets apply to.
@@ -40,20 +35,18 @@ def _of_preset(preset: str, run: Mapping[str, Any], script: Mapping[str, Any] | 
     seconds = run["seconds"]
     transform = next(node["seconds"] for node in run["nodes"] if node["node"] == "Transform")
     for name, measured, bound, unit in (
-        ("everything but training", seconds["without_training"], WITHOUT_TRAINING_SECONDS, "s"),
-        ("Transform", transform, TRANSFORM_SECONDS, "s"),
-        ("start-up", seconds["start_up"], START_UP_SECONDS, "s"),
-        ("peak memory", run["peak_gigabytes"], PEAK_GIGABYTES, "GB"),
+        ("everything but training", seconds["without_training"], 90.0, "s"),
+        ("Transform", transform, 40.0, "s"),
+        ("start-up", seconds["start_up"], 8.0, "s"),
+        ("peak memory", run["peak_gigabytes"], 2.5, "GB"),
     ):
         met = measured is not None and measured < bound
         yield _target(preset, name, f"< {bound:g} {unit}", measured, unit=unit, met=met)
     for mode in modes.MODES:
         if preset == "blog" and script is not None:
             points = points_from_script(run, script, mode)
-            met = abs(points) <= POINTS_FROM_SCRIPT
-            yield _target(
-                preset, f"accuracy, {mode}, against the script", "within 1 point", points, unit="points", met=met
-            )
+            name, met = f"accuracy, {mode}, against the script", abs(points) <= 1
+            yield _target(preset, name, "within 1 point", points, unit="points", met=met)
         if preset == "attention":
             accuracy = run["selection"]["metrics"][mode]["accuracy"]
             met = accuracy >= ATTENTION_ACCURACY

@@ -15,11 +15,7 @@ _VERSIONS: Final = ("python", "tensorflow", "keras", "tfx")
 
 
 def markdown(record: BenchmarkRecord) -> str:
-    """Renders the search of a run.
-
-    Args:
-        record: `run.json` of a run with `training.tune = true`.
-    """
+    """Renders the search of a run, from its `run.json`."""
     return page(_lines(record))
 
 
@@ -36,8 +32,7 @@ def _lines(record: BenchmarkRecord) -> Iterator[str]:
     counts = {split: sum(labels.values()) for split, labels in record["ingest"]["examples"].items()}
     yield (
         f"- Trained on {counts[features.TRAIN]:,} reviews, scored on the {counts[features.EVAL]:,} of "
-        f"`{features.EVAL}`; "
-        f"seed {settings['training.seed']}, mode {settings['tuning.mode']}; run {record['run_id']}."
+        f"`{features.EVAL}`; seed {settings['training.seed']}, mode {settings['tuning.mode']}; run {record['run_id']}."
     )
     yield f"- {versions((name, record['versions'][name]) for name in _VERSIONS)}."
     accuracy = ", ".join(f"{mode} {record['selection']['metrics'][mode]['accuracy']:.4f}" for mode in modes.MODES)

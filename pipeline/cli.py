@@ -5,7 +5,7 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +18,6 @@ from serving.server.cli import serve
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_WIDE: Final = 200
 
 
 class ActionableErrors(click.Group):
@@ -140,7 +138,7 @@ def _console() -> "Console":
     """Returns a console as wide as the terminal; output to a file or a pipe is not cut to 80 columns."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else _WIDE)
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 200)
 
 
 for command in (compare, serve, predict, explain, models_group):

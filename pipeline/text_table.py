@@ -7,24 +7,14 @@ from rich.table import Table
 
 
 class TextTable(NamedTuple):
-    """A table of text.
-
-    Attributes:
-        title: The title.
-        columns: The headings. The first column holds text, the others hold figures.
-        rows: The cells, as many in each row as there are columns.
-    """
+    """A table of text."""
 
     title: str
-    columns: list[str]
-    rows: list[list[str]]
+    columns: list[str]  # the headings; the first column holds text, the others hold figures
+    rows: list[list[str]]  # as many cells in each row as there are columns
 
     def drawn(self, columns: Sequence[int] | None = None) -> Table:
-        """Draws the table for the terminal.
-
-        Args:
-            columns: Indices of the columns to draw; None draws all.
-        """
+        """Draws the table for the terminal: the columns of these indices, or all."""
         shown = range(len(self.columns)) if columns is None else columns
         table = Table(title=self.title, title_justify="left")
         for index in shown:
@@ -34,11 +24,7 @@ class TextTable(NamedTuple):
         return table
 
     def markdown(self, level: int = 3) -> Iterator[str]:
-        """Yields the table as lines of Markdown.
-
-        Args:
-            level: Level of the heading that holds the title.
-        """
+        """Yields the table as lines of Markdown, under a heading of the given level."""
         yield f"{'#' * level} {self.title}"
         yield ""
         yield f"| {' | '.join(self.columns)} |"

@@ -35,11 +35,6 @@ def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str,
 
     Each session has its own process, because TensorFlow's threads belong to the process.
 
-    Args:
-        model: Folder of a SavedModel.
-        texts: The reviews, used in turn.
-        seconds: Duration of the measurement of each batch size.
-
     Returns:
         JSON: `sessions` by name, each with `p50_ms` and `p99_ms` of single reviews and `rates` in reviews per second
         by batch size; the smallest `p50_ms` of both sessions; the `best_rate` with its `best_session` and

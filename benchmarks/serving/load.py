@@ -15,19 +15,12 @@ _DEADLINE: Final = 60.0
 
 @dataclass
 class LoadResult:
-    """The responses that the clients received.
+    """The responses that the clients received."""
 
-    Attributes:
-        milliseconds: Latency of each successful request.
-        failures: Number of failed requests by status code.
-        seconds: Time from the first request to the last response.
-        last: The last response, a serialized PredictResponse.
-    """
-
-    milliseconds: list[float] = field(default_factory=list)
-    failures: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    last: bytes = b""
+    milliseconds: list[float] = field(default_factory=list)  # latency of each successful request
+    failures: dict[str, int] = field(default_factory=dict)  # by status code
+    seconds: float = 0.0  # from the first request to the last response
+    last: bytes = b""  # the last response, a serialized PredictResponse
 
     def percentile(self, percent: float) -> float:
         """Returns a percentile of the latencies in milliseconds."""
@@ -40,16 +33,10 @@ class LoadResult:
 
 
 def closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: float) -> LoadResult:
-    """Keeps a number of clients busy.
+    """Keeps a number of clients busy for some seconds, each with one request in flight.
 
-    Requests are serialized in advance and responses are not parsed, so that on a small machine the clients leave as
-    much CPU time as possible to the server.
-
-    Args:
-        target: The server's `host:port`.
-        requests: Serialized PredictRequests, sent in turn.
-        clients: Number of clients, each with one request in flight.
-        seconds: Duration of the load.
+    Requests are serialized in advance and sent in turn, and responses are not parsed, so that on a small machine the
+    clients leave as much CPU time as possible to the server.
     """
     return asyncio.run(_closed_loop(target, requests, clients, seconds))
 

@@ -27,32 +27,19 @@ SOAK_CLIENTS: Final = 8
 
 @dataclass(frozen=True)
 class ServingSetup:
-    """The model to serve, and the reviews to send.
+    """The model to serve, and the reviews to send."""
 
-    Attributes:
-        model: Folder of a SavedModel.
-        texts: The reviews in UTF-8, used in turn.
-        flags: Flags of the server.
-        folder: Folder for the versions that the server loads.
-    """
-
-    model: Path
-    texts: Sequence[bytes]
-    flags: Sequence[str]
-    folder: Path
+    model: Path  # folder of a SavedModel
+    texts: Sequence[bytes]  # in UTF-8, used in turn
+    flags: Sequence[str]  # of the server
+    folder: Path  # for the versions that the server loads
 
 
 def through_server(setup: ServingSetup, seconds: float, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Calls `serve_text` over gRPC.
-
-    Args:
-        setup: The model, the reviews and the server's flags.
-        seconds: Duration of the measurement of each row.
-        sizes: Numbers of reviews per request.
+    """Calls `serve_text` over gRPC, for `seconds` with each of `sizes` reviews per request and each number of clients.
 
     Returns:
-        JSON with a row for each size and number of clients; CPU times of the server and the clients are in microseconds
-        per request.
+        JSON with a row for each; CPU times of the server and the clients are in microseconds per request.
     """
     with _served(setup) as (server, _):
         return [
@@ -62,15 +49,7 @@ def through_server(setup: ServingSetup, seconds: float, sizes: Sequence[int]) ->
 
 
 def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
-    """Measures requests of one review against a server that does nothing with them.
-
-    Args:
-        texts: The reviews in UTF-8, used in turn.
-        seconds: Duration of the measurement.
-
-    Returns:
-        A row as in `through_server`, for the largest number of clients.
-    """
+    """Measures a row as in `through_server`, of the most clients, against a server that does nothing with requests."""
     with launched("benchmarks.serving.empty_server") as server:
         return _under_load(server, texts, 1, max(CLIENTS), seconds)
 
@@ -78,7 +57,7 @@ def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
 def _under_load(
     server: LaunchedServer, texts: Sequence[bytes], size: int, clients: int, seconds: float
 ) -> dict[str, Any]:
-    requests = [_request(batch) for batch in _batches(texts, size)]
+    requests = _requests(texts, size)
     closed_loop(server.target, requests, clients, min(WARM_UP_SECONDS, seconds))
     before = _cpu_seconds(server)
     result = closed_loop(server.target, requests, clients, seconds)
@@ -99,12 +78,7 @@ def _cpu_seconds(server: LaunchedServer) -> tuple[float, float]:
 
 
 def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, Any]:
-    """Pushes new versions again and again under load.
-
-    Args:
-        setup: The model, the reviews and the server's flags.
-        seconds: Duration of the soak.
-        swap_seconds: Seconds between new versions.
+    """Pushes a new version every `swap_seconds` under load.
 
     Returns:
         JSON: the requests, the failures by status code, the number of versions, the last version that answered.
@@ -122,9 +96,7 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
 
         swapper = threading.Thread(target=swap)
         swapper.start()
-        result = closed_loop(
-            server.target, [_request(batch) for batch in _batches(setup.texts, 1)], SOAK_CLIENTS, seconds
-        )
+        result = closed_loop(server.target, _requests(setup.texts, 1), SOAK_CLIENTS, seconds)
         done.set()
         swapper.join()
     return {
@@ -155,15 +127,14 @@ def _row(result: LoadResult, size: int) -> dict[str, Any]:
     }
 
 
-def _batches(texts: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
+def _requests(texts: Sequence[bytes], size: int) -> list[bytes]:
+    """Serializes requests of a number of reviews each, which together hold all texts once."""
     turn = itertools.cycle(texts)
+    requests = []
     for _ in range(max(1, len(texts) // size)):
-        yield list(itertools.islice(turn, size))
-
-
-def _request(texts: Sequence[bytes]) -> bytes:
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = DEFAULT_MODEL
-    request.model_spec.signature_name = signatures.SERVE_TEXT
-    request.inputs["text"].CopyFrom(to_proto(np.array(list(texts), dtype=object)))
-    return bytes(request.SerializeToString())
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = DEFAULT_MODEL
+        request.model_spec.signature_name = signatures.SERVE_TEXT
+        request.inputs["text"].CopyFrom(to_proto(np.array(list(itertools.islice(turn, size)), dtype=object)))
+        requests.append(bytes(request.SerializeToString()))
+    return requests

@@ -58,17 +58,11 @@ def _through_grpc(server: str, row: Mapping[str, Any], alone: Mapping[str, Any])
 
 
 def most_single_reviews(record: ServingRecord) -> float:
-    """Computes the highest rate that 64 clients with one review per request can get from any server on `grpc.aio`.
+    """Computes the most reviews per second that 64 clients with single reviews can get from any server on `grpc.aio`.
 
     A request needs CPU time for gRPC in server and client, and its share of a run of the network on a batch, which
-    cannot hold more reviews than there are clients.
-
-    Args:
-        record: The record of a benchmark.
-
-    Returns:
-        Reviews per second: cores / (CPU seconds of a request without a model + CPU seconds of a review in a batch of
-        64).
+    cannot hold more reviews than there are clients: cores / (CPU seconds of a request without a model + CPU seconds of
+    a review in a batch of 64).
     """
     empty = record["without_model"]
     grpc_seconds = (empty["server_cpu_us"] + empty["client_cpu_us"]) / 1e6
@@ -82,12 +76,8 @@ def _targets(record: ServingRecord) -> Iterator[tuple[str, str, str, str]]:
         size = row["reviews_per_request"]
         if row["clients"] == 1 and size == 1:
             ratio = row["p50_ms"] / alone["p50_ms"]
-            yield (
-                "p50 at one client, ratio to the best in-process",
-                f"<= {LATENCY_RATIO}",
-                f"{ratio:.2f}",
-                _met(ratio <= LATENCY_RATIO),
-            )
+            name = "p50 at one client, ratio to the best in-process"
+            yield name, f"<= {LATENCY_RATIO}", f"{ratio:.2f}", _met(ratio <= LATENCY_RATIO)
         if row["clients"] == _MOST_CLIENTS:
             ratio = row["reviews_per_second"] / alone["best_rate"]
             name = f"reviews/s at 64 clients, {size} in a request, ratio to the best in-process rate"

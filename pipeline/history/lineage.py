@@ -19,19 +19,12 @@ _ORDER: Final = {name: place for place, name in enumerate(("Model", "TransformGr
 
 @dataclass(frozen=True)
 class LineageStep:
-    """An artifact and how it was made.
-
-    Attributes:
-        artifact: The artifact.
-        node: The execution that made it; None if it was made outside the pipeline.
-        sources: One step for each input of that execution; empty for a repeated artifact.
-        repeated: Whether the trace already contains this artifact, with its sources.
-    """
+    """An artifact and how it was made."""
 
     artifact: PastArtifact
-    node: PastNode | None
-    sources: Sequence["LineageStep"]
-    repeated: bool = False
+    node: PastNode | None  # the execution that made it; None if it was made outside the pipeline
+    sources: Sequence["LineageStep"]  # one for each input; empty for a repeated artifact
+    repeated: bool = False  # the trace already contains the artifact, with its sources
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -58,11 +51,7 @@ class LineageStep:
 
 
 def trace(connection: mlmd.ConnectionConfig, version: str) -> LineageStep:
-    """Traces a pushed version back to its data.
-
-    Args:
-        connection: How to connect to ML Metadata.
-        version: The version's number.
+    """Traces a pushed version, by its number, back to its data.
 
     Raises:
         RunError: No run pushed this version.
@@ -78,12 +67,7 @@ def trace(connection: mlmd.ConnectionConfig, version: str) -> LineageStep:
 
 
 def trace_artifact(connection: mlmd.ConnectionConfig, artifact_id: int) -> LineageStep:
-    """Traces any artifact back to its data.
-
-    Args:
-        connection: How to connect to ML Metadata.
-        artifact_id: ML Metadata's id of an existing artifact.
-    """
+    """Traces any existing artifact, by its id in ML Metadata, back to its data."""
     return _step(metadata_store.MetadataStore(connection), artifact_id, set())
 
 

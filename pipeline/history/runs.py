@@ -1,7 +1,7 @@
 """Reads runs from ML Metadata and their folders. It does not import TFX, so that commands answer at once."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,6 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from imdb_core.errors import RunError
 from imdb_core.file_names import FAILURE_FILE, PIPELINE_NAME, RUN_FILE, SELECTION_FILE
-from pipeline.workspace.run_folder import read_record
 
 # States of nodes: ML Metadata's names, and ours for a node without an execution.
 COMPLETE: Final = "COMPLETE"
@@ -33,19 +32,12 @@ _SHOWN_RUNS: Final = 5
 
 @dataclass(frozen=True)
 class PastArtifact:
-    """An artifact in ML Metadata.
-
-    Attributes:
-        id: ML Metadata's id.
-        type: The type, such as `Model`.
-        uri: The folder that holds its content.
-        properties: TFX's properties and the component's own, by name.
-    """
+    """An artifact in ML Metadata."""
 
     id: int
-    type: str
-    uri: str
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    type: str  # such as `Model`
+    uri: str  # the folder that holds its content
+    properties: Mapping[str, Any] = field(default_factory=dict)  # TFX's and the component's own
 
     def split_folder(self, split: str) -> Path:
         """Returns the folder of a split."""
@@ -54,25 +46,15 @@ class PastArtifact:
 
 @dataclass(frozen=True)
 class PastNode:
-    """One execution of a node.
+    """One execution of a node. A cached execution has the outputs of the execution that it reuses."""
 
-    Attributes:
-        node: Id of the node in the pipeline.
-        state: ML Metadata's name of the execution's last state, or `NOT RUN`.
-        started: Unix time in seconds.
-        ended: Unix time in seconds of the last update of the execution.
-        properties: The execution's properties, among them the parameters of the component.
-        inputs: Artifacts by input key.
-        outputs: Artifacts by output key. A cached execution has the outputs of the execution that it reuses.
-    """
-
-    node: str
-    state: str
-    started: float = 0.0
-    ended: float = 0.0
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)
-    outputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)
+    node: str  # id of the node in the pipeline
+    state: str  # ML Metadata's name of the last state, or `NOT RUN`
+    started: float = 0.0  # Unix time in seconds
+    ended: float = 0.0  # Unix time in seconds of the last update
+    properties: Mapping[str, Any] = field(default_factory=dict)  # among them the parameters of the component
+    inputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)  # by input key
+    outputs: Mapping[str, Sequence[PastArtifact]] = field(default_factory=dict)  # by output key
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -82,19 +64,17 @@ class PastNode:
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run of the pipeline as ML Metadata and the run's folder record it.
+    """A run of the pipeline as ML Metadata and the run's folder record it."""
 
-    Attributes:
-        run_id: ML Metadata's id of the run.
-        nodes: The executed and cached nodes by id, in order of execution.
-        record: Content of `run.json`; None if the run did not succeed.
-        failure: Content of `failure.json`; None if the run succeeded or was killed.
-    """
+    run_id: str  # ML Metadata's id
+    nodes: Mapping[str, PastNode]  # the executed and cached ones, in order of execution
+    record: Mapping[str, Any] | None = None  # content of `run.json`; None if the run did not succeed
+    failure: Mapping[str, Any] | None = None  # of `failure.json`; None if it succeeded or was killed
 
-    run_id: str
-    nodes: Mapping[str, PastNode]
-    record: Mapping[str, Any] | None = None
-    failure: Mapping[str, Any] | None = None
+    @property
+    def recorded(self) -> Mapping[str, Any]:
+        """Content of `run.json`, or else of `failure.json`; empty if the run left neither."""
+        return self.record or self.failure or {}
 
     @property
     def started(self) -> float:
@@ -113,9 +93,8 @@ class PastRun:
     @cached_property
     def settings(self) -> Mapping[str, Any]:
         """`section.key` → value: all settings of a recorded run, otherwise those that its executions recorded."""
-        for record in (self.record, self.failure):
-            if record is not None and "settings" in record:
-                return dict(record["settings"])
+        if "settings" in self.recorded:
+            return dict(self.recorded["settings"])
         sections: dict[str, Mapping[str, Any]] = {}
         for node in self.nodes.values():
             if "data_config" in node.properties:
@@ -126,34 +105,34 @@ class PastRun:
     @cached_property
     def selection(self) -> Mapping[str, Any] | None:
         """The selection that the ModeSelector wrote beside its model; None if the run did not get that far."""
-        model = self.artifact("ModeSelector", "model")
-        file = Path(model.uri) / SELECTION_FILE if model else None
-        return json.loads(file.read_text()) if file and file.is_file() else None
+        file = self.file("ModeSelector", "model", SELECTION_FILE)
+        return json.loads(file.read_text()) if file else None
 
     def artifact(self, node: str, key: str) -> PastArtifact | None:
         """Returns the first artifact of a node's output; None if there is none."""
         found = self.nodes[node].outputs.get(key, ()) if node in self.nodes else ()
         return found[0] if found else None
 
+    def file(self, node: str, key: str, name: str) -> Path | None:
+        """Returns the path of a file in the first artifact of a node's output; None if there is no such file."""
+        artifact = self.artifact(node, key)
+        file = Path(artifact.uri, name) if artifact else None
+        return file if file and file.is_file() else None
+
+
+def run_folder(workspace: Path, run_id: str) -> Path:
+    """Returns the folder of a run. Some file systems refuse the colons of its id, so dashes replace them."""
+    return workspace / "reports" / run_id.replace(":", "-")
+
 
 def past_runs(connection: mlmd.ConnectionConfig, workspace: Path) -> list[PastRun]:
-    """Reads all runs, newest first.
-
-    Args:
-        connection: How to connect to ML Metadata.
-        workspace: The folder that holds the runs' folders.
-    """
+    """Reads all runs, newest first."""
     store = metadata_store.MetadataStore(connection)
     return [_read(store, workspace, run_id) for run_id in _run_ids(store)]
 
 
 def find_run(connection: mlmd.ConnectionConfig, workspace: Path, name: str | None = None) -> PastRun:
-    """Reads one run.
-
-    Args:
-        connection: How to connect to ML Metadata.
-        workspace: The folder that holds the runs' folders.
-        name: The run's id or the name of its folder; None means the newest run.
+    """Reads a run by its id or the name of its folder; None means the newest run.
 
     Raises:
         RunError: There is no such run.
@@ -174,26 +153,14 @@ def run_nodes(connection: mlmd.ConnectionConfig, run_id: str, nodes: Sequence[st
     Args:
         connection: How to connect to ML Metadata.
         run_id: Id of a run of any pipeline.
-        nodes: Ids of all nodes of the pipeline.
-
-    Returns:
-        One entry for each of `nodes`, in their order.
+        nodes: Ids of all nodes of the pipeline; the result has one entry for each, in this order.
     """
     found = _nodes(metadata_store.MetadataStore(connection), run_id)
     return {node: found.get(node, PastNode(node, NOT_RUN)) for node in nodes}
 
 
-def read_executions(store: metadata_store.MetadataStore, protos: Iterable[mlmd.Execution]) -> list[PastNode]:
-    """Reads executions with their inputs and outputs.
-
-    Args:
-        store: The ML Metadata store.
-        protos: Executions in that store.
-
-    Returns:
-        One node for each of `protos`, in their order.
-    """
-    protos = list(protos)
+def read_executions(store: metadata_store.MetadataStore, protos: Sequence[mlmd.Execution]) -> list[PastNode]:
+    """Reads executions with their inputs and outputs, in the order of `protos`."""
     events = store.get_events_by_execution_ids([proto.id for proto in protos]) if protos else []
     artifacts = {item.id: item for item in store.get_artifacts_by_id([event.artifact_id for event in events])}
     nodes = []
@@ -235,9 +202,18 @@ def _read(store: metadata_store.MetadataStore, workspace: Path, run_id: str) -> 
     return PastRun(
         run_id=run_id,
         nodes=_nodes(store, run_id),
-        record=read_record(workspace, run_id, RUN_FILE),
-        failure=read_record(workspace, run_id, FAILURE_FILE),
+        record=_read_record(run_folder(workspace, run_id) / RUN_FILE),
+        failure=_read_record(run_folder(workspace, run_id) / FAILURE_FILE),
     )
+
+
+def _read_record(file: Path) -> dict[str, Any] | None:
+    """Reads a record of a run; returns None if the file does not exist or cannot be read."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _nodes(store: metadata_store.MetadataStore, run_id: str) -> dict[str, PastNode]:

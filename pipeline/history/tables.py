@@ -22,9 +22,6 @@ _DIGEST_LENGTH: Final = 12
 def describe_run(run: PastRun) -> dict[str, Any]:
     """Describes a run.
 
-    Args:
-        run: A past run.
-
     Returns:
         JSON: `run_id`, `started`, `seconds`, `outcome`, `preset`, the settings `changed` from the preset, `metrics` by
         mode, `winner`, the number of `cached` nodes and of all `nodes` that the run reached, the pushed `version` and
@@ -35,7 +32,7 @@ def describe_run(run: PastRun) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "started": run.started,
-        "seconds": (run.record or run.failure or {}).get("seconds"),
+        "seconds": run.recorded.get("seconds"),
         "outcome": run.outcome,
         "preset": run.settings.get("preset"),
         "changed": changed_settings(run.settings),
@@ -49,11 +46,7 @@ def describe_run(run: PastRun) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[PastRun]) -> Table:
-    """Draws a table with one run per row.
-
-    Args:
-        runs: The runs, in the order of the rows.
-    """
+    """Draws a table with one run per row."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     table.add_column("outcome", no_wrap=True)
@@ -76,11 +69,7 @@ def runs_table(runs: Sequence[PastRun]) -> Table:
 
 
 def lineage_tree(step: LineageStep) -> Tree:
-    """Draws an artifact and the artifacts that it was made from.
-
-    Args:
-        step: The last step, whose artifact is the root of the tree.
-    """
+    """Draws the artifact of a step and the artifacts that it was made from."""
     tree = Tree(_line(step))
     _grow(tree, step)
     return tree

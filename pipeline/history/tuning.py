@@ -45,15 +45,14 @@ def read_tuning(settings: Settings, best: str, results: str) -> dict[str, Any]:
 
 
 def tuned_settings(settings: Settings, tuning: dict[str, Any]) -> str:
-    """Writes a settings file for runs that use the best values.
+    """Returns a settings file, in TOML, for runs that use the best values.
+
+    It has all settings that the run did not take from its preset or the defaults, without `training.tune`, and the best
+    values in place of the run's own.
 
     Args:
         settings: The settings of the tuned run.
         tuning: The result of `read_tuning`.
-
-    Returns:
-        TOML: all settings that the run did not take from its preset or the defaults, without `training.tune`, and the
-        best values in place of the run's own.
     """
     kept = {
         key: tuning["best"].get(key, value)
@@ -65,11 +64,7 @@ def tuned_settings(settings: Settings, tuning: dict[str, Any]) -> str:
 
 
 def tuning_sentence(tuning: Mapping[str, Any]) -> str:
-    """Sums up the search in one sentence.
-
-    Args:
-        tuning: The result of `read_tuning`.
-    """
+    """Sums up a search, from the result of `read_tuning`, in one sentence."""
     changes = ", ".join(f"{key} {new} (was {old})" for key, (old, new) in tuning["changed"].items())
     if not changes:
         found = "none improved the settings of this run"
@@ -81,12 +76,7 @@ def tuning_sentence(tuning: Mapping[str, Any]) -> str:
 
 
 def trials_table(tuning: Mapping[str, Any], settings: Mapping[str, Any]) -> TextTable:
-    """Lists the trials in their order, with the values that differ from the run's own.
-
-    Args:
-        tuning: The result of `read_tuning`.
-        settings: The settings of the tuned run, `section.key` → value.
-    """
+    """Lists the trials in their order, with the values that differ from the settings of the tuned run."""
     given = {key: settings[key] for key in tuning["best"]}
     rows = [
         [

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -14,14 +13,13 @@ from components.predictions.reading import ModePredictions, read_predictions
 from imdb_core.examples import read_examples
 from imdb_core.features import TEST
 from imdb_core.file_names import EXPLANATIONS_FILE
-from pipeline.history.lineage import LineageStep
+from pipeline.history.lineage import LineageStep, trace_artifact
 from pipeline.history.runs import PastRun
 from pipeline.report.sections.attention import AttentionSection, describe_attention
 from pipeline.report.sections.configuration import ConfigurationSection, describe_configuration
 from pipeline.report.sections.data import DataSection, describe_data
 from pipeline.report.sections.disagreement import DisagreementSection, describe_disagreement
 from pipeline.report.sections.faithfulness import FaithfulnessSection, describe_faithfulness
-from pipeline.report.sections.lineage import describe_lineage
 from pipeline.report.sections.modes import ModesSection, describe_modes
 from pipeline.report.sections.pipeline import PipelineSection, describe_pipeline
 from pipeline.report.sections.summary import SummarySection, describe_summary
@@ -30,44 +28,24 @@ from pipeline.report.sections.training import describe_training
 
 @dataclass(frozen=True)
 class PageContent:
-    """The content of a page: the run, and one field for each section. A section that the run did not reach is None.
-
-    Attributes:
-        run: The run.
-        started: Local time of the start.
-        summary: The outcome in words.
-        modes: The quality of both modes.
-        disagreement: The reviews on which the modes disagree.
-        training: The learning curves by name of the metric.
-        attention: The attention on test reviews.
-        faithfulness: Whether attention is faithful.
-        data: The data.
-        pipeline: The graph and the resources of its nodes.
-        lineage: The last step of the lineage.
-        configuration: The settings and versions.
-    """
+    """The run, and the content of each section of its page; None for a section that the run did not reach."""
 
     run: PastRun
-    started: str
+    started: str  # local time
     summary: SummarySection
     modes: ModesSection | None
     disagreement: DisagreementSection | None
-    training: Mapping[str, Markup]
+    training: Mapping[str, Markup]  # learning curves by metric
     attention: AttentionSection | None
     faithfulness: FaithfulnessSection | None
     data: DataSection | None
     pipeline: PipelineSection
-    lineage: LineageStep | None
+    lineage: LineageStep | None  # the last step
     configuration: ConfigurationSection
 
 
 def gather(connection: metadata_store_pb2.ConnectionConfig, run: PastRun) -> PageContent:
-    """Gathers the content of a page.
-
-    Args:
-        connection: How to connect to ML Metadata.
-        run: A past run. Its artifacts may have been deleted.
-    """
+    """Gathers the content of the page of a run, some of whose artifacts may have been deleted."""
     predictions, explanations = _predictions(run), _explanations(run)
     return PageContent(
         run=run,
@@ -80,7 +58,7 @@ def gather(connection: metadata_store_pb2.ConnectionConfig, run: PastRun) -> Pag
         faithfulness=describe_faithfulness(explanations) if explanations else None,
         data=describe_data(run),
         pipeline=describe_pipeline(run),
-        lineage=describe_lineage(connection, run),
+        lineage=_lineage(connection, run),
         configuration=describe_configuration(run),
     )
 
@@ -94,6 +72,11 @@ def _predictions(run: PastRun) -> ModePredictions | None:
 
 def _explanations(run: PastRun) -> Mapping[str, Any] | None:
     """Reads what node Explainer wrote; returns None if there are no explanations."""
-    artifact = run.artifact("Explainer", "explanations")
-    file = Path(artifact.uri, EXPLANATIONS_FILE) if artifact else None
-    return json.loads(file.read_text("utf-8")) if file and file.is_file() else None
+    file = run.file("Explainer", "explanations", EXPLANATIONS_FILE)
+    return json.loads(file.read_text("utf-8")) if file else None
+
+
+def _lineage(connection: metadata_store_pb2.ConnectionConfig, run: PastRun) -> LineageStep | None:
+    """Traces the pushed version, or else the chosen model, back to its data; returns None if there is neither."""
+    subject = run.artifact("Pusher", "pushed_model") or run.artifact("ModeSelector", "model")
+    return trace_artifact(connection, subject.id) if subject else None

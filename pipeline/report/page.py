@@ -10,10 +10,9 @@ from imdb_core import modes
 from imdb_core.file_names import PAGE_FILE
 from imdb_core.files import write_atomically
 from imdb_core.stats.intervals import Estimate
-from pipeline.history.runs import find_run
+from pipeline.history.runs import find_run, run_folder
 from pipeline.report.content import PageContent, gather
 from pipeline.report.sections.statistics_view import FILE, write_statistics_view
-from pipeline.workspace.run_folder import run_folder
 
 _MEGABYTES_IN_GIGABYTE = 1024
 _MINUTE = 60
@@ -26,9 +25,6 @@ def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path,
         connection: How to connect to ML Metadata.
         workspace: The folder that holds the runs' folders.
         name: The run's id or the name of its folder; None means the newest run.
-
-    Returns:
-        Path of the page.
 
     Raises:
         RunError: There is no such run.

@@ -16,27 +16,16 @@ _MINUTE: Final = 60
 
 @dataclass
 class NodeProgress:
-    """The progress of one node.
-
-    Attributes:
-        node: Id of the node.
-        state: The current state.
-        since: When the node began, on the clock that the board is given.
-        seconds: How long the node took, once it has ended.
-        steps: The last steps that the node reported.
-        added: Sum of the counts that the node reported with `Added`.
-        epochs: The epochs that have ended.
-        message: The plain line that the node logged last, if it has reported nothing else since.
-    """
+    """The progress of one node."""
 
     node: str
     state: NodeState = "pending"
-    since: float = 0.0
-    seconds: float = 0.0
-    steps: Steps | None = None
-    added: int = 0
+    since: float = 0.0  # when it began, on the clock that the board is given
+    seconds: float = 0.0  # how long it took, once it has ended
+    steps: Steps | None = None  # the last that it reported
+    added: int = 0  # sum of its `Added` counts
     epochs: list[EpochEnd] = field(default_factory=list)
-    message: str = ""
+    message: str = ""  # its last plain line, if it has reported nothing since
 
     def elapsed(self, now: float) -> float:
         """Returns for how many seconds the node has run so far, or ran in all."""
@@ -67,19 +56,11 @@ class NodeProgress:
 
 
 class Board:
-    """The progress of all nodes of a run.
-
-    Args:
-        nodes: Ids of all nodes that will run, in their order.
-
-    Attributes:
-        rows: The progress of each node.
-        note: The last note about the work as a whole.
-    """
+    """The progress of all nodes of a run, in the given order of their ids."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
         self.rows = [NodeProgress(node) for node in nodes]
-        self.note = ""
+        self.note = ""  # the last one about the work as a whole
 
     @property
     def running(self) -> NodeProgress | None:
@@ -87,14 +68,11 @@ class Board:
         return next((row for row in reversed(self.rows) if row.state == "running"), None)
 
     def update(self, record: logging.LogRecord, now: float) -> NodeProgress | None:
-        """Applies a record of the progress logger.
+        """Applies a record of the progress logger, and returns the row that it belongs to, if any.
 
         Args:
             record: A record with an event, or with a plain line about the running node.
             now: The time on a clock that never goes back.
-
-        Returns:
-            The row that the record belongs to, or None.
         """
         event = getattr(record, progress.EVENT, None)
         if isinstance(event, NodeBegan):

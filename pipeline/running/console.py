@@ -36,7 +36,7 @@ def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iter
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        terminal = _duplicate_terminal(stack)
+        terminal = stack.enter_context(os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace"))
         file_handler = logging.FileHandler(log_file, encoding="utf-8")
         stack.callback(file_handler.close)
         terminal_handler = logging.StreamHandler(terminal)
@@ -64,11 +64,6 @@ def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iter
         stack.callback(logging.captureWarnings, capture=False)
         logging.captureWarnings(capture=True)
         yield
-
-
-def _duplicate_terminal(stack: ExitStack) -> TextIO:
-    terminal = os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace")
-    return stack.enter_context(terminal)
 
 
 def _redirect(stack: ExitStack, log_file: Path) -> None:

@@ -2,59 +2,29 @@
 
 import platform
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from pipeline.history.runs import PastNode
+from imdb_core.file_names import FAILURE_FILE
+from imdb_core.files import write_json
+from imdb_core.packages import package_versions
+from pipeline.history.runs import PastNode, run_folder
 from pipeline.running.monitor import NodeUsage
 from pipeline.settings import Settings, flatten
-
-# Packages whose version may change a result.
-_PACKAGES: Final = (
-    "imdb-attention",
-    "tfx",
-    "tensorflow",
-    "keras",
-    "tensorflow-transform",
-    "tensorflow-data-validation",
-    "tensorflow-model-analysis",
-    "apache-beam",
-    "ml-metadata",
-    "tfx-bsl",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pyarrow",
-    "protobuf",
-    "pydantic",
-    "matplotlib",
-)
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has ended, successfully or not.
+    """A run that has ended, successfully or not."""
 
-    Attributes:
-        run_id: ML Metadata's id of the run.
-        settings: The settings of the run.
-        workspace: The workspace that the run wrote to.
-        nodes: The state and outputs of each node, by its id.
-        usages: Time and memory of each node that was started.
-        seconds: Wall time of the whole run.
-        log_file: The full log.
-        upstream: Node id → ids of the nodes that it waits for.
-    """
-
-    run_id: str
+    run_id: str  # ML Metadata's id
     settings: Settings
     workspace: Path
-    nodes: dict[str, PastNode]
-    usages: list[NodeUsage]
-    seconds: float
-    log_file: Path
-    upstream: dict[str, list[str]]
+    nodes: dict[str, PastNode]  # state and outputs by id
+    usages: list[NodeUsage]  # of each node that was started
+    seconds: float  # wall time of the whole run
+    log_file: Path  # the full log
+    upstream: dict[str, list[str]]  # node id → ids of the nodes that it waits for
 
 
 def common_record(run: FinishedRun) -> dict[str, Any]:
@@ -62,7 +32,7 @@ def common_record(run: FinishedRun) -> dict[str, Any]:
 
     Returns:
         JSON: run id, seconds, log, settings, nodes with state, seconds and peak memory, the nodes that each node waits
-        for, and versions of packages.
+        for, and versions of Python, of the operating system and of packages.
     """
     usages = {usage.node: usage for usage in run.usages}
     return {
@@ -80,16 +50,10 @@ def common_record(run: FinishedRun) -> dict[str, Any]:
             for name, node in run.nodes.items()
         ],
         "upstream": run.upstream,
-        "versions": _package_versions(),
+        "versions": {"python": platform.python_version(), "platform": platform.platform(), **package_versions()},
     }
 
 
-def _package_versions() -> dict[str, str]:
-    """Returns the versions of Python, of the operating system and of the packages that are installed."""
-    versions = {"python": platform.python_version(), "platform": platform.platform()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+def write_failure(run: FinishedRun, message: str) -> None:
+    """Writes the error message of a failed run to `failure.json`, which `imdb-attention runs` and `report` read."""
+    write_json(run_folder(run.workspace, run.run_id) / FAILURE_FILE, {"error": message, **common_record(run)})

@@ -37,12 +37,7 @@ _DETAIL_STYLES: Final = {"running": "", "unfinished": "red"}
 
 
 class LiveView(logging.Handler):
-    """Draws all nodes with their state, time and progress.
-
-    Args:
-        console: The console of a terminal. It is resized with the terminal.
-        nodes: Ids of all nodes.
-    """
+    """Draws all nodes with their state, time and progress on a terminal, and is resized with it."""
 
     def __init__(self, console: Console, nodes: Sequence[str]) -> None:
         super().__init__(logging.DEBUG)
@@ -139,16 +134,13 @@ class LiveView(logging.Handler):
 
 @contextmanager
 def run_view(terminal: TextIO, nodes: Sequence[str], log_file: Path, max_lines: int) -> Iterator[logging.Handler]:
-    """Shows a run: live on a terminal, otherwise as plain lines.
+    """Shows a run, live on a terminal and otherwise as plain lines; yields the handler of the progress records.
 
     Args:
         terminal: The stream to write to.
         nodes: Ids of all nodes, in their order.
         log_file: The log file, whose path is shown.
         max_lines: The maximum number of plain lines.
-
-    Yields:
-        The handler of the progress logger's records.
     """
     console = Console(file=terminal, highlight=False)
     heading = f"{len(nodes)} nodes; the full log is {log_file}"

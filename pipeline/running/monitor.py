@@ -14,8 +14,6 @@ import psutil
 from imdb_core import progress
 from imdb_core.progress import Ending, NodeBegan, NodeEnded
 
-_MEGABYTE: Final = 2**20
-
 _SAMPLE_SECONDS: Final = 0.05
 
 # Listing the child processes takes 3 ms of CPU, because it reads all processes of the machine.
@@ -29,19 +27,12 @@ _CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
 
 @dataclass
 class NodeUsage:
-    """Time and memory of one node.
-
-    Attributes:
-        node: Id of the node.
-        seconds: Wall time.
-        peak_megabytes: Peak resident memory of this process and its children while the node ran, in MiB.
-        cached: Whether the outputs of an earlier execution were reused.
-    """
+    """Time and memory of one node."""
 
     node: str
-    seconds: float = 0.0
-    peak_megabytes: float = 0.0
-    cached: bool = False
+    seconds: float = 0.0  # wall time
+    peak_megabytes: float = 0.0  # resident memory of this process and its children in MiB
+    cached: bool = False  # the outputs of an earlier execution were reused
 
 
 class NodeMonitor(logging.Handler):
@@ -49,15 +40,12 @@ class NodeMonitor(logging.Handler):
 
     Args:
         on_end: Called with each node that has succeeded, after its end was reported.
-
-    Attributes:
-        usages: Time and memory of each node that was started, in order.
     """
 
     def __init__(self, on_end: Callable[[NodeUsage], None] | None = None) -> None:
         super().__init__(logging.INFO)
         self._on_end = on_end
-        self.usages: list[NodeUsage] = []
+        self.usages: list[NodeUsage] = []  # of each node that was started, in order
         self._started = 0.0
         self._running: NodeUsage | None = None
         self._stop = threading.Event()
@@ -104,8 +92,7 @@ class NodeMonitor(logging.Handler):
 
     def stop(self) -> None:
         """Stops to measure, and reports a node that is still running as unfinished."""
-        ended = self.end_node()
-        if ended is not None:
+        if ended := self.end_node():
             progress.tell(NodeEnded(ended.node, ended.seconds, "unfinished"))
         self._stop.set()
         self._thread.join()
@@ -129,4 +116,4 @@ def _resident(processes: Sequence[psutil.Process]) -> float:
         # The process may have ended, or belong to another user.
         with suppress(psutil.Error):
             total += process.memory_info().rss
-    return total / _MEGABYTE
+    return total / 2**20

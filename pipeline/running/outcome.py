@@ -15,8 +15,7 @@ from pipeline.history.tuning import TUNED_FILE, tuning_sentence
 from pipeline.report.page import write_page
 from pipeline.running.console import quiet_console
 from pipeline.running.finished_run import FinishedRun
-from pipeline.running.record import collect_record
-from pipeline.running.run_files import write_record
+from pipeline.running.record import collect_record, write_record
 from pipeline.workspace.metadata_connection import metadata_connection
 
 _log = logging.getLogger(__name__)
@@ -122,16 +121,8 @@ def _data_line(ingest: Mapping[str, Any]) -> str:
 
 
 def next_commands(record: Mapping[str, Any]) -> list[str]:
-    """Returns the three commands that are useful after a run.
-
-    Args:
-        record: From `collect_record`.
-    """
+    """Returns the three commands that are useful after the run of a record."""
     real_data = "tfx run create --pipeline pipeline/ --set data.source=imdb"
     if record["pushed"]["path"] is None:
-        return [
-            "imdb-attention config show",
-            "tfx run create --pipeline pipeline/ --set training.epochs=8",
-            real_data,
-        ]
+        return ["imdb-attention config show", "tfx run create --pipeline pipeline/ --set training.epochs=8", real_data]
     return ["imdb-attention serve", f"imdb-attention explain {shlex.quote(_EXAMPLE)}", real_data]

@@ -19,28 +19,15 @@ _RESERVED: Final = 4
 
 
 class CappedLines:
-    """Writes a limited number of lines to a stream; further texts continue the last line.
-
-    Args:
-        stream: The stream to write to.
-        lines: The maximum number of lines, at least 1.
-
-    Attributes:
-        left: How many more lines may be begun.
-    """
+    """Writes a limited number of lines, at least 1, to a stream; further texts continue the last line."""
 
     def __init__(self, stream: TextIO, lines: int) -> None:
-        self.left = lines
+        self.left = lines  # how many more may be begun
         self._stream = stream
         self._is_open = False
 
     def write(self, text: str, *, ends: bool = True) -> None:
-        """Writes a text, and ends the line unless it is the last one.
-
-        Args:
-            text: The text. Its line breaks become spaces.
-            ends: Whether to end the line; if not, the next text continues it.
-        """
+        """Writes a text, with spaces for line breaks; `ends` ends the line, unless it is the last one."""
         text = " ".join(text.splitlines())
         if not self._is_open:
             self.left -= 1
@@ -68,8 +55,8 @@ class PlainView(logging.Handler):
     Args:
         stream: The stream to write to.
         nodes: Ids of all nodes.
-        heading: The first line.
-        max_lines: The maximum number of lines, including the heading.
+        heading: The first of the lines, of which there are at most `max_lines`.
+        max_lines: The maximum number of lines.
         now: A clock that never goes back.
     """
 

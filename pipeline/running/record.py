@@ -1,6 +1,7 @@
-"""Collects the record of a successful run from ML Metadata and the artifacts of its nodes."""
+"""Collects the record of a successful run from ML Metadata and the artifacts of its nodes, and writes it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from components.evaluator.results import overall_metrics
 from components.serving_check.component import SERVING_CHECK
 from components.tuner.component import TUNER
 from imdb_core import file_names, modes
+from imdb_core.files import write_atomically, write_json
 from imdb_core.settings import EvaluationSettings
-from pipeline.history.runs import COMPLETE, PastArtifact
-from pipeline.history.tuning import read_tuning
+from pipeline.history.runs import COMPLETE, PastArtifact, run_folder
+from pipeline.history.tuning import TUNED_FILE, read_tuning, tuned_settings
 from pipeline.running.finished_run import FinishedRun, common_record
 
 
@@ -39,6 +41,15 @@ def collect_record(run: FinishedRun) -> dict[str, Any]:
         "serving_check": _serving_check(run),
         "pushed": _pushed(run),
     }
+
+
+def write_record(run: FinishedRun, record: Mapping[str, Any]) -> Path:
+    """Writes `run.json`, and `tuned.toml` beside it if the run had a Tuner; returns the path of `run.json`."""
+    file = run_folder(run.workspace, run.run_id) / file_names.RUN_FILE
+    write_json(file, record)
+    if record["tuning"]:
+        write_atomically(file.with_name(TUNED_FILE), tuned_settings(run.settings, record["tuning"]))
+    return file
 
 
 def shortfalls(
@@ -92,13 +103,11 @@ def _champion(run: FinishedRun) -> dict[str, Any]:
 
 def _serving_check(run: FinishedRun) -> dict[str, Any]:
     blessing = _only(run, SERVING_CHECK, "blessing")
-    passed = blessing.properties.get("blessed") == 1
-    # TFX's InfraValidator gives no reason.
-    reason = blessing.properties.get(REASON) or "see the log"
     outcome = Path(blessing.uri) / file_names.OUTCOME_FILE
     return {
-        "passed": passed,
-        "reason": reason,
+        "passed": blessing.properties.get("blessed") == 1,
+        # TFX's InfraValidator gives no reason.
+        "reason": blessing.properties.get(REASON) or "see the log",
         "outcome": json.loads(outcome.read_text()) if outcome.exists() else None,
     }
 

@@ -17,10 +17,9 @@ from imdb_core.errors import ReviewPipelineError, RunError
 from pipeline.graph.pipeline import create_pipeline
 from pipeline.history.runs import SUCCEEDED, PastNode, run_nodes
 from pipeline.running.console import quiet_console
-from pipeline.running.finished_run import FinishedRun
+from pipeline.running.finished_run import FinishedRun, write_failure
 from pipeline.running.live_view import RUN_LINES, run_view
 from pipeline.running.monitor import NodeMonitor, NodeUsage
-from pipeline.running.run_files import write_failure
 from pipeline.settings import Settings
 from pipeline.workspace.metadata_connection import metadata_connection
 from pipeline.workspace.places import prepare_places
@@ -61,11 +60,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         self._on_node_end = on_node_end
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: Any = None) -> None:
-        """Runs all nodes.
-
-        Args:
-            pipeline: The compiled pipeline. The run id is written into it.
-            run_options: TFX's options of the run.
+        """Runs all nodes, and writes the run's id into the compiled pipeline.
 
         Raises:
             RunError: A node did not succeed. The message names the node, the cause and the log.
@@ -114,15 +109,12 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
 
 
 def run_pipeline(settings: Settings, workspace: Path, *, verbose: bool = False) -> FinishedRun | None:
-    """Runs the pipeline on this machine.
+    """Runs the pipeline on this machine; returns None while TFX's command line only registers it.
 
     Args:
         settings: The settings of the run.
         workspace: Absolute path of the workspace; created if missing.
         verbose: Whether to show the logs of all libraries.
-
-    Returns:
-        The run, or None while TFX's command line only registers the pipeline.
 
     Raises:
         ReviewPipelineError: The run did not succeed.
@@ -138,8 +130,7 @@ def run_pipeline(settings: Settings, workspace: Path, *, verbose: bool = False) 
 def _failure_message(run: FinishedRun, failed: PastNode | None, cause: Exception | None) -> str:
     """Writes one paragraph: which node failed, why, where the log is, and what to do."""
     node = failed.node if failed else run.usages[-1].node if run.usages else None
-    own = _own_error(cause)
-    if own is not None:
+    if own := _own_error(cause):
         reason = str(own)
     elif cause is not None:
         first_line = next(iter(str(cause).splitlines()), "")

@@ -8,22 +8,23 @@ before anything heavy is loaded.
 - `PRESETS` holds the values of each preset by its `PresetName`; `preset_settings` lists all settings of one.
 - `settings_from_environment` reads the settings that a command left in environment variables: the TOML file in
   `CONFIG_VARIABLE` and the assignments in `SET_VARIABLE`, which `assignments_from_environment` reads alone.
-  `VERBOSE_VARIABLE` asks for the whole log.
+  `VERBOSE_VARIABLE` is set to show the whole log.
 - `flatten` lists a `PipelineConfig` as `section.key` → value. `changed_settings` keeps what differs from the preset.
 - `toml_file` and `toml_value` write such values in TOML.
 """
 
-from pipeline.settings.changes import changed_settings, preset_settings
-from pipeline.settings.config import PipelineConfig, Settings, flatten, load_settings
-from pipeline.settings.environment import (
-    CONFIG_VARIABLE,
-    SET_VARIABLE,
-    VERBOSE_VARIABLE,
-    assignments_from_environment,
-    settings_from_environment,
+from pipeline.settings.config import (
+    PipelineConfig,
+    Settings,
+    changed_settings,
+    flatten,
+    load_settings,
+    preset_settings,
 )
+from pipeline.settings.environment import assignments_from_environment, settings_from_environment
 from pipeline.settings.presets import PRESETS, PresetName
 from pipeline.settings.toml import toml_file, toml_value
+from pipeline.tfx_cli.command import CONFIG_VARIABLE, SET_VARIABLE, VERBOSE_VARIABLE
 
 __all__ = [
     "CONFIG_VARIABLE",

@@ -139,6 +139,24 @@ def flatten(config: PipelineConfig) -> dict[str, Any]:
     return flat
 
 
+def preset_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the current values of a run's preset, or an empty dict if the preset no longer exists.
+
+    Args:
+        settings: The run's `section.key` → value. Without `preset`, the default preset applies.
+    """
+    try:
+        return flatten(load_settings(None, [f"preset={settings.get('preset', 'attention')}"]).config)
+    except SettingsError:
+        return {}
+
+
+def changed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those of a run's settings, `section.key` → value, that differ from its preset."""
+    preset = preset_settings(settings)
+    return {key: value for key, value in settings.items() if key in preset and preset[key] != value}
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomli.loads(file.read_text(encoding="utf-8"))

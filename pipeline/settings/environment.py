@@ -4,14 +4,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from imdb_core.errors import SettingsError
 from pipeline.settings.config import Settings, load_settings
-
-CONFIG_VARIABLE: Final = "IMDB_CONFIG"
-SET_VARIABLE: Final = "IMDB_SET"
-VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
+from pipeline.tfx_cli.command import CONFIG_VARIABLE, SET_VARIABLE
 
 
 def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -24,17 +24,11 @@ _SOURCE: Final = "data.source="
 
 @dataclass(frozen=True)
 class Study:
-    """A study that is ready to run.
+    """A study that is ready to run."""
 
-    Attributes:
-        settings: The settings by preset.
-        seeds: The seeds that take the place of `training.seed`, the same for all presets.
-        command: The command that repeats the study on any machine; paths are reduced to file names.
-    """
-
-    settings: Mapping[str, Settings]
-    seeds: Sequence[int]
-    command: str
+    settings: Mapping[str, Settings]  # by preset
+    seeds: Sequence[int]  # take the place of `training.seed`, the same for all presets
+    command: str  # repeats the study on any machine; paths are reduced to file names
 
 
 def plan(

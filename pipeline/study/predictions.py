@@ -25,17 +25,11 @@ _METRICS: Final[Mapping[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], Floa
 
 @dataclass(frozen=True)
 class PresetPredictions:
-    """The predictions of all trainings of one preset, with the reviews sorted by id.
+    """The predictions of all trainings of one preset, with the reviews sorted by id."""
 
-    Attributes:
-        ids: The reviews' ids, bytes `[reviews]`.
-        labels: Whether each review is positive, bool `[reviews]`.
-        positive: The probability of the positive class by mode, float64 `[seeds, reviews]`.
-    """
-
-    ids: npt.NDArray[np.object_]
-    labels: npt.NDArray[np.bool_]
-    positive: Mapping[Mode, FloatArray]
+    ids: npt.NDArray[np.object_]  # bytes `[reviews]`
+    labels: npt.NDArray[np.bool_]  # whether each review is positive, bool `[reviews]`
+    positive: Mapping[Mode, FloatArray]  # its probability, float64 `[seeds, reviews]`
 
     def values(self) -> dict[Mode, dict[str, FloatArray]]:
         """Returns the values of each metric by mode, float64 `[seeds, reviews]`."""
@@ -64,10 +58,7 @@ def read_preset_predictions(folders: Sequence[Path]) -> PresetPredictions:
 
 
 def check_same_reviews(predictions: Mapping[str, PresetPredictions]) -> None:
-    """Makes sure that presets can be compared.
-
-    Args:
-        predictions: The predictions by preset.
+    """Makes sure that the predictions by preset can be compared.
 
     Raises:
         RunError: The presets were tested on different reviews.

@@ -13,10 +13,6 @@ class StudyProgress:
     """Reports after each training how many trainings of its preset are done, and how long the others will take.
 
     The estimate is the mean time of the trainings executed now; cached trainings do not count.
-
-    Args:
-        preset: Name of the preset.
-        trainers: Ids of the preset's Trainers.
     """
 
     def __init__(self, preset: str, trainers: Collection[str]) -> None:

@@ -6,7 +6,6 @@ import platform
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from ml_metadata.proto import metadata_store_pb2
 from components.evaluator.metrics import FLIP_RATE, paired_metrics
 from imdb_core import features, modes
 from imdb_core.file_names import HISTORY_FILE
+from imdb_core.packages import FRAMEWORKS, package_versions
 from imdb_core.stats.paired import PairedOutcomes
 from pipeline.graph.study import create_study, seed_predictions_id, seed_trainer_id
 from pipeline.history.runs import COMPLETE, PastArtifact
@@ -32,12 +32,8 @@ from pipeline.workspace.places import prepare_places
 
 RECORD_FILE: Final = "study.json"
 
-_PACKAGES: Final = ("tensorflow", "keras", "tfx", "apache-beam")
-
 # Lines of plain output per training: its outcome, the remaining time, and some progress.
 _TRAINING_LINES: Final = 6
-
-_MILLISECONDS: Final = 1000
 
 
 def run_study(study: Study, workspace: Path, *, verbose: bool = False) -> dict[str, Any]:
@@ -80,7 +76,7 @@ def run_study(study: Study, workspace: Path, *, verbose: bool = False) -> dict[s
         "seconds": round(time.monotonic() - started, 1),
         "workspace": str(workspace),
         "python": platform.python_version(),
-        "versions": {package: metadata.version(package) for package in _PACKAGES},
+        "versions": package_versions(FRAMEWORKS),
         "presets": presets,
         "between": {
             mode: verdicts.compare_presets({name: values[name][mode] for name in presets}, confidence)
@@ -153,4 +149,4 @@ def _training_seconds(store: metadata_store.MetadataStore, model: PastArtifact) 
     maker = min(event.execution_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT)
     (execution,) = store.get_executions_by_id([maker])
     milliseconds: int = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-    return round(milliseconds / _MILLISECONDS, 1)
+    return round(milliseconds / 1000, 1)

@@ -54,13 +54,7 @@ def verdicts(record: StudyRecord) -> Iterator[str]:
 
 
 def report(record: StudyRecord, file: Path, console: Console) -> None:
-    """Prints the outcome of a study.
-
-    Args:
-        record: The result of `run_study`.
-        file: The file that holds the record.
-        console: The console to print to.
-    """
+    """Prints the outcome of a study, the result of `run_study`, and the path of the file that holds it."""
     table = spread(record)
     # 80 columns hold these; the record holds the others too.
     console.print(table.drawn([table.columns.index(column) for column in ("", "accuracy", "AUC", "log loss")]))

@@ -13,13 +13,7 @@ _LESS_IS_BETTER: Final = frozenset({metrics.LOG_LOSS})
 
 
 class MetricScale(NamedTuple):
-    """How the values of a metric are written.
-
-    Attributes:
-        factor: The factor that a value is multiplied by.
-        digits: Number of digits after the decimal point.
-        unit: The unit, with a leading space; empty if there is none.
-    """
+    """How values of a metric are written: times a factor, with so many decimals, and a unit after its leading space."""
 
     factor: float
     digits: int
@@ -43,27 +37,16 @@ SCALES: Final[Mapping[str, MetricScale]] = {
 
 
 def spreads(values: Mapping[str, FloatArray]) -> dict[str, Any]:
-    """Summarizes the trainings of one mode of one preset.
+    """Summarizes the trainings of one mode of one preset as `mean`, `deviation`, `least` and `most` of each metric.
 
     Args:
         values: The values by metric, float64 `[seeds, reviews]`.
-
-    Returns:
-        JSON by metric: `mean`, `deviation`, `least` and `most`.
     """
     return {name: vars(Spread.of([float(row.mean()) for row in by_seed])) for name, by_seed in values.items()}
 
 
 def compare_modes(values: Mapping[modes.Mode, Mapping[str, FloatArray]], confidence: float) -> dict[str, Any]:
-    """Compares the vector mode with the scalar mode, seed by seed.
-
-    Args:
-        values: The values by mode and metric, float64 `[seeds, reviews]`.
-        confidence: Confidence of all intervals, such as 0.95.
-
-    Returns:
-        JSON by metric; see `compare_presets`.
-    """
+    """Compares the vector with the scalar mode, seed by seed; see `compare_presets` for the values and the result."""
     return _compare({mode: values[mode] for mode in (modes.VECTOR, modes.SCALAR)}, confidence, is_paired=True)
 
 
@@ -109,14 +92,7 @@ def _compared(
 
 
 def verdict(names: Sequence[str], difference: Difference, metric: str, confidence: float) -> str:
-    """Words the outcome of a comparison.
-
-    Args:
-        names: The names of both sides; the difference is the first minus the second.
-        difference: The difference in `metric`.
-        metric: Name of the metric.
-        confidence: Confidence of the interval, such as 0.95.
-    """
+    """Words the outcome of a comparison: the difference in a metric of the first of two names minus the second."""
     scale = SCALES[metric]
     bounds = difference.interval(confidence)
     level = f"{100 * confidence:g}% interval"

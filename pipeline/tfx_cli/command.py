@@ -18,7 +18,6 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-# As in pipeline.settings, which cannot be imported here.
 CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
 VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
@@ -94,9 +93,7 @@ def pipeline_options() -> list[click.Option]:
 
 
 def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[str], *, verbose: bool = False) -> None:
-    """Creates or updates a local pipeline in TFX's registry, then runs it.
-
-    The file is executed once, in this process, like `python FILE`.
+    """Creates or updates a local pipeline in TFX's registry, then runs it: once, in this process, like `python FILE`.
 
     Args:
         pipeline: A Python file that calls `LocalDagRunner().run()`, or a folder that holds `local_runner.py`.
@@ -156,9 +153,7 @@ def _register_and_run(file: Path) -> None:
     from tfx.tools.cli import labels
     from tfx.tools.cli.handler import local_dag_runner_patcher, local_handler
 
-    handler = local_handler.LocalHandler(
-        {labels.ENGINE_FLAG: labels.LOCAL_ENGINE, labels.PIPELINE_DSL_PATH: str(file)},
-    )
+    handler = local_handler.LocalHandler({labels.ENGINE_FLAG: labels.LOCAL_ENGINE, labels.PIPELINE_DSL_PATH: str(file)})
 
     class RegisterThenRun(local_dag_runner_patcher.LocalDagRunnerPatcher):  # type: ignore[misc]  # TFX is untyped
         def __init__(self) -> None:
@@ -168,9 +163,7 @@ def _register_and_run(file: Path) -> None:
         def _before_run(self, runner: Any, pipeline: Any, context: Mapping[str, str]) -> None:
             name = context[self.PIPELINE_NAME]
             known = Path(handler._get_pipeline_info_path(name)).exists()
-            handler._save_pipeline(
-                {labels.PIPELINE_NAME: name, labels.PIPELINE_ROOT: context[self.PIPELINE_ROOT]},
-            )
+            handler._save_pipeline({labels.PIPELINE_NAME: name, labels.PIPELINE_ROOT: context[self.PIPELINE_ROOT]})
             click.echo(f'Pipeline "{name}" {"updated" if known else "created"} successfully.')
 
     patcher = RegisterThenRun()

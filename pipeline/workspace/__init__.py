@@ -1,1 +1,1 @@
-"""The workspace: its folders, its ML Metadata store and the records of its runs."""
+"""The workspace: its folders and its ML Metadata store."""

@@ -28,27 +28,19 @@ def metadata_connection(
         SettingsError: The password is not set.
     """
     if settings.backend == "sqlite":
-        database = workspace / "metadata" / "metadata.db"
-        return metadata_store_pb2.ConnectionConfig(
-            sqlite=metadata_store_pb2.SqliteMetadataSourceConfig(
-                filename_uri=str(database), connection_mode=_SQLITE.READWRITE_OPENCREATE
-            )
+        database = _SQLITE(
+            filename_uri=str(workspace / "metadata" / "metadata.db"), connection_mode=_SQLITE.READWRITE_OPENCREATE
         )
+        return metadata_store_pb2.ConnectionConfig(sqlite=database)
     if settings.password_env not in environ:
         raise SettingsError(
             f"metadata.backend = {settings.backend!r} needs a password, and the environment variable "
             f"{settings.password_env} is not set; set it, or name another one in metadata.password_env"
         )
     port = settings.port or _DEFAULT_PORTS[settings.backend]
-    password = environ[settings.password_env]
+    account = {"host": settings.host, "user": settings.user, "password": environ[settings.password_env]}
     if settings.backend == "mysql":
-        return metadata_store_pb2.ConnectionConfig(
-            mysql=metadata_store_pb2.MySQLDatabaseConfig(
-                host=settings.host, port=port, database=settings.database, user=settings.user, password=password
-            )
-        )
-    return metadata_store_pb2.ConnectionConfig(
-        postgresql=metadata_store_pb2.PostgreSQLDatabaseConfig(
-            host=settings.host, port=str(port), dbname=settings.database, user=settings.user, password=password
-        )
-    )
+        mysql = metadata_store_pb2.MySQLDatabaseConfig(**account, port=port, database=settings.database)
+        return metadata_store_pb2.ConnectionConfig(mysql=mysql)
+    postgresql = metadata_store_pb2.PostgreSQLDatabaseConfig(**account, port=str(port), dbname=settings.database)
+    return metadata_store_pb2.ConnectionConfig(postgresql=postgresql)

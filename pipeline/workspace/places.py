@@ -15,33 +15,20 @@ REVIEW_SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "review.pbtxt"
 
 @dataclass(frozen=True)
 class Places:
-    """Paths that a run reads and writes.
+    """Paths that a run reads and writes."""
 
-    Attributes:
-        artifacts: TFX's pipeline root.
-        checkpoints: Folder of the checkpoints of interrupted trainings.
-        cache: Folder of downloads.
-        versions: Folder of the pushed versions of the model.
-        schema: Copy of the schema file, at a path that depends on its content.
-    """
-
-    artifacts: Path
-    checkpoints: Path
-    cache: Path
-    versions: Path
-    schema: Path
+    artifacts: Path  # TFX's pipeline root
+    checkpoints: Path  # of interrupted trainings
+    cache: Path  # of downloads
+    versions: Path  # the pushed versions of the model
+    schema: Path  # a copy, at a path that depends on its content
 
 
 def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIEW_SCHEMA) -> Places:
-    """Creates what a run needs in the workspace and is not there yet.
+    """Creates what a run needs in the workspace, if it is not there yet.
 
-    These are a copy of the schema, the folder of ML Metadata, and `models/models.config`, which servers read. The
-    schema's path depends on its content, because TFX's cache compares paths, not contents.
-
-    Args:
-        config: The settings, which name the model.
-        workspace: Absolute path of the workspace; created if missing.
-        schema: A text file with a Schema proto.
+    This is a copy of the schema, the folder of ML Metadata, and `models/models.config`, which servers read. The path of
+    the schema depends on its content, because TFX's cache compares paths, not contents.
 
     Raises:
         SettingsError: The workspace is not writable.

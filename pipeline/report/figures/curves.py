@@ -17,17 +17,11 @@ _POINTS: Final = 300
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The reviews whose probability falls into one bin.
+    """The reviews whose probability falls into one bin."""
 
-    Attributes:
-        reviews: Number of reviews.
-        predicted: Mean probability of the positive class.
-        positive: Share of positive reviews.
-    """
-
-    reviews: int
-    predicted: float
-    positive: Estimate
+    reviews: int  # how many
+    predicted: float  # mean probability of the positive class
+    positive: Estimate  # share of positive reviews
 
 
 def roc(labels: _Array, positive: _Array) -> tuple[_Array, _Array]:
@@ -55,15 +49,12 @@ def precision_recall(labels: _Array, positive: _Array) -> tuple[_Array, _Array]:
 
 
 def reliability(labels: _Array, positive: _Array, confidence: float) -> list[ReliabilityBin]:
-    """Compares predicted probabilities with shares of positive reviews, in ten bins of equal width.
+    """Compares predicted probabilities with shares of positive reviews, in those of ten equal bins that are not empty.
 
     Args:
         labels: Whether each review is positive, bool `[n]`.
         positive: The probabilities of the positive class, float `[n]`.
         confidence: Confidence of the intervals, such as 0.95.
-
-    Returns:
-        The bins that are not empty.
     """
     places = calibration_bins(positive)
     found = []

@@ -59,29 +59,24 @@ _STYLE: Final = {
     "figure.subplot.bottom": 0.15,
     "figure.subplot.top": 0.93,
 }
-# 360 points, about the width of a phone's screen, so that the text is as large as the page's small print.
-_WIDTH: Final = 5.0
-_HEIGHT: Final = 3.7
+# In inches. 360 points are about the width of a phone's screen, so that the text is as large as the page's small print.
+_SIZE: Final = (5.0, 3.7)
 
 _FONT: Final = re.compile(r"font: (?:[a-z]+ )?([\d.]+)px [^;\"]*")
 _LONG: Final = re.compile(r"\d+\.\d{3,}")
 _ID: Final = re.compile(r' id="([^"]*)"')
 
 
-def draw(name: str, described: str, paint: Callable[[Axes], None], height: float = _HEIGHT) -> Markup:
-    """Draws one pair of axes.
+def draw(name: str, described: str, paint: Callable[[Axes], None]) -> Markup:
+    """Draws one pair of axes, and returns it as an `<svg>` element.
 
     Args:
         name: Name of the picture, unique in the page.
         described: The alternative text for people who cannot see the picture.
         paint: A function that draws into the axes.
-        height: The height in inches of 72 points; the width is 5.
-
-    Returns:
-        An `<svg>` element.
     """
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height))
+        figure = Figure(figsize=_SIZE)
         paint(figure.add_subplot())
         buffer = StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -13,15 +13,7 @@ _SWEEPS: Final = 4
 
 @dataclass(frozen=True)
 class NodeBox:
-    """A node in the picture.
-
-    Attributes:
-        node: Id of the node.
-        x: The left edge.
-        y: The upper edge.
-        width: The width.
-        height: The height.
-    """
+    """A node in the picture; `x` and `y` are its upper left corner."""
 
     node: str
     x: float
@@ -32,18 +24,10 @@ class NodeBox:
 
 @dataclass(frozen=True)
 class GraphLayout:
-    """The layout of a graph.
-
-    Attributes:
-        boxes: The nodes.
-        edges: x1, y1, x2 and y2 of each edge, from the middle of a node's lower edge to the middle of another's upper
-            edge.
-        width: Width of the picture.
-        height: Height of the picture.
-    """
+    """The layout of a graph."""
 
     boxes: list[NodeBox]
-    edges: list[tuple[float, float, float, float]]
+    edges: list[tuple[float, float, float, float]]  # x1, y1, x2 and y2, from a lower edge's middle to an upper's
     width: float
     height: float
 

@@ -107,13 +107,7 @@ def agreement_plot(predictions: ModePredictions) -> Markup:
 
 
 def slices_plot(name: str, title: str, groups: Mapping[str, Mapping[str, Estimate]]) -> Markup:
-    """Draws the accuracy of both modes by group of reviews.
-
-    Args:
-        name: Name of the picture, unique in the page.
-        title: The title of the grouping, such as `rating in stars`.
-        groups: The estimates by name of the group and by mode.
-    """
+    """Draws the accuracy of both modes by group of reviews; `title` names the grouping, and `name` the picture."""
 
     def paint(axes: Axes) -> None:
         for offset, mode in zip((-0.1, 0.1), modes.MODES, strict=True):

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from imdb_core import features
 from imdb_core.modes import MODES
-from pipeline.report.figures import attention_plots
+from pipeline.report.figures.drawing import FAINT, MODE_COLORS, MODE_MARKERS, MODE_STYLES, draw, line_style
 from serving.client.results import Explanation
 from serving.client.shading import Piece, shaded
 
-_KINDS: Final = {
-    "right": "both modes are right",
-    "wrong": "both modes are wrong",
-    "disagreement": "the modes disagree",
-}
+_KINDS: Final = {"right": "both modes are right", "wrong": "both modes are wrong", "disagreement": "the modes disagree"}
 # Weights are means of float32 numbers; relative differences below this are rounding errors.
 _ROUNDING: Final = 1e-5
 _STRONGEST: Final = 10
@@ -29,103 +27,60 @@ _EVEN: Final = 0.25
 
 @dataclass(frozen=True)
 class ShadedWord:
-    """A piece of a shaded review.
+    """A piece of a shaded review."""
 
-    Attributes:
-        piece: The text and its share of the attention.
-        strength: Strength of the shade, 0 to 1.
-        strongest: Whether it is one of the strongest words, which the keyboard reaches.
-    """
-
-    piece: Piece
-    strength: float
-    strongest: bool
+    piece: Piece  # the text and its share of the attention
+    strength: float  # of the shade, 0 to 1
+    strongest: bool  # the keyboard reaches it
 
 
 @dataclass(frozen=True)
 class DimensionWeights:
-    """The weights of words in one dimension of the network's state.
-
-    Attributes:
-        number: Number of the dimension.
-        share: Share of the dimension in the contributions of all dimensions to the prediction.
-        cells: Word, weight, strength from 0 to 1, and position of each visible weight.
-        length: Number of words, visible or not.
-        top: The three words with the largest weights.
-    """
+    """The weights of words in one dimension of the network's state."""
 
     number: int
-    share: float
-    cells: list[tuple[str, float, float, int]]
-    length: int
-    top: list[str]
+    share: float  # in the contributions of all dimensions to the prediction
+    cells: list[tuple[str, float, float, int]]  # word, weight, strength from 0 to 1 and position of each visible weight
+    length: int  # number of words, visible or not
+    top: list[str]  # the three words with the largest weights
 
 
 @dataclass(frozen=True)
 class ShadedReview:
-    """A review as one mode reads it.
+    """A review as one mode reads it."""
 
-    Attributes:
-        probability: Probability of the predicted sentiment.
-        label: The predicted sentiment.
-        words: All pieces of the review.
-        strongest: The strongest words and their weights, largest first; empty if all weights are equal.
-        even: Whether all words have equal weights.
-        dimensions: The strongest dimensions of the vector mode.
-    """
-
-    probability: float
+    probability: float  # of the predicted sentiment, `label`
     label: str
     words: list[ShadedWord]
-    strongest: list[tuple[str, float]]
-    even: bool
-    dimensions: list[DimensionWeights]
+    strongest: list[tuple[str, float]]  # words and weights, largest first; empty if `even`
+    even: bool  # all weights are equal
+    dimensions: list[DimensionWeights]  # the strongest of the vector mode
 
 
 @dataclass(frozen=True)
 class ReviewExample:
-    """A review as both modes read it.
+    """A review as both modes read it."""
 
-    Attributes:
-        kind: The reason why it is shown.
-        sentiment: The labelled sentiment.
-        rating: The rating in stars; None if the source has none.
-        readings: The shaded review by mode.
-    """
-
-    kind: str
-    sentiment: str
-    rating: int | None
+    kind: str  # why it is shown
+    sentiment: str  # the label
+    rating: int | None  # in stars; None if the source has none
     readings: Mapping[str, ShadedReview]
 
 
 @dataclass(frozen=True)
 class AttentionSection:
-    """The attention on test reviews.
+    """The attention on test reviews."""
 
-    Attributes:
-        reviews: Number of test reviews that the aggregates cover.
-        test_reviews: Number of all test reviews.
-        examples: The shaded reviews.
-        words: The words with the most attention by mode.
-        entropy: The mean entropy by mode: 0 if all attention is on one word, 1 if it is equal on all words.
-        figures: The pictures by name.
-    """
-
-    reviews: int
-    test_reviews: int
+    reviews: int  # the aggregates cover these
+    test_reviews: int  # all of the split
     examples: list[ReviewExample]
-    words: Mapping[str, Sequence[Mapping[str, Any]]]
-    entropy: Mapping[str, float]
+    words: Mapping[str, Sequence[Mapping[str, Any]]]  # those with the most attention
+    entropy: Mapping[str, float]  # mean; 0: all on one word, 1: equal on all
     figures: Mapping[str, Markup]
 
 
 def describe_attention(explanations: Mapping[str, Any]) -> AttentionSection:
-    """Describes the attention on test reviews.
-
-    Args:
-        explanations: The Explainer's `explanations.json`.
-    """
+    """Describes the attention on test reviews, from the Explainer's `explanations.json`."""
     modes: dict[str, Any] = {mode: explanations["modes"][mode] for mode in MODES}
     return AttentionSection(
         reviews=explanations["reviews"],
@@ -134,8 +89,8 @@ def describe_attention(explanations: Mapping[str, Any]) -> AttentionSection:
         words={mode: values["words"][:_SHOWN_WORDS] for mode, values in modes.items()},
         entropy={mode: values["entropy"]["mean"] for mode, values in modes.items()},
         figures={
-            "position": attention_plots.position_plot({mode: values["position"] for mode, values in modes.items()}),
-            "entropy": attention_plots.entropy_plot({mode: values["entropy"] for mode, values in modes.items()}),
+            "position": _position_plot({mode: values["position"] for mode, values in modes.items()}),
+            "entropy": _entropy_plot({mode: values["entropy"] for mode, values in modes.items()}),
         },
     )
 
@@ -199,3 +154,46 @@ def _shares(weights: Sequence[float]) -> list[float]:
 def _sentiment(label: Any) -> str:
     """Returns a sentiment by its name or number."""
     return features.SENTIMENTS[label] if isinstance(label, int) else str(label)
+
+
+def _position_plot(positions: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
+    """Draws the share of the attention by tenth of a review, the `deciles` of each mode."""
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(0.1, color=FAINT, linewidth=1, linestyle=":")
+        for mode, position in positions.items():
+            axes.plot(range(5, 100, 10), position["deciles"], marker=MODE_MARKERS[mode], **line_style(mode))
+        axes.xaxis.set_major_formatter(PercentFormatter(100, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(
+            xlabel="position in the part of the review that is read", ylabel="share of the attention", xlim=(0, 100)
+        )
+        axes.set_ylim(0, 1.2 * max(0.1, *(share for position in positions.values() for share in position["deciles"])))
+        axes.legend(loc="best")
+
+    return draw("position", "Share of the attention by tenth of the review, both modes", paint)
+
+
+def _entropy_plot(entropies: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """Draws how evenly the attention of each review is spread: the `mean` and the histogram of each mode."""
+    reached = (
+        edge
+        for entropy in entropies.values()
+        for edge, count in zip(entropy["bin_edges"], entropy["counts"], strict=False)
+        if count
+    )
+    first = min(reached, default=0.0)
+
+    def paint(axes: Axes) -> None:
+        for mode, entropy in entropies.items():
+            total = sum(entropy["counts"]) or 1
+            shares = [count / total for count in entropy["counts"]]
+            axes.stairs(shares, entropy["bin_edges"], linewidth=1.8, **line_style(mode))
+            axes.axvline(entropy["mean"], color=MODE_COLORS[mode], linewidth=1, linestyle=MODE_STYLES[mode])
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(
+            xlabel="entropy of the weights (1: all words equal)", xlim=(first - 0.02, 1.01), ylabel="share of reviews"
+        )
+        axes.legend(loc="upper left")
+
+    return draw("entropy", "Histogram of the entropy of the attention weights of a review, both modes", paint)

@@ -13,51 +13,32 @@ from pipeline.text_table import TextTable
 
 @dataclass(frozen=True)
 class SettingRow:
-    """A setting of the run.
+    """A setting of the run, with values as JSON."""
 
-    Attributes:
-        key: `section.key`.
-        value: The value as JSON.
-        default: The preset's value as JSON; None if this version of the project has no such setting.
-        changed: Whether the two differ.
-    """
-
-    key: str
+    key: str  # `section.key`
     value: str
-    default: str | None
+    default: str | None  # the preset's value; None if this version of the project has no such setting
     changed: bool
 
 
 @dataclass(frozen=True)
 class ConfigurationSection:
-    """The configuration of a run.
+    """The configuration of a run."""
 
-    Attributes:
-        preset: Name of the preset; None if it was not recorded.
-        search: What the Tuner found in words, and its trials; None if the run did not search.
-        settings: All settings.
-        versions: Versions of packages by name; empty if they were not recorded.
-    """
-
-    preset: str | None
-    search: tuple[str, TextTable] | None
+    preset: str | None  # None if it was not recorded
+    search: tuple[str, TextTable] | None  # what the Tuner found, and its trials; None without a search
     settings: Sequence[SettingRow]
-    versions: Mapping[str, str]
+    versions: Mapping[str, str]  # of packages; empty if they were not recorded
 
 
 def describe_configuration(run: PastRun) -> ConfigurationSection:
-    """Describes the configuration of a run.
-
-    Args:
-        run: A past run.
-    """
-    record = run.record or run.failure or {}
-    tuning = record.get("tuning")
+    """Describes the configuration of a run."""
+    tuning = run.recorded.get("tuning")
     return ConfigurationSection(
         preset=run.settings.get("preset"),
         search=(tuning_sentence(tuning), trials_table(tuning, run.settings)) if tuning else None,
         settings=_setting_rows(run.settings),
-        versions=record.get("versions", {}),
+        versions=run.recorded.get("versions", {}),
     )
 
 

@@ -1,7 +1,7 @@
 """Describes the data of a run: counts, statistics, anomalies, and how much of it the vocabulary covers."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,66 +30,41 @@ _TYPE: Final = statistics_pb2.FeatureNameStatistics
 
 @dataclass(frozen=True)
 class VocabularyCoverage:
-    """How much of a split the vocabulary covers.
-
-    Attributes:
-        split: Name of the split.
-        reviews: Number of reviews that were read.
-        words: Number of words in these reviews.
-        unknown: Share of the words that are out of vocabulary.
-        cut: Share of the reviews that are longer than the network reads.
-        median: Median number of words in a review.
-    """
+    """How much of a split the vocabulary covers."""
 
     split: str
-    reviews: int
-    words: int
-    unknown: float
-    cut: float
-    median: float
+    reviews: int  # that were read
+    words: int  # in these reviews
+    unknown: float  # share of the words that are out of vocabulary
+    cut: float  # share of the reviews that are longer than the network reads
+    median: float  # words in a review
 
 
 @dataclass(frozen=True)
 class DataSection:
-    """The data of a run.
+    """The data of a run."""
 
-    Attributes:
-        ingest: The ingest's report.
-        dead_letters: Path of the file that lists the rejected rows.
-        statistics: Rows of TFDV's statistics: split, feature, type, count, missing, distinct, least, mean, most.
-        anomalies: The anomalies in words; None if the ExampleValidator did not run.
-        vocabulary: Number of words with their own ids; None if Transform did not run.
-        coverage: The vocabulary's coverage of each split; empty if Transform did not run.
-        lengths: The picture of the reviews' lengths; None if there are no examples.
-    """
-
-    ingest: Mapping[str, Any]
-    dead_letters: str
-    statistics: list[Mapping[str, Any]]
-    anomalies: list[str] | None
-    vocabulary: int | None
-    coverage: list[VocabularyCoverage]
-    lengths: Markup | None
+    ingest: Mapping[str, Any]  # the ingest's report
+    dead_letters: str  # path of the file that lists the rejected rows
+    statistics: list[Mapping[str, Any]]  # TFDV's, a row for each feature of a split
+    anomalies: list[str] | None  # None if the ExampleValidator did not run
+    vocabulary: int | None  # words with their own ids; None if Transform did not run
+    coverage: list[VocabularyCoverage]  # of each split; empty if Transform did not run
+    lengths: Markup | None  # None if there are no examples
 
 
 def describe_data(run: PastRun) -> DataSection | None:
-    """Describes the data of a run.
-
-    Args:
-        run: A past run.
-
-    Returns:
-        The section; None if the run did not produce examples, or they have been deleted.
-    """
+    """Describes the data of a run; returns None if it has no examples, or they have been deleted."""
     examples = run.artifact("ImdbExampleGen", "examples")
-    report = Path(examples.uri, file_names.REPORT) if examples else None
-    if examples is None or report is None or not report.is_file():
+    report = run.file("ImdbExampleGen", "examples", file_names.REPORT)
+    if examples is None or report is None:
         return None
     ingest = json.loads(report.read_text())
     texts = {split: _texts(examples, split) for split in (TRAIN, TEST)}
     split_words = {split: [words(text) for text in found] for split, found in texts.items() if found}
     most_tokens = run.settings.get("transform.max_tokens")
-    vocabulary = _vocabulary(run.artifact("Transform", "transform_graph"))
+    words_file = run.file("Transform", "transform_graph", f"transform_fn/assets/{file_names.VOCABULARY}")
+    vocabulary = set(words_file.read_text("utf-8").splitlines()) if words_file else set()
     lengths = {split: [len(found) for found in cut] for split, cut in split_words.items()}
     return DataSection(
         ingest=ingest,
@@ -152,11 +127,6 @@ def _texts(examples: PastArtifact, split: str) -> list[str]:
     return [feature[TEXT].bytes_list.value[0].decode("utf-8", "replace") for feature in features]
 
 
-def _vocabulary(graph: PastArtifact | None) -> set[str]:
-    file = Path(graph.uri, "transform_fn", "assets", file_names.VOCABULARY) if graph else None
-    return set(file.read_text("utf-8").splitlines()) if file and file.is_file() else set()
-
-
 def _statistics(statistics: PastArtifact | None) -> list[Mapping[str, Any]]:
     rows: list[Mapping[str, Any]] = []
     for split, content in split_files(statistics, STATISTICS_FILE):
@@ -169,7 +139,7 @@ def _statistics(statistics: PastArtifact | None) -> list[Mapping[str, Any]]:
 def _row(feature: Any) -> Mapping[str, Any]:
     numbers = feature.WhichOneof("stats") == "num_stats"
     stats = feature.num_stats if numbers else feature.string_stats
-    row = {
+    return {
         "feature": _feature_name(feature),
         "type": _TYPE.Type.Name(feature.type).lower(),
         "count": int(stats.common_stats.num_non_missing),
@@ -179,8 +149,8 @@ def _row(feature: Any) -> Mapping[str, Any]:
         "least": stats.min if numbers else None,
         "mean": stats.mean if numbers else stats.avg_length,
         "most": stats.max if numbers else None,
+        "unit": "" if numbers else "bytes",
     }
-    return {**row, "unit": "" if numbers else "bytes"}
 
 
 def _feature_name(feature: Any) -> str:
@@ -202,17 +172,9 @@ def _anomalies(anomalies: PastArtifact | None) -> list[str] | None:
     return found
 
 
-def split_files(artifact: PastArtifact | None, file: str) -> Iterable[tuple[str, bytes]]:
-    """Reads a file of each split, in the order of `SPLITS`.
-
-    Args:
-        artifact: An artifact with one folder per split; None yields nothing.
-        file: Name of the file in each folder.
-
-    Yields:
-        The name of each split that has the file, and the file's content.
-    """
-    for split in SPLITS if artifact else ():
-        path = artifact.split_folder(split) / file if artifact else Path()
-        if path.is_file():
+def split_files(artifact: PastArtifact | None, file: str) -> Iterator[tuple[str, bytes]]:
+    """Yields each split that has a file in an artifact, in the order of `SPLITS`, with the file's content."""
+    for split in SPLITS:
+        path = artifact.split_folder(split) / file if artifact else None
+        if path and path.is_file():
             yield split, path.read_bytes()

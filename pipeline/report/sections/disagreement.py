@@ -13,27 +13,16 @@ from pipeline.report.figures.mode_plots import agreement_plot
 
 @dataclass(frozen=True)
 class DisagreementSection:
-    """The disagreement of the modes.
-
-    Attributes:
-        reviews: Number of test reviews.
-        outcomes: Numbers of reviews by `both_right`, `only_scalar`, `only_vector` and `both_wrong`.
-        distance: Mean distance between the modes' probabilities.
-        agreement: The picture of both modes' probabilities.
-    """
+    """The disagreement of the modes on test reviews."""
 
     reviews: int
-    outcomes: Mapping[str, int]
-    distance: float
-    agreement: Markup
+    outcomes: Mapping[str, int]  # reviews by `both_right`, `only_scalar`, `only_vector` and `both_wrong`
+    distance: float  # mean distance between the modes' probabilities
+    agreement: Markup  # both modes' probabilities
 
 
 def describe_disagreement(predictions: ModePredictions) -> DisagreementSection:
-    """Counts on which reviews each mode is right.
-
-    Args:
-        predictions: The predictions of at least one test review.
-    """
+    """Counts on which reviews each mode is right; there must be at least one review."""
     scalar, vector = predictions.right(SCALAR), predictions.right(VECTOR)
     return DisagreementSection(
         reviews=len(predictions.labels),

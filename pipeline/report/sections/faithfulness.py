@@ -9,42 +9,35 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from components.explainer.faithfulness import ATTENTION, RANDOM
-from imdb_core.modes import MODES
-from pipeline.report.figures.faithfulness_plots import MEASURES, faithfulness_plot, flips_plot
+from imdb_core.modes import MODES, Mode
+from pipeline.report.figures.drawing import INK, MODE_COLORS, MODE_MARKERS, draw, line_style
 
+_MEASURES: Final = {"comprehensiveness": "without the k words", "sufficiency": "with only the k words"}
 # The findings describe the number of words nearest to this.
 _DESCRIBED_K: Final = 5
 
 
 @dataclass(frozen=True)
 class FaithfulnessSection:
-    """The faithfulness test.
+    """The faithfulness test."""
 
-    Attributes:
-        reviews: Number of tested reviews; 0 if the test was not run.
-        findings: One paragraph for each mode.
-        figures: The pictures by name.
-    """
-
-    reviews: int
-    findings: list[str]
+    reviews: int  # 0 if the test was not run
+    findings: list[str]  # a paragraph for each mode
     figures: Mapping[str, Markup]
 
 
 def describe_faithfulness(explanations: Mapping[str, Any]) -> FaithfulnessSection:
-    """Describes the faithfulness test.
-
-    Args:
-        explanations: The Explainer's `explanations.json`.
-    """
+    """Describes the faithfulness test, from the Explainer's `explanations.json`."""
     by_mode: dict[str, Any] = {mode: explanations["modes"][mode]["faithfulness"] for mode in MODES}
-    figures = {f"{kind}_{mode}": faithfulness_plot(kind, mode, by_mode) for kind in MEASURES for mode in MODES}
+    figures = {f"{kind}_{mode}": _faithfulness_plot(kind, mode, by_mode) for kind in _MEASURES for mode in MODES}
     return FaithfulnessSection(
         reviews=max(values["reviews"] for values in by_mode.values()),
         findings=[finding(mode, values) for mode, values in by_mode.items()],
-        figures={**figures, "flips": flips_plot(by_mode)},
+        figures={**figures, "flips": _flips_plot(by_mode)},
     )
 
 
@@ -93,3 +86,57 @@ def _compare(first: Mapping[str, float], second: Mapping[str, float]) -> int:
 
 def _points(estimate: Mapping[str, float]) -> str:
     return f"{100 * estimate['mean']:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _faithfulness_plot(kind: str, mode: Mode, faithfulness: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """Draws how far the probability falls for the most attended and for random words; the modes share the scale."""
+    limits = [
+        point[end]
+        for values in faithfulness.values()
+        for points in values[kind].values()
+        for point in points
+        for end in ("low", "high")
+    ]
+
+    def paint(axes: Axes) -> None:
+        for by, color, style in ((ATTENTION, MODE_COLORS[mode], "-"), (RANDOM, INK, ":")):
+            points, ks = faithfulness[mode][kind][by], faithfulness[mode]["k"]
+            whiskers = [
+                [point["mean"] - point["low"] for point in points],
+                [point["high"] - point["mean"] for point in points],
+            ]
+            label = "most attended" if by == ATTENTION else "random"
+            axes.errorbar(
+                range(len(ks)),
+                [point["mean"] for point in points],
+                yerr=whiskers,
+                color=color,
+                linestyle=style,
+                marker=MODE_MARKERS[mode] if by == ATTENTION else "x",
+                label=label,
+            )
+            axes.set_xticks(range(len(ks)), [str(k) for k in ks])
+        span = (max(limits) - min(limits) or 1.0) if limits else 1.0
+        axes.set_ylim(min([*limits, 0.0]) - 0.05 * span, max([*limits, 0.0]) + 0.05 * span)
+        axes.set(xlabel="k, number of words", ylabel=f"fall in probability {_MEASURES[kind]}")
+        axes.set_title(f"{mode}: {kind}")
+        axes.legend(loc="best")
+
+    return draw(f"{kind}-{mode}", f"{kind.capitalize()} of {mode} mode: most attended against random words", paint)
+
+
+def _flips_plot(faithfulness: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """Draws how often the prediction changes without the k words."""
+
+    def paint(axes: Axes) -> None:
+        for mode, values in faithfulness.items():
+            places = range(len(values["k"]))
+            axes.plot(places, values["flips"][ATTENTION], marker=MODE_MARKERS[mode], **line_style(mode))
+            faded = {**line_style(mode), "label": f"{mode}, random", "linestyle": ":"}
+            axes.plot(places, values["flips"][RANDOM], marker="x", **faded)
+            axes.set_xticks(places, [str(k) for k in values["k"]])
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(xlabel="k, number of removed words", ylabel="predictions that change", ylim=(0, None))
+        axes.legend(loc="upper left")
+
+    return draw("flips", "Share of predictions that change without the k words, both modes", paint)

@@ -21,71 +21,40 @@ _CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A row of the table of metrics.
-
-    Attributes:
-        title: Name of the metric.
-        by_mode: The metric of each mode.
-        difference: Vector minus scalar; None if the difference has no interval.
-        higher_is_better: Whether a higher value is better.
-        how: The method of the intervals.
-    """
+    """A row of the table of metrics."""
 
     title: str
     by_mode: Mapping[str, Estimate]
-    difference: Estimate | None
+    difference: Estimate | None  # vector minus scalar; None if it has no interval
     higher_is_better: bool
-    how: str
+    how: str  # the method of the intervals
 
 
 @dataclass(frozen=True)
 class SliceRow:
-    """A group of test reviews.
-
-    Attributes:
-        name: Name of the group.
-        reviews: Number of reviews.
-        accuracy: The accuracy of each mode.
-        flips: The share of reviews on which the modes disagree.
-    """
+    """A group of test reviews."""
 
     name: str
     reviews: int
     accuracy: Mapping[str, Estimate]
-    flips: Estimate
+    flips: Estimate  # share of the reviews on which the modes disagree
 
 
 @dataclass(frozen=True)
 class ModesSection:
-    """The quality of both modes.
-
-    Attributes:
-        reviews: Number of test reviews.
-        confidence: Confidence of the intervals.
-        metrics: The rows of the table of metrics; the first is the accuracy.
-        parameters: Number of parameters by mode; None if the run did not get as far as a selection.
-        confusion: Numbers of reviews by mode, and by `true_negatives`, `false_positives`, `false_negatives` and
-            `true_positives`.
-        slices: The groups of reviews, by title.
-        figures: The pictures by name.
-    """
+    """The quality of both modes on test reviews."""
 
     reviews: int
-    confidence: float
-    metrics: list[MetricRow]
-    parameters: Mapping[str, int] | None
-    confusion: Mapping[str, Mapping[str, int]]
-    slices: Mapping[str, list[SliceRow]]
+    confidence: float  # of the intervals
+    metrics: list[MetricRow]  # the first is the accuracy
+    parameters: Mapping[str, int] | None  # None if the run did not get as far as a selection
+    confusion: Mapping[str, Mapping[str, int]]  # reviews by mode and cell
+    slices: Mapping[str, list[SliceRow]]  # groups by title
     figures: Mapping[str, Markup]
 
 
 def describe_modes(predictions: ModePredictions, selection: Mapping[str, Any] | None) -> ModesSection:
-    """Compares the quality of both modes.
-
-    Args:
-        predictions: The predictions of at least one test review.
-        selection: The ModeSelector's `selection.json`; None if the run did not get that far.
-    """
+    """Compares the quality of both modes on at least one review; a run that did not get that far has no selection."""
     difference = Estimate(selection["accuracy_difference"], *selection["interval"]) if selection else None
     confidence = selection["confidence"] if selection else _CONFIDENCE
     slices = {title: _slices(predictions, feature, confidence) for feature, title in _SLICES}

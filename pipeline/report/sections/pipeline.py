@@ -9,33 +9,20 @@ from pipeline.report.figures.graph_layout import GraphLayout, layout
 
 @dataclass(frozen=True)
 class NodeRow:
-    """The resources that a node used.
-
-    Attributes:
-        node: Id of the node.
-        state: ML Metadata's name of the state.
-        seconds: Wall time; None if the node did not run.
-        megabytes: Peak memory in MiB; None if it was not measured.
-    """
+    """The resources that a node used."""
 
     node: str
-    state: str
-    seconds: float | None
-    megabytes: float | None
+    state: str  # ML Metadata's name
+    seconds: float | None  # wall time; None if the node did not run
+    megabytes: float | None  # peak in MiB; None if it was not measured
 
 
 @dataclass(frozen=True)
 class PipelineSection:
-    """The nodes of a run.
+    """The nodes of a run."""
 
-    Attributes:
-        nodes: The nodes by id, in order of execution.
-        seconds: Wall time of the run; None if it was not recorded.
-        layout: The layout of the graph.
-    """
-
-    nodes: Mapping[str, NodeRow]
-    seconds: float | None
+    nodes: Mapping[str, NodeRow]  # by id, in order of execution
+    seconds: float | None  # wall time; None if it was not recorded
     layout: GraphLayout
 
     @property
@@ -45,27 +32,19 @@ class PipelineSection:
 
 
 def describe_pipeline(run: PastRun) -> PipelineSection:
-    """Describes the nodes of a run.
-
-    Args:
-        run: A past run.
-    """
+    """Describes the nodes of a run."""
     nodes = {row.node: row for row in _node_rows(run)}
     upstream = upstream_of(run)
     return PipelineSection(
         nodes=nodes,
-        seconds=(run.record or run.failure or {}).get("seconds"),
+        seconds=run.recorded.get("seconds"),
         layout=layout({node: upstream.get(node, []) for node in nodes}),
     )
 
 
 def upstream_of(run: PastRun) -> Mapping[str, Sequence[str]]:
-    """Returns the nodes that each node of a run waits for: as recorded, or derived from the artifacts.
-
-    Args:
-        run: A past run.
-    """
-    recorded: Mapping[str, Sequence[str]] | None = (run.record or run.failure or {}).get("upstream")
+    """Returns the nodes that each node of a run waits for: as recorded, or derived from the artifacts."""
+    recorded: Mapping[str, Sequence[str]] | None = run.recorded.get("upstream")
     if recorded:
         return recorded
     makers: dict[int, str] = {}
@@ -84,11 +63,9 @@ def upstream_of(run: PastRun) -> Mapping[str, Sequence[str]]:
 
 def _node_rows(run: PastRun) -> list[NodeRow]:
     """Lists the measured resources if the run has a record, otherwise the times in ML Metadata."""
-    record = run.record or run.failure
-    if record:
-        return [
-            NodeRow(*(row[key] for key in ("node", "state", "seconds", "peak_megabytes"))) for row in record["nodes"]
-        ]
+    if run.recorded:
+        keys = ("node", "state", "seconds", "peak_megabytes")
+        return [NodeRow(*(row[key] for key in keys)) for row in run.recorded["nodes"]]
     return [
         NodeRow(node.node, node.state, None if node.state == CACHED else node.ended - node.started, None)
         for node in run.nodes.values()

@@ -17,14 +17,9 @@ FILE: Final = "statistics.html"
 
 
 def write_statistics_view(statistics: PastArtifact | None, folder: Path) -> bool:
-    """Writes the view if it does not exist: statistics of a run never change, and TFDV takes seconds to import.
+    """Writes the view into the folder of the page if it does not exist, and returns whether it exists.
 
-    Args:
-        statistics: The output of StatisticsGen; None if the run did not get that far.
-        folder: Folder of the page.
-
-    Returns:
-        Whether the view exists.
+    Statistics of a run never change, and TFDV takes seconds to import.
     """
     file = folder / FILE
     if file.is_file():

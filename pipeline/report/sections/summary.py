@@ -10,23 +10,14 @@ from pipeline.history.runs import FAILED, UNFINISHED, PastRun
 
 @dataclass(frozen=True)
 class SummarySection:
-    """The first words of the page.
+    """The first words of the page: how large and how certain the difference is, and what was pushed and why."""
 
-    Attributes:
-        title: One short sentence.
-        sentences: The size and certainty of the difference, and whether the model was pushed and why.
-    """
-
-    title: str
+    title: str  # one short sentence
     sentences: list[str]
 
 
 def describe_summary(run: PastRun) -> SummarySection:
-    """Describes how a run ended.
-
-    Args:
-        run: A past run.
-    """
+    """Describes how a run ended."""
     selection = run.selection
     chosen = _choice(selection) if selection else []
     if run.outcome == FAILED:

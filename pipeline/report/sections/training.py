@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from markupsafe import Markup
@@ -21,19 +20,11 @@ _CURVES: Final = (("log_loss", "log loss"), ("accuracy", "accuracy"))
 
 
 def describe_training(run: PastRun) -> dict[str, Markup]:
-    """Draws the learning curves.
-
-    Args:
-        run: A past run.
-
-    Returns:
-        A picture by name of the metric; empty if the run has no training histories.
-    """
+    """Draws the learning curves by name of the metric; returns none if the run has no training histories."""
     histories: dict[str, Mapping[str, Sequence[float]]] = {}
     for mode in MODES:
-        artifact = run.artifact(f"Trainer.{mode}", "model_run")
-        file = Path(artifact.uri, HISTORY_FILE) if artifact else None
-        if file and file.is_file():
+        file = run.file(f"Trainer.{mode}", "model_run", HISTORY_FILE)
+        if file:
             histories[mode] = json.loads(file.read_text())
     return {title: _training_plot(title, key, histories) for key, title in _CURVES if histories}
 
@@ -46,13 +37,8 @@ def _training_plot(title: str, key: str, histories: _Histories) -> Markup:
             for prefix, part, alpha in (("", TRAIN, 0.45), ("val_", EVAL, 1.0)):
                 values = history.get(prefix + key, [])
                 if values:
-                    style = {
-                        **line_style(mode),
-                        "label": f"{mode}, {part}",
-                        "alpha": alpha,
-                        "marker": MODE_MARKERS[mode],
-                    }
-                    axes.plot(range(1, len(values) + 1), values, **style)
+                    style = {**line_style(mode), "label": f"{mode}, {part}", "marker": MODE_MARKERS[mode]}
+                    axes.plot(range(1, len(values) + 1), values, alpha=alpha, **style)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set(xlabel="epoch", ylabel=title)
         axes.legend(loc="best", fontsize=9)
