@@ -13,9 +13,7 @@ Example: Any = message("tensorflow/core/example/example.proto", "tensorflow.Exam
 def read_examples(folder: Path, most: int | None = None) -> Iterator[Any]:
     """Yields the tf.Features of each example of a split by name, file by file in the order of the files' names.
 
-    Args:
-        folder: The folder of the split, which contains gzipped TFRecord files.
-        most: The maximum number of examples, taken in equal shares from all files; None reads all.
+    With a maximum, `most`, equal shares come from all gzipped TFRecord files of the split's folder.
     """
     files = sorted(folder.glob("*.gz"))
     for place, file in enumerate(files):

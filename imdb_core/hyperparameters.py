@@ -32,10 +32,7 @@ def candidates(
 ) -> dict[str, list[Any]]:
     """Lists the values that a search tries for each setting: distinct, ascending, and including the current one.
 
-    Args:
-        space: `section.key` → values; they are converted to the setting's type.
-        model: The current settings of the network.
-        training: The current settings of the training.
+    `space` maps `section.key` to values, which are converted to the setting's type.
 
     Raises:
         ValueError: A key names no searchable setting, or a setting does not allow a value.

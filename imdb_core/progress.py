@@ -23,13 +23,10 @@ _logger = logging.getLogger(PROGRESS_LOGGER)
 
 @dataclass(frozen=True)
 class Steps:
-    """The progress of a node or of one of its stages.
+    """The progress of a node or of one of its stages, such as `epoch 2/4`.
 
     Attributes:
-        done: The number of units that are done.
-        total: The number of units in all; None if it is unknown.
-        unit: The unit of both numbers, such as `reviews`.
-        stage: The stage, such as `epoch 2/4`; may be empty.
+        total: The number of units, such as `reviews`, in all; None if it is unknown.
         metrics: The metrics so far, by the name to show.
     """
 
@@ -42,11 +39,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Added:
-    """Further progress of a node whose work runs in independent parts.
-
-    Attributes:
-        count: The number of units that were done since the part's previous event.
-    """
+    """Further progress of a node whose work runs in independent parts: the units done since a part's last event."""
 
     count: int
     unit: str
@@ -54,12 +47,7 @@ class Added:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """The end of an epoch.
-
-    Attributes:
-        epoch: The epoch, 1-based, of at most `epochs`.
-        metrics: The metrics of the epoch, by the name to show; see `EVAL_LOSS`.
-    """
+    """The end of an epoch, 1-based, of at most `epochs`, with its metrics by the name to show; see `EVAL_LOSS`."""
 
     epoch: int
     epochs: int
@@ -75,7 +63,7 @@ class NodeBegan:
 
 @dataclass(frozen=True)
 class NodeEnded:
-    """The end of a node, given by its id, and the time that it took."""
+    """The end of a node, given by its id, with the seconds that it took and how it ended."""
 
     node: str
     seconds: float

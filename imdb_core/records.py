@@ -26,9 +26,7 @@ _MOST: Final = 1 << 20
 def read_records(files: Iterable[str], open_file: Callable[[str, str], IO[Any]]) -> Iterator[bytes]:
     """Yields the records of gzipped TFRecord files, one file after the other.
 
-    Args:
-        files: The paths of the files.
-        open_file: The function that opens a file: `open`, or `tf.io.gfile.GFile` for files that may be remote.
+    `open_file` opens them: `open`, or `tf.io.gfile.GFile` for files that may be remote.
 
     Raises:
         BadDataError: A file is not a gzip file, was cut off, or is damaged. This may become known only after its last

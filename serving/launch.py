@@ -38,13 +38,8 @@ def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[LaunchedSer
 def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[LaunchedServer]:
     """Starts a server that is a Python module and prints its addresses: `grpc://HOST:PORT`, then `http://HOST:PORT`.
 
-    Args:
-        module: The name of the module.
-        *flags: The flags of the module.
-        timeout: The maximum number of seconds until it serves.
-
     Raises:
-        RunError: The server ended or did not serve in time; the message quotes its last lines of output.
+        RunError: The server ended or did not serve within `timeout` seconds; the message quotes its last output.
     """
     command = [sys.executable, "-m", module, *flags]
     environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}

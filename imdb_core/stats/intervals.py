@@ -1,4 +1,7 @@
-"""Measures of a model with confidence intervals, at a confidence level such as 0.95."""
+"""Measures of a model with confidence intervals, at a confidence level such as 0.95.
+
+Labels are bool `[n]`, scores and other values of reviews float `[n]`.
+"""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -34,7 +37,7 @@ def wilson(successes: int, trials: int, confidence: float) -> Estimate:
 
 
 def mean(values: FloatArray, confidence: float) -> Estimate:
-    """Estimates the mean of values, float `[n]`, by the normal approximation.
+    """Estimates a mean by the normal approximation.
 
     The interval is NaN for fewer than two values, and the mean is NaN for none.
     """
@@ -47,13 +50,7 @@ def mean(values: FloatArray, confidence: float) -> Estimate:
 
 
 def auc(labels: npt.NDArray[Any], scores: npt.NDArray[Any], confidence: float) -> Estimate:
-    """Estimates the area under the ROC curve, with DeLong's variance; NaN between 0 and 1 if only one class occurs.
-
-    Args:
-        labels: The labels, bool `[n]`.
-        scores: The model's scores, float `[n]`.
-        confidence: The confidence level.
-    """
+    """Estimates the area under the ROC curve, with DeLong's variance; NaN between 0 and 1 if only one class occurs."""
     if _has_one_class(labels):
         return Estimate(float("nan"), 0.0, 1.0)
     below, above = placements(labels, scores)
@@ -68,12 +65,6 @@ def auc_difference(
     """Estimates the candidate's area under the ROC curve minus the baseline's, both on the same reviews.
 
     The difference is NaN between -1 and 1 if only one class occurs.
-
-    Args:
-        labels: The labels, bool `[n]`.
-        baseline: The baseline's scores, float `[n]`.
-        candidate: The candidate's scores, float `[n]`.
-        confidence: The confidence level.
     """
     if _has_one_class(labels):
         return Estimate(float("nan"), -1.0, 1.0)

@@ -1,7 +1,8 @@
 """Measures of predicted probabilities against labels, for each review where the measure allows it.
 
 Labels are bool or int (0 or 1), `[n]`. Probabilities are of the positive class, float64, `[n]`; a function whose
-probabilities are `[..., n]` also takes those of several trainings at once.
+probabilities are `[..., n]` also takes those of several trainings at once. Higher scores mean positive; a function of
+scores requires labels of both classes.
 """
 
 from typing import Any, Final
@@ -44,10 +45,6 @@ def placements(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> tuple[Floa
     under two or more correlated receiver operating characteristic curves", Biometrics 44, 1988; computed from ranks as
     in Sun and Xu, IEEE Signal Processing Letters 21, 2014.
 
-    Args:
-        labels: The labels, `[n]`, of both classes.
-        scores: The model's scores, `[n]`; a higher score means positive.
-
     Returns:
         float64 `[positives]`, the share of negatives below each positive; and float64 `[negatives]`, the share of
         positives above each negative.
@@ -61,13 +58,9 @@ def placements(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> tuple[Floa
 
 
 def auc_values(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> FloatArray:
-    """Returns a value for each review and training, float64 `[trainings, n]`; a row's mean is that training's AUC.
+    """Returns a value for each of the scores `[trainings, n]`; the mean of a row is that training's AUC.
 
     A value is the AUC plus the distance of the review's placement from it, weighted by how rare the review's class is.
-
-    Args:
-        labels: The labels, `[n]`, of both classes.
-        scores: The scores of each training, `[trainings, n]`.
     """
     return np.stack([_auc_row(labels == POSITIVE, row) for row in scores])
 

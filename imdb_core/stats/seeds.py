@@ -24,7 +24,7 @@ MOST_SEEDS: Final = 1000
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over trainings that differ only in their seed; a single one has no sample standard deviation."""
+    """A metric over trainings that differ only in their seed; a single one has no sample deviation."""
 
     mean: float
     deviation: float | None
@@ -42,12 +42,10 @@ class Difference:
     """The mean metric of one network minus that of another.
 
     Attributes:
-        value: The difference.
         seeds: The number of trainings of each network.
         seed_variance: The variance of `value` if all networks were trained again.
         seed_freedom: The degrees of freedom of `seed_variance`.
         review_variance: The additional variance of `value` if the reviews were drawn again too; never negative.
-        reviews: The number of reviews.
     """
 
     value: float

@@ -21,6 +21,8 @@ _UNLABELLED_SECONDS: Final = 10.0
 class Client:
     """Sends reviews to one model of one server. Use it in a `with` statement or close it; threads may share it.
 
+    All requests can raise a ClientError; `serving.client.errors` has its kinds.
+
     Args:
         target: `host:port` for gRPC (also `grpc://host:port` or `unix:///path`), or `http://host:port` or
             `https://host:port` for REST.
@@ -65,11 +67,7 @@ class Client:
         self.target = self._transport.target
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Predicts the sentiment of reviews; returns one Prediction for each review, in order.
-
-        Raises:
-            ClientError: See `serving.client.errors`.
-        """
+        """Predicts the sentiment of reviews; returns one Prediction for each review, in order."""
         return [
             prediction(text, row, answer.version)
             for batch, answer in self._batches(SERVE_TEXT, texts, [PROBABILITIES])
@@ -81,7 +79,6 @@ class Client:
 
         Raises:
             SignatureNotFoundError: The model is too old to have the signature `explain`.
-            ClientError: See `serving.client.errors`.
         """
         names = [PROBABILITIES, TOKENS, ATTENTION]
         return [
@@ -91,20 +88,12 @@ class Client:
         ]
 
     def status(self) -> list[VersionStatus]:
-        """Returns the states of the model's versions, newest first.
-
-        Raises:
-            ClientError: See `serving.client.errors`.
-        """
+        """Returns the states of the model's versions, newest first."""
         spec = ModelSpec(self.model)
         return self._explained(lambda spec, timeout: self._transport.status(spec.name, timeout), spec, None)
 
     def metadata(self) -> Metadata:
-        """Returns the model's signatures.
-
-        Raises:
-            ClientError: See `serving.client.errors`.
-        """
+        """Returns the model's signatures."""
         return self._call(self._transport.metadata)
 
     def close(self) -> None:

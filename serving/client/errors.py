@@ -28,12 +28,7 @@ class SignatureNotFoundError(ClientError):
 
 
 class RequestRefusedError(ClientError):
-    """The server answers with an error that no other class covers.
-
-    Args:
-        message: Text for the user.
-        code: Name of the gRPC status code, such as `RESOURCE_EXHAUSTED`.
-    """
+    """The server answers with an error that no other class covers; `code` is gRPC's, such as `RESOURCE_EXHAUSTED`."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)

@@ -67,8 +67,8 @@ class TensorSpec:
     """An input or output of a signature.
 
     Attributes:
-        dtype: Name of the protobuf data type, such as `DT_STRING`.
-        shape: Sizes of the axes, -1 for any size; None if the rank is unknown.
+        dtype: The name of the protobuf data type, such as `DT_STRING`.
+        shape: The sizes of the axes, -1 for any size; None if the rank is unknown.
     """
 
     dtype: str

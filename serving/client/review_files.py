@@ -30,7 +30,6 @@ class Review:
     """A review and its place in the input.
 
     Attributes:
-        text: The review.
         origin: The fields that identify the review in the output: `file`, `line` (1-based) and `id`, if it has them.
         label: The `label` of a JSON line, not validated; None if it has none.
     """

@@ -29,11 +29,7 @@ class TLS:
             raise SettingsError("a client's certificate and its key come together; give both or neither")
 
     def ssl_context(self) -> ssl.SSLContext:
-        """Loads the files.
-
-        Raises:
-            SettingsError: A file cannot be read or is not PEM.
-        """
+        """Loads the files; raises SettingsError if one cannot be read or is not PEM."""
         try:
             context = ssl.create_default_context(cafile=self.root_certificates)
             if self.certificate:

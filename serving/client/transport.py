@@ -18,12 +18,7 @@ T = TypeVar("T")
 
 
 class TransportError(Exception):
-    """The server answers with an error, or does not answer.
-
-    Args:
-        code: Name of the gRPC status code, such as `NOT_FOUND`.
-        message: Words of the server or the network.
-    """
+    """The server answers with an error, or does not answer; `code` is gRPC's name for it, such as `NOT_FOUND`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -42,24 +37,16 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class SignatureAnswer:
-    """The outputs of a signature for some texts.
-
-    Attributes:
-        outputs: Nested lists by name of the output; strings are str.
-        version: The version of the model that answered; None if the server does not name it.
-    """
+    """The outputs of a signature by name, as nested lists, and the version that answered, if the server names it."""
 
     outputs: Mapping[str, list[Any]]
     version: int | None
 
 
 class Transport(Protocol):
-    """A connection to one server; threads may share it.
+    """A connection to one server, whose address is `target`; threads may share it.
 
     All methods but `close` raise TransportError. Timeouts are in seconds.
-
-    Attributes:
-        target: Address of the server, for messages.
     """
 
     target: str
@@ -87,13 +74,10 @@ def with_retries(call: Callable[[float], T], *, retries: int, deadline: float) -
 
     The pauses double and have a random part, so that clients that lost a server together do not return together.
 
-    Args:
-        call: The call; its argument is the seconds left.
-        retries: The maximum number of repetitions.
-        deadline: Seconds for all calls and pauses together.
+    The call gets the seconds that are left of `deadline`, which holds for all calls and pauses together.
 
     Raises:
-        TransportError: The last error.
+        TransportError: The last error, after at most `retries` repetitions.
     """
     end = time.monotonic() + deadline
     attempt = 0

@@ -46,10 +46,7 @@ class _Part:
 def released_model(workspace: Path, model: str, version: str | None = None) -> Path:
     """Finds the SavedModel that a server of the workspace would use.
 
-    Args:
-        workspace: Absolute path of the workspace.
-        model: Name of the model.
-        version: Number or label of the version; None for the stable one or, without that label, the newest.
+    Without the number or label of a version it is the stable one or, without that label, the newest.
 
     Raises:
         ReviewPipelineError: There is no such version.
@@ -65,16 +62,13 @@ def released_model(workspace: Path, model: str, version: str | None = None) -> P
 
 
 def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, *, json_lines: bool = False) -> int:
-    """Predicts the sentiment of all reviews in some files; the output appears when it is complete.
+    """Predicts the sentiment of all reviews in files; returns their number. The output appears when it is complete.
 
     Args:
         saved_model: A model that the pipeline exported. If the folder's name is a number, it is the version.
         files: Files of reviews; see `serving.client.review_files`.
         output: File for the predictions as JSON lines, in the order of the reviews.
         json_lines: Whether to read all files as JSON lines, whatever their names.
-
-    Returns:
-        The number of reviews.
 
     Raises:
         ReviewFileError: A review cannot be read, or the output cannot be written.
@@ -126,7 +120,7 @@ def _errors_of(saved_model: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Beam and TensorFlow wrap the first error, the one that says what went wrong, in errors that say where.
+        # Beam and TensorFlow wrap the first error, which states what went wrong, in errors that state where.
         first: BaseException = error
         while (before := first.__cause__ or first.__context__) is not None:
             first = before

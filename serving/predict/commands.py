@@ -21,7 +21,7 @@ from serving.predict.terminal import show_explanation, show_prediction
 
 _STANDARD_INPUT: Final = "-"
 
-T = TypeVar("T")
+Shown = TypeVar("Shown", bound=Prediction)
 
 
 def predict(
@@ -36,7 +36,7 @@ def predict(
     """Predicts the sentiment of reviews, and prints the predictions or writes them to a file.
 
     Args:
-        texts: The reviews. None or `-` reads standard input, unless there is a pattern.
+        texts: The reviews. Without any, and with `-`, they come from standard input, unless there is a pattern.
         pattern: Path or glob of files with reviews.
         output: File for the predictions as JSON lines; None prints them.
         json_lines: Whether to read the input as JSON lines, whatever the files' names.
@@ -53,25 +53,15 @@ def predict(
         if output:
             _write(answers, output, count)
             return
-        console = Console()
-        for review, prediction in answers:
-            if as_json:
-                _print_json(review, prediction)
-            else:
-                show_prediction(prediction, console)
+        _print(answers, show_prediction, as_json=as_json)
 
 
 def explain(
     texts: tuple[str, ...], html: Path | None, *, json_lines: bool, as_json: bool, server: Mapping[str, Any]
 ) -> None:
-    """Explains the sentiment of reviews, and prints the explanations or writes a page.
+    """Explains the sentiment of reviews, and prints the explanations or writes a page to the file `html`.
 
-    Args:
-        texts: The reviews. None or `-` reads standard input.
-        html: File for the page; None prints the explanations.
-        json_lines: Whether to read standard input as JSON lines.
-        as_json: Whether to print JSON lines.
-        server: The command line's options of the server.
+    The other arguments are as in `predict`.
 
     Raises:
         ReviewPipelineError: See `serving.client.errors`.
@@ -85,17 +75,12 @@ def explain(
                 file.write(page(explanation for _, explanation in answers))
             click.echo(f"wrote {html}", err=True)
             return
-        console = Console()
-        for review, explanation in answers:
-            if as_json:
-                _print_json(review, explanation)
-            else:
-                show_explanation(explanation, console)
+        _print(answers, show_explanation, as_json=as_json)
 
 
 def _answers(
-    ask: Callable[[Sequence[str]], Sequence[T]], reviews: Iterable[Review], size: int
-) -> Iterator[tuple[Review, T]]:
+    ask: Callable[[Sequence[str]], Sequence[Shown]], reviews: Iterable[Review], size: int
+) -> Iterator[tuple[Review, Shown]]:
     for batch in in_batches(reviews, size):
         yield from zip(batch, ask([review.text for review in batch]), strict=True)
 
@@ -115,9 +100,14 @@ def _write(answers: Iterable[tuple[Review, Prediction]], output: Path, total: in
     click.echo(f"{count} predictions in {output}", err=True)
 
 
-def _print_json(review: Review, prediction: Prediction) -> None:
-    # JSON is UTF-8, whatever the encoding of standard output.
-    sys.stdout.buffer.write(json_line(review.origin, prediction.to_json()).encode())
+def _print(answers: Iterable[tuple[Review, Shown]], show: Callable[[Shown, Console], None], *, as_json: bool) -> None:
+    console = Console()
+    for review, prediction in answers:
+        if as_json:
+            # JSON is UTF-8, whatever the encoding of standard output.
+            sys.stdout.buffer.write(json_line(review.origin, prediction.to_json()).encode())
+        else:
+            show(prediction, console)
 
 
 def _reviews(
@@ -141,18 +131,14 @@ def _reviews(
 
 
 def _client(server: Mapping[str, Any]) -> Client:
-    # The error has what gRPC would print about a failed connection.
+    # The error already contains what gRPC would print about a failed connection.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    files = {
-        "root_certificates": server["tls_root_certs"],
-        "certificate": server["tls_cert"],
-        "key": server["tls_key"],
-    }
+    files = (server["tls_root_certs"], server["tls_cert"], server["tls_key"])
     return Client(
         server["target"],
         server["model"],
         version=server["version"],
         label=server["label"],
         deadline=server["deadline"],
-        tls=TLS(**files) if server["tls"] or any(files.values()) else None,
+        tls=TLS(*files) if server["tls"] or any(files) else None,
     )

@@ -29,12 +29,7 @@ class _UserFiles:
 
 
 def json_line(origin: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """Formats one line of output.
-
-    Args:
-        origin: The review's `origin`.
-        answer: The prediction as JSON.
-    """
+    """Formats one line of output from a review's `origin` and its prediction."""
     return json.dumps({**origin, **answer}, ensure_ascii=False) + "\n"
 
 
@@ -42,8 +37,7 @@ def json_line(origin: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
 def written_atomically(path: Path) -> Iterator[IO[str]]:
     """Opens a file that appears, complete, when the block ends; if the block fails, nothing changes.
 
-    Args:
-        path: The file; it is compressed if its name ends with `.gz`. Devices such as /dev/null are written in place.
+    It is compressed if its name ends with `.gz`. Devices such as /dev/null are written in place.
 
     Raises:
         ReviewFileError: The file cannot be written.

@@ -34,14 +34,7 @@ _REVIEW: Final = """<article class="card">
 
 
 def page(explanations: Iterable[Explanation]) -> str:
-    """Returns a page with the sentiment of each review, and each word's attention as the shade of its background.
-
-    Args:
-        explanations: The explanations of the reviews.
-
-    Returns:
-        HTML with a light and a dark colour scheme.
-    """
+    """Returns HTML with the sentiment of each review, and each word's attention as the shade of its background."""
     return _PAGE.format(style=STYLE, reviews="\n".join(_review(explanation) for explanation in explanations))
 
 

@@ -22,11 +22,7 @@ _SENTIMENT: Final = {"negative": "bold red", "positive": "bold green"}
 def show_prediction(prediction: Prediction, console: Console) -> None:
     """Prints one line: the sentiment, its probability and the review.
 
-    A terminal cuts the review to its width. In a pipe, or without colours, tabs separate the three.
-
-    Args:
-        prediction: The prediction.
-        console: The output.
+    The review is cut to a terminal's width. In a pipe, or without colours, tabs separate the three.
     """
     text = " ".join(printable(prediction.text).split())
     if not _colours(console):
@@ -41,10 +37,6 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
 
     In a pipe, or without colours, it prints a line with the sentiment, then one with the attention and the word for
     each word that the network reads.
-
-    Args:
-        explanation: The explanation.
-        console: The output.
     """
     if not _colours(console):
         _plain(console, f"{explanation.label}\t{explanation.probability:.4f}")

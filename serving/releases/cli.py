@@ -1,9 +1,10 @@
 """Commands of `imdb-attention models`. A command imports its code when it runs."""
 
+import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from serving.releases.journal import Entry
-    from serving.releases.operations import RollOut
-    from serving.releases.rollout import ReleaseServer
 
 _WIDE: Final = 200
 
@@ -101,9 +100,7 @@ def _history(model: str, as_json: bool) -> None:
 @models_group.command("promote")
 @click.argument("version")
 @_change_options
-def _promote(
-    *, version: str, label: str, why: str, servers: tuple[str, ...], offline: bool, timeout: float, model: str
-) -> None:
+def _promote(*, version: str, model: str, label: str, why: str, **roll_out: Any) -> None:
     """Make VERSION, a number or a label such as canary, the stable version or the canary.
 
     A running server loads the version first; the label moves when it is available, so no request fails. With --label
@@ -112,16 +109,12 @@ def _promote(
     """
     from serving.releases import operations
 
-    _change(
-        lambda roll_out: operations.promote(_models(), model, version, label, why=why, roll_out=roll_out),
-        _servers(servers, offline, model),
-        timeout,
-    )
+    _change(functools.partial(operations.promote, _models(), model, version, label, why=why), model, **roll_out)
 
 
 @models_group.command("rollback")
 @_change_options
-def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, timeout: float, model: str) -> None:
+def _rollback(*, model: str, label: str, why: str, **roll_out: Any) -> None:
     """Make the previous version stable again, or end the canary.
 
     A running server follows when it reads its config again. It unloads the version that was rolled back if that is the
@@ -129,11 +122,7 @@ def _rollback(*, label: str, why: str, servers: tuple[str, ...], offline: bool, 
     """
     from serving.releases import operations
 
-    _change(
-        lambda roll_out: operations.rollback(_models(), model, label, why=why, roll_out=roll_out),
-        _servers(servers, offline, model),
-        timeout,
-    )
+    _change(functools.partial(operations.rollback, _models(), model, label, why=why), model, **roll_out)
 
 
 @models_group.command("prune")
@@ -148,11 +137,10 @@ def _prune(keep: int, dry_run: bool, model: str) -> None:
     from serving.releases import operations
 
     removed = operations.prune(_models(), model, keep, dry_run=dry_run)
-    click.echo(
-        f"{'Would delete' if dry_run else 'Deleted'} {', '.join(map(str, removed))}."
-        if removed
-        else "Nothing to delete."
-    )
+    if removed:
+        click.echo(f"{'Would delete' if dry_run else 'Deleted'} {', '.join(map(str, removed))}.")
+    else:
+        click.echo("Nothing to delete.")
 
 
 @models_group.command("verify")
@@ -211,36 +199,29 @@ def _models() -> Path:
     return workspace_path() / MODELS_FOLDER
 
 
-def _servers(targets: tuple[str, ...], offline: bool, model: str) -> "list[ReleaseServer]":
-    if offline and targets:
+def _change(
+    change: "Callable[..., list[Entry]]", model: str, *, servers: tuple[str, ...], offline: bool, timeout: float
+) -> None:
+    """Makes a change, rolls it out and prints it."""
+    if offline and servers:
         raise click.UsageError("--offline and --server are both given; give one")
-    if offline:
-        return []
     from serving.releases import running
-
-    return running.connect(targets, DEFAULT_TARGET, model)
-
-
-def _change(change: "Callable[[RollOut], list[Entry]]", servers: "Sequence[ReleaseServer]", timeout: float) -> None:
-    """Makes a change and prints it."""
     from serving.releases.rollout import roll_out
 
-    changes = change(lambda configs: roll_out(configs, servers, timeout))
+    followers = [] if offline else running.connect(servers, DEFAULT_TARGET, model)
+    changes = change(roll_out=lambda configs: roll_out(configs, followers, timeout))
     for entry in changes:
         if entry.before == entry.after:
             click.echo(f"{entry.label}: {entry.after}, which was live already; later pushes wait for a promotion")
         else:
-            click.echo(f"{entry.label}: {_or_none(entry.before)} -> {_or_none(entry.after)}")
+            before, after = ("none" if version is None else version for version in (entry.before, entry.after))
+            click.echo(f"{entry.label}: {before} -> {after}")
     if not changes:
         click.echo("Nothing to change.")
-    elif servers:
-        click.echo(f"Followed by {', '.join(server.target for server in servers)}.")
+    elif followers:
+        click.echo(f"Followed by {', '.join(server.target for server in followers)}.")
     else:
         click.echo("No running server was changed; the next one to start follows.")
-
-
-def _or_none(version: int | None) -> str:
-    return "none" if version is None else str(version)
 
 
 def _console() -> "Console":

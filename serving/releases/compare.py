@@ -21,12 +21,7 @@ _POSITIVE: Final = features.SENTIMENTS[features.POSITIVE]
 
 @dataclass(frozen=True)
 class ComparedReview:
-    """A review to send to both versions.
-
-    Attributes:
-        text: The review.
-        sentiment: Its true sentiment, `negative` or `positive`; None if unknown.
-    """
+    """A review to send to both versions, and its true sentiment, `negative` or `positive`, if it is known."""
 
     text: str
     sentiment: str | None = None
@@ -38,7 +33,7 @@ class Side:
 
     Attributes:
         name: The number or label that the user gave.
-        versions: Versions that answered; more than one if the label moved in between.
+        versions: The versions that answered; more than one if the label moved in between.
         latency_ms: `p50` and `p99` of requests with one review each.
         accuracy: Accuracy on the reviews whose sentiment is known; None if there are none.
     """
@@ -54,7 +49,6 @@ class Flip:
     """A review for which the versions predict different sentiments.
 
     Attributes:
-        text: The review.
         sentiment: Its true sentiment; None if unknown.
         sentiments: Predictions of the first and the second version.
         positive: Their probabilities of `positive`.
@@ -71,11 +65,9 @@ class VersionComparison:
     """The differences between two versions.
 
     Attributes:
-        reviews: Number of reviews.
         agreement: Share of reviews for which both predict the same sentiment.
         flips: The other reviews, those with the widest gap between the probabilities first.
         greatest_difference: Widest gap between the probabilities, over all reviews.
-        sides: The two versions.
     """
 
     reviews: int
@@ -85,7 +77,7 @@ class VersionComparison:
     sides: tuple[Side, Side]
 
 
-# Sends one review to a version.
+# A function that sends one review to a version.
 Ask = Callable[[str], Prediction]
 
 
@@ -95,14 +87,7 @@ def compare(
     asks: tuple[Ask, Ask],
     clock: Callable[[], float] = time.monotonic,
 ) -> VersionComparison:
-    """Sends each review to two versions, one after the other, so that both see the same load.
-
-    Args:
-        reviews: The reviews; at least one.
-        names: Names of the versions.
-        asks: Functions that send a review to the first and to the second version.
-        clock: Clock for the latencies, in seconds.
-    """
+    """Sends each review (at least one) to both versions in turn, so that both see the same load."""
     answers: tuple[list[Prediction], list[Prediction]] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
     for ask in asks:  # the first request is slow for reasons that are not the version's
@@ -135,9 +120,7 @@ def compare(
 def read_reviews(file: Path, limit: int | None = None) -> list[ComparedReview]:
     """Reads reviews from JSON lines with `text` and, optionally, `label`, or from lines of text.
 
-    Args:
-        file: A file of reviews; see `serving.client.review_files`. Empty lines are skipped.
-        limit: The maximum number of reviews.
+    Empty lines are skipped. `limit` is the maximum number of reviews.
 
     Raises:
         ReviewPipelineError: There is no review, or a line cannot be read.
@@ -169,17 +152,13 @@ def _side(
 
 
 def _sentiment(review: review_files.Review, file: Path) -> str | None:
-    """Reads a label in any of the spellings that the pipeline's sources may use."""
+    """Reads a label in any of the spellings that are the default for the pipeline's sources."""
     if review.label is None:
         return None
-    settings, spelled = DataSettings(), str(review.label).lower()
-    for code, spellings in (
-        (features.NEGATIVE, settings.negative_labels),
-        (features.POSITIVE, settings.positive_labels),
-    ):
-        if spelled in spellings:
-            return features.SENTIMENTS[code]
-    known = ", ".join((*settings.negative_labels, *settings.positive_labels))
-    raise ReleaseError(
-        f"line {review.origin['line']} of {file} has label {review.label!r}; give one of {known}, or leave it out"
-    )
+    settings = DataSettings()
+    labels = features.labels_by_spelling(settings.negative_labels, settings.positive_labels)
+    label = labels.get(str(review.label).lower())
+    if label is None:
+        where = f"line {review.origin['line']} of {file}"
+        raise ReleaseError(f"{where} has label {review.label!r}; give one of {', '.join(labels)}, or leave it out")
+    return features.SENTIMENTS[label]

@@ -54,11 +54,7 @@ class Entry(BaseModel):
 
 
 def read(models: Path, model: str | None = None) -> list[Entry]:
-    """Reads the journal, oldest entry first.
-
-    Args:
-        models: The folder of all models.
-        model: Name of the model whose entries to return; None for all.
+    """Reads a model's entries, or those of all models, oldest first.
 
     Raises:
         ReleaseError: A line is not an entry.
@@ -76,26 +72,16 @@ def read(models: Path, model: str | None = None) -> list[Entry]:
 
 
 def append(models: Path, *entries: Entry) -> None:
-    """Adds entries, all or none. The caller holds the lock.
-
-    Args:
-        models: The folder of all models.
-        *entries: The new entries.
-    """
+    """Adds entries, all or none. The caller holds the lock."""
     file = models / JOURNAL_FILE
     added = (json.dumps(entry.model_dump(by_alias=True, exclude_none=True), ensure_ascii=False) for entry in entries)
     write_atomically(file, "".join(f"{line}\n" for line in (*_lines(file), *added)))
 
 
 def history(entries: Iterable[Entry], label: str) -> list[int]:
-    """Replays which versions had a label, so that a second roll-back goes further back instead of forth again.
+    """Replays which versions had a label, the current one last, without those that were rolled back.
 
-    Args:
-        entries: The entries of one model, oldest first.
-        label: The label, such as `stable`.
-
-    Returns:
-        The versions in order, the current one last, without those that were rolled back.
+    A second roll-back therefore goes further back. The entries are those of one model, oldest first.
     """
     versions: list[int] = []
     for entry in entries:

@@ -18,14 +18,10 @@ _LOCK_FILE: Final = ".releases.lock"
 def exclusive(folder: Path, purpose: str) -> Iterator[None]:
     """Holds a folder's lock; the kernel releases it when the process ends, even if it is killed.
 
-    It does not wait for the lock: whoever changes releases should first see what the other process changed.
-
-    Args:
-        folder: The folder of all models.
-        purpose: The command, such as `promote 3`; the error of another process quotes it.
+    It does not wait for the lock, because the user should first see what the other process changed.
 
     Raises:
-        ReleaseError: Another process holds the lock.
+        ReleaseError: Another process holds the lock; the message quotes its purpose, such as `promote 3`.
     """
     with (folder / _LOCK_FILE).open("a+", encoding="utf-8") as lock:
         try:

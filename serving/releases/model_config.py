@@ -22,14 +22,9 @@ _HEADER: Final = "# Written by `imdb-attention models`; releases.jsonl beside it
 
 
 def ensure(models: Path, model: str = DEFAULT_MODEL) -> Path:
-    """Makes the config if it is missing: servers then load the newest version of each model on disk.
+    """Makes the config and the folder of all models if they are missing, and returns the config's path.
 
-    Args:
-        models: The folder of all models; it is made if it is missing.
-        model: A model to list even before its first version is pushed.
-
-    Returns:
-        Path of the config.
+    Servers then load the newest version of each model on disk, and of `model` as soon as its first version is pushed.
     """
     models = models.absolute()
     file = models / CONFIG_FILE
@@ -44,13 +39,7 @@ def ensure(models: Path, model: str = DEFAULT_MODEL) -> Path:
 
 
 def read(models: Path) -> ModelServerConfig:
-    """Reads the config.
-
-    Args:
-        models: The folder of all models.
-
-    Returns:
-        The config; an empty one if the file is missing.
+    """Reads the config from the folder of all models; it is empty if the file is missing.
 
     Raises:
         SettingsError: The file is not a ModelServerConfig with a list of models.
@@ -68,22 +57,12 @@ def read(models: Path) -> ModelServerConfig:
 
 
 def write(models: Path, config: ModelServerConfig) -> None:
-    """Replaces the config.
-
-    Args:
-        models: The folder of all models.
-        config: The new config.
-    """
+    """Replaces the config in the folder of all models."""
     write_atomically(models / CONFIG_FILE, _HEADER + text_format.MessageToString(config))
 
 
 def entry(config: ModelServerConfig, models: Path, model: str) -> ModelConfig:
-    """Returns a model's entry in a config, and adds it if it is missing.
-
-    Args:
-        config: The config. A change of the returned entry changes it.
-        models: The folder of all models.
-        model: Name of the model.
+    """Returns a model's entry in a config, and adds it if it is missing. A change of the entry changes the config.
 
     Raises:
         SettingsError: The entry names another folder for the model's versions.
@@ -104,12 +83,7 @@ def is_managed(model: ModelConfig) -> bool:
 
 
 def loaded(model: ModelConfig, on_disk: Iterable[int]) -> set[int]:
-    """Returns the versions that a server tries to load.
-
-    Args:
-        model: The model's entry in the config.
-        on_disk: All versions on disk.
-    """
+    """Returns which of the versions on disk a server tries to load, according to a model's entry in the config."""
     versions = sorted(on_disk)
     policy = model.model_version_policy
     match policy.WhichOneof("policy_choice"):
@@ -122,13 +96,7 @@ def loaded(model: ModelConfig, on_disk: Iterable[int]) -> set[int]:
 
 
 def choose(model: ModelConfig, versions: Iterable[int], labels: Mapping[str, int]) -> None:
-    """Replaces the versions and labels in a model's entry.
-
-    Args:
-        model: The model's entry in the config, changed in place.
-        versions: Versions to load.
-        labels: Version by label.
-    """
+    """Replaces the versions to load and the labels in a model's entry, in place."""
     model.model_version_policy.Clear()
     model.model_version_policy.specific.versions.extend(sorted(versions))
     model.version_labels.clear()

@@ -22,14 +22,7 @@ _REMOVING: Final = ".removing-"
 
 @dataclass(frozen=True)
 class Configs:
-    """Two contents of `models.config` that differ in one model.
-
-    Attributes:
-        models: The folder of all models.
-        model: Name of the model.
-        before: The current config.
-        after: The new config.
-    """
+    """The current and the new content of `models.config`, which differ in one model."""
 
     models: Path
     model: str
@@ -37,7 +30,7 @@ class Configs:
     after: ModelServerConfig
 
 
-# Brings the new config to the servers.
+# A function that brings the new config to the servers.
 RollOut = Callable[[Configs], None]
 
 
@@ -49,14 +42,11 @@ def promote(models: Path, model: str, name: str, label: str, *, why: str, roll_o
 
     Args:
         models: The folder of all models.
-        model: Name of the model.
-        name: Number of the version, or a label that it has.
+        model: The name of the model.
+        name: The number of the version, or a label that it has.
         label: The label to move, `stable` or `canary`.
-        why: The reason, for the journal.
-        roll_out: Brings the new config to the servers.
-
-    Returns:
-        The entries of the journal; none if the version already has the label.
+        why: The reason, for the journal, whose entries are returned; there are none if the version has the label.
+        roll_out: The function that brings the new config to the servers.
 
     Raises:
         ReviewPipelineError: There is no such version, its files are not those that were pushed, or a server does not
@@ -79,17 +69,7 @@ def promote(models: Path, model: str, name: str, label: str, *, why: str, roll_o
 
 
 def rollback(models: Path, model: str, label: str, *, why: str, roll_out: RollOut) -> list[Entry]:
-    """Makes the previous stable version stable again, or ends the canary.
-
-    Args:
-        models: The folder of all models.
-        model: Name of the model.
-        label: `stable` or `canary`.
-        why: The reason, for the journal.
-        roll_out: Brings the new config to the servers.
-
-    Returns:
-        The entries of the journal.
+    """Makes the previous stable version stable again, or ends the canary; arguments and result are as in `promote`.
 
     Raises:
         ReviewPipelineError: There is no previous version or no canary, or a server does not load the version.
@@ -102,25 +82,17 @@ def rollback(models: Path, model: str, label: str, *, why: str, roll_out: RollOu
             if labels.pop(CANARY, None) is None:
                 raise ReleaseError(f"model {model!r} has no canary to end; see `imdb-attention models list`")
         elif state.previous is None:
-            raise ReleaseError(
-                f"model {model!r} has no version to go back to: {_in_words(state)}; push or promote another one"
-            )
+            why_not = "nothing was pushed yet" if state.live is None else f"version {state.live} is the only one"
+            raise ReleaseError(f"model {model!r} has no version to go back to: {why_not}; push or promote another one")
         else:
             labels[STABLE] = state.previous
         return _release(models, state, "rollback", _without_idle_canary(labels), why=why, roll_out=roll_out)
 
 
 def prune(models: Path, model: str, keep: int, *, dry_run: bool = False) -> list[int]:
-    """Deletes old versions, except those that servers load, that have a label or that a roll-back would need.
+    """Deletes versions except the newest `keep`, those that are loaded or labelled, and the target of a roll-back.
 
-    Args:
-        models: The folder of all models.
-        model: Name of the model.
-        keep: Number of the newest versions to keep in any case, at least 1.
-        dry_run: Whether to delete nothing, and only return what would be deleted.
-
-    Returns:
-        The deleted versions, in ascending order.
+    Returns the deleted versions in ascending order; `dry_run` deletes nothing.
 
     Raises:
         ReviewPipelineError: The config or the journal cannot be read, or another process is changing them.
@@ -154,16 +126,9 @@ def _release(
     roll_out: RollOut,
 ) -> list[Entry]:
     """Rolls out labels and the versions that they need, and records the change."""
-    known_before = {STABLE: state.live, **state.labels}
+    live = {STABLE: state.live, **state.labels}
     changes = [
-        Entry(
-            model=state.model,
-            action=action,
-            label=label,
-            before=known_before.get(label),
-            after=labels.get(label),
-            why=why,
-        )
+        Entry(model=state.model, action=action, label=label, before=live.get(label), after=labels.get(label), why=why)
         for label in sorted({*state.labels, *labels}, reverse=True)
         if state.labels.get(label) != labels.get(label)
     ]
@@ -199,10 +164,6 @@ def _record_edits(models: Path, model: str) -> ReleaseState:
 
 def _without_idle_canary(labels: dict[str, int]) -> dict[str, int]:
     return {name: number for name, number in labels.items() if name != CANARY or number != labels.get(STABLE)}
-
-
-def _in_words(state: ReleaseState) -> str:
-    return f"version {state.live} is the only one" if state.live is not None else "nothing was pushed yet"
 
 
 def _require_models(models: Path, model: str) -> None:

@@ -25,11 +25,7 @@ _Left = TypeVar("_Left", dict[int, str], dict[str, int | None])
 
 
 class ReleaseServer(Protocol):
-    """A running server that follows `models.config`.
-
-    Attributes:
-        target: Address of the server.
-    """
+    """A running server that follows `models.config`, and its address."""
 
     target: str
 
@@ -46,10 +42,7 @@ class ReleaseServer(Protocol):
 def roll_out(configs: Configs, servers: Sequence[ReleaseServer], timeout: float) -> None:
     """Writes a config and waits until the servers follow it. Without servers, the next one to start follows it.
 
-    Args:
-        configs: The old and the new config.
-        servers: Servers that read the config.
-        timeout: Seconds to load the versions, and again to follow the labels.
+    The servers have `timeout` seconds to load the versions, and again to follow the labels.
 
     Raises:
         ReleaseError: A server does not load a version; then the old config is restored. Or a server does not follow the

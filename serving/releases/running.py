@@ -14,12 +14,7 @@ _SECONDS: Final = 5.0
 
 
 class RunningServer:
-    """A ReleaseServer that is asked through the client.
-
-    Args:
-        target: Address of the server.
-        model: Name of the model.
-    """
+    """A ReleaseServer that is reached through the client."""
 
     def __init__(self, target: str, model: str) -> None:
         self.target = target
@@ -44,12 +39,7 @@ class RunningServer:
 
 
 def connect(targets: Sequence[str], default: str, model: str) -> list[ReleaseServer]:
-    """Finds the servers that have to follow a change.
-
-    Args:
-        targets: Addresses of servers that must all answer.
-        default: Address to try if there are no targets; it need not answer.
-        model: Name of the model.
+    """Finds the servers that have to follow a change: the targets or, without any, the default one if it answers.
 
     Raises:
         ClientError: One of `targets` does not answer.
@@ -66,18 +56,12 @@ def connect(targets: Sequence[str], default: str, model: str) -> list[ReleaseSer
 
 @contextlib.contextmanager
 def asking(target: str, model: str, name: str) -> Iterator[Ask]:
-    """Connects to one version of a model.
-
-    Args:
-        target: Address of the server.
-        model: Name of the model.
-        name: Number or label of the version.
+    """Connects to the version of a model that has a number or label as its name.
 
     Yields:
         A function that sends a review to the version; it raises ClientError.
     """
-    version = int(name) if name.isdecimal() else None
-    label = name if version is None else None
+    version, label = (int(name), None) if name.isdecimal() else (None, name)
     with Client(target, model, version=version, label=label) as client:
 
         def ask(text: str) -> Prediction:

@@ -16,7 +16,6 @@ class ReleaseState:
     """The releases of one model.
 
     Attributes:
-        model: Name of the model.
         versions: The versions on disk by number, in ascending order.
         managed: Whether traffic follows labels; if not, each push goes live by itself.
         loaded: Versions that the config tells servers to load.
@@ -44,10 +43,7 @@ class ReleaseState:
         return previous(self.entries, self.live, self.versions)
 
     def number(self, name: str) -> int:
-        """Finds a version by its number or label.
-
-        Args:
-            name: The number or label, such as `1732406400` or `canary`.
+        """Finds a version by its number or label, such as `1732406400` or `canary`.
 
         Raises:
             ReleaseError: There is no such version.
@@ -65,11 +61,7 @@ class ReleaseState:
 
 
 def read_state(models: Path, model: str) -> ReleaseState:
-    """Reads the state of one model's releases; changes nothing.
-
-    Args:
-        models: The folder of all models.
-        model: Name of the model.
+    """Reads the state of one model's releases, without changing anything.
 
     Raises:
         ReviewPipelineError: The config or the journal cannot be read.
@@ -95,12 +87,9 @@ def read_state(models: Path, model: str) -> ReleaseState:
 
 
 def previous(entries: Iterable[Entry], stable: int | None, on_disk: Iterable[int]) -> int | None:
-    """Finds the version for a roll-back: the last stable one in the journal or, without one, the next older version.
+    """Finds the version on disk for a roll-back from `stable`.
 
-    Args:
-        entries: The entries of one model, oldest first.
-        stable: The version to leave.
-        on_disk: All versions on disk, which are the candidates.
+    It is the last stable one in the journal's entries, oldest first, or, without one, the next older version.
     """
     if stable is None:
         return None

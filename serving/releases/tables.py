@@ -23,14 +23,7 @@ _SHOWN_CHARACTERS: Final = 100
 
 
 def describe(state: ReleaseState) -> list[dict[str, Any]]:
-    """Describes all versions of a model for programs.
-
-    Args:
-        state: State of the model's releases.
-
-    Returns:
-        JSON, newest version first: the `release.json` of each version, its path, size and role in serving.
-    """
+    """Describes each version for programs, newest first: its `release.json`, path, size and role in serving."""
     return [
         {
             "version": number,
@@ -47,12 +40,7 @@ def describe(state: ReleaseState) -> list[dict[str, Any]]:
 
 
 def versions_table(state: ReleaseState, width: int) -> Table:
-    """Makes a table of the versions, newest first.
-
-    Args:
-        state: State of the model's releases.
-        width: Width of the terminal in characters. The table for a narrow one leaves out sizes and runs.
-    """
+    """Makes a table of the versions, newest first; on a narrow terminal it leaves out sizes and runs."""
     columns = [
         Column("version", no_wrap=True),
         Column("live", min_width=8),
@@ -83,11 +71,7 @@ def versions_table(state: ReleaseState, width: int) -> Table:
 
 
 def notes(state: ReleaseState) -> list[str]:
-    """Returns notes on what the table of versions does not show.
-
-    Args:
-        state: State of the model's releases.
-    """
+    """Returns notes on what the table of versions does not show."""
     lines = []
     if not state.managed:
         lines.append("No version was promoted yet: each push goes live by itself.")
@@ -103,11 +87,7 @@ def notes(state: ReleaseState) -> list[str]:
 
 
 def history_table(entries: Sequence[Entry]) -> Table:
-    """Makes a table of the journal, newest entry first.
-
-    Args:
-        entries: The entries, oldest first.
-    """
+    """Makes a table of the journal, newest entry first, from its entries, oldest first."""
     table = Table("when", "who", "action", "label", "from", "to", "why", box=None, pad_edge=False)
     for entry in reversed(entries):
         table.add_row(
@@ -122,11 +102,7 @@ def history_table(entries: Sequence[Entry]) -> Table:
 
 
 def comparison_table(comparison: "VersionComparison") -> Table:
-    """Makes a table of two versions, one a row.
-
-    Args:
-        comparison: The comparison of the versions.
-    """
+    """Makes a table of two versions, one in each row."""
     table = Table("", "version", "p50 ms", "p99 ms", "accuracy", box=None, pad_edge=False)
     for side in comparison.sides:
         table.add_row(
@@ -139,22 +115,18 @@ def comparison_table(comparison: "VersionComparison") -> Table:
 
 
 def comparison_lines(comparison: "VersionComparison") -> list[str]:
-    """Returns lines on how often two versions agree, and on the reviews with the widest disagreement.
-
-    Args:
-        comparison: The comparison of the versions.
-    """
+    """Returns lines on how often two versions agree, and on the reviews with the widest disagreement."""
     first, second = (side.name for side in comparison.sides)
     agreed = comparison.reviews - len(comparison.flips)
     lines = [
         f"Agreement: {agreed} of {comparison.reviews} reviews ({100 * comparison.agreement:.1f}%); probabilities "
         f"differ by {comparison.greatest_difference:.3g} at most."
     ]
-    if comparison.flips:
-        shown = comparison.flips[:_SHOWN_FLIPS]
+    shown = comparison.flips[:_SHOWN_FLIPS]
+    if shown:
         which = "all" if len(shown) == len(comparison.flips) else f"{len(shown)} of {len(comparison.flips)}"
         lines.append(f"Flips ({which}; {first} -> {second}, with the probability of positive):")
-    for flip in comparison.flips[:_SHOWN_FLIPS]:
+    for flip in shown:
         truth = f", labelled {flip.sentiment}" if flip.sentiment else ""
         lines.append(
             f"  {flip.sentiments[0]} {flip.positive[0]:.3f} -> {flip.sentiments[1]} {flip.positive[1]:.3f}{truth}: "

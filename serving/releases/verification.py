@@ -21,11 +21,8 @@ _TOLERANCE: Final = 1e-5
 def verify(version: PushedVersion, tell: Callable[[str], None]) -> None:
     """Recomputes a version's digest, loads it in the C++ runtime, and runs all signatures that take `text`.
 
-    It also runs the warm-up requests, if there are any: they cover the signatures that take tf.Examples.
-
-    Args:
-        version: The version, which has a `release.json`.
-        tell: Receives a line of text for each passed check.
+    It also runs the warm-up requests, if there are any: they cover the signatures that take tf.Examples. `tell`
+    receives a line of text for each passed check.
 
     Raises:
         ReviewPipelineError: A check fails; the following ones do not run.

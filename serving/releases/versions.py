@@ -19,13 +19,7 @@ _NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
 class Blessing(BaseModel):
-    """The verdict of one check before the push.
-
-    Attributes:
-        blessed: Whether the model passed.
-        artifact: Path of the artifact with the evidence.
-        reason: The check's reason, if it gave one.
-    """
+    """The verdict of one check before the push, its reason, if any, and the path of the artifact with the evidence."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -65,8 +59,6 @@ class PushedVersion:
     """A version on disk.
 
     Attributes:
-        number: Number of the version, which is the name of its folder.
-        path: The folder.
         release: Content of `release.json`; None if it cannot be read, as in a version that no pipeline pushed.
     """
 
@@ -81,14 +73,7 @@ class PushedVersion:
 
 
 def read_versions(base: Path) -> dict[int, PushedVersion]:
-    """Reads the versions that a server would find in a folder.
-
-    Args:
-        base: The folder of a model's versions; it need not exist.
-
-    Returns:
-        Version by number, in ascending order.
-    """
+    """Reads the versions that a server would find in a model's folder, in ascending order; it may be missing."""
     if not base.is_dir():
         return {}
     numbered = {int(child.name): child for child in base.iterdir() if _NUMBER.fullmatch(child.name) and child.is_dir()}
@@ -96,14 +81,7 @@ def read_versions(base: Path) -> dict[int, PushedVersion]:
 
 
 def read_release(version: Path) -> Release | None:
-    """Reads a version's `release.json`.
-
-    Args:
-        version: Folder of the version.
-
-    Returns:
-        The content; None if the file is missing or cannot be read.
-    """
+    """Reads the `release.json` in a version's folder; None if the file is missing or cannot be read."""
     try:
         return Release.model_validate_json((version / RELEASE_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -111,14 +89,7 @@ def read_release(version: Path) -> Release | None:
 
 
 def digest(folder: Path) -> str:
-    """Computes a digest of the names and contents of a SavedModel's files, except `release.json`.
-
-    Args:
-        folder: Folder of the SavedModel.
-
-    Returns:
-        SHA-256 in hex.
-    """
+    """Returns the SHA-256 in hex of the names and contents of a SavedModel's files, except `release.json`."""
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
@@ -130,9 +101,6 @@ def digest(folder: Path) -> str:
 
 def check_files(version: PushedVersion) -> None:
     """Compares a version's files with the digest in its `release.json`.
-
-    Args:
-        version: The version.
 
     Raises:
         ReleaseError: The digests differ, or the version has no readable `release.json`.
