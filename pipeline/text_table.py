@@ -14,7 +14,7 @@ class TextTable(NamedTuple):
     rows: list[list[str]]  # as many cells in each row as there are columns
 
     def drawn(self, columns: Sequence[int] | None = None) -> Table:
-        """Draws the table for the terminal: the columns of these indices, or all."""
+        """Draws the table for the terminal: the columns with these indices, or all columns."""
         shown = range(len(self.columns)) if columns is None else columns
         table = Table(title=self.title, title_justify="left")
         for index in shown:

@@ -39,7 +39,7 @@ def through_server(setup: ServingSetup, seconds: float, sizes: Sequence[int]) ->
     """Calls `serve_text` over gRPC, for `seconds` with each of `sizes` reviews per request and each number of clients.
 
     Returns:
-        JSON with a row for each; CPU times of the server and the clients are in microseconds per request.
+        JSON with a row for each pair; CPU times of the server and the clients are in microseconds per request.
     """
     with _served(setup) as (server, _):
         return [
@@ -49,7 +49,7 @@ def through_server(setup: ServingSetup, seconds: float, sizes: Sequence[int]) ->
 
 
 def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
-    """Measures a row as in `through_server`, of the most clients, against a server that does nothing with requests."""
+    """Measures one row of `through_server`, with the most clients, against a server that does nothing with requests."""
     with launched("benchmarks.serving.empty_server") as server:
         return _under_load(server, texts, 1, max(CLIENTS), seconds)
 

@@ -27,7 +27,7 @@ class CappedLines:
         self._is_open = False
 
     def write(self, text: str, *, ends: bool = True) -> None:
-        """Writes a text, with spaces for line breaks; `ends` ends the line, unless it is the last one."""
+        """Writes a text with spaces for its line breaks; `ends` ends the line, unless it is the last one."""
         text = " ".join(text.splitlines())
         if not self._is_open:
             self.left -= 1

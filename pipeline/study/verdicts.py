@@ -92,7 +92,7 @@ def _compared(
 
 
 def verdict(names: Sequence[str], difference: Difference, metric: str, confidence: float) -> str:
-    """Words the outcome of a comparison: the difference in a metric of the first of two names minus the second."""
+    """Words the outcome of a comparison, whose difference in a metric is that of the first name minus the second."""
     scale = SCALES[metric]
     bounds = difference.interval(confidence)
     level = f"{100 * confidence:g}% interval"
