@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imdb_core.features import LENGTH_BUCKETS, LONGEST_BUCKET, length_bucket
+from imdb_core.features import LENGTH_BUCKETS, LONGEST_BUCKET, NEGATIVE, POSITIVE, labels_by_spelling, length_bucket
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,8 @@ def test_words_are_separated_by_white_space_alone(text):
 def test_names_sort_by_length():
     names = [*(name for _, name in LENGTH_BUCKETS), LONGEST_BUCKET]
     assert names == sorted(names)
+
+
+def test_the_spellings_of_labels_are_compared_in_lower_case():
+    labels = labels_by_spelling(["0", "Neg"], ["POS"])
+    assert labels == {"0": NEGATIVE, "neg": NEGATIVE, "pos": POSITIVE}
