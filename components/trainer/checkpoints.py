@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from components.trainer.weight_averaging import averaged_variables
+from components.trainer.optimizer import assign, averaged_variables, values_of
 from imdb_core.errors import RunError
 from imdb_core.files import replacing
 
@@ -28,16 +28,15 @@ _Arrays = list[npt.NDArray[Any]]
 class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
     """Saves the full state of training after every epoch, so that it resumes as if never interrupted.
 
-    The checkpoint holds the model's variables (including the states of random generators), the optimizer's variables
-    (including the averages of weights), the best weights so far and the history. It is one file without pickles,
-    replaced atomically. Usage:
+    The checkpoint is one file without pickles, replaced atomically. It holds the variables of the model (including the
+    states of random generators) and of the optimizer (including the averages of weights), the best weights so far and
+    the history. Usage:
 
-        checkpoint = EpochCheckpoint(folder, patience=2)
+        checkpoint = EpochCheckpoint(folder, patience=2, monitor="val_loss")
         checkpoint.restore(model)
         model.fit(..., initial_epoch=checkpoint.epochs_done, epochs=checkpoint.last_epoch(6), callbacks=[checkpoint])
         checkpoint.keep_best()
-        ...  # save the model
-        checkpoint.discard()
+        checkpoint.discard()  # after the model is saved
 
     Args:
         folder: Folder for this training alone; its name must change with the data and the settings.
@@ -60,12 +59,9 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._best: _Arrays = []
 
     def restore(self, model: keras.Model) -> None:
-        """Restores the checkpoint, if there is a usable one.
+        """Restores the checkpoint, if there is one, into a compiled model with its initial weights.
 
         A damaged checkpoint causes a warning and is ignored; the next epoch overwrites it.
-
-        Args:
-            model: A compiled model with its initial weights.
         """
         self.set_model(model)
         model.optimizer.build(model.trainable_variables)
@@ -83,8 +79,8 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, tf.errors.OpError) as error:
             _log.warning("the checkpoint %s cannot be used, training starts from the first epoch: %s", path, error)
             return
-        _assign(variables, model.variables)
-        _assign(optimizer, model.optimizer.variables)
+        assign(variables, model.variables)
+        assign(optimizer, model.optimizer.variables)
         self.epochs_done, self.history, self._best = epochs_done, history, best
         _log.info("training continues after epoch %d of an interrupted run", epochs_done)
 
@@ -109,7 +105,7 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self.epochs_done = epoch + 1
         if self._stops_early() and self._epochs_since_best() == 0:
             # `monitor` was measured with these weights.
-            self._best = _values(averaged_variables(self.model))
+            self._best = values_of(averaged_variables(self.model))
         self._save()
         if self._patience_is_over():
             self.model.stop_training = True
@@ -117,7 +113,7 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     def keep_best(self) -> None:
         """Sets the model's weights to the best ones; without early stopping the last weights stay."""
         if self._best:
-            _assign(self._best, self.model.variables)
+            assign(self._best, self.model.variables)
 
     def discard(self) -> None:
         """Removes the checkpoint, once the trained model is saved elsewhere."""
@@ -135,17 +131,14 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         return self._stops_early() and self._epochs_since_best() >= self.patience
 
     def _save(self) -> None:
-        arrays: dict[str, npt.NDArray[Any]] = {
-            f"{kind}/{number:04d}": value
-            for kind, values in (
-                ("model", _values(self.model.variables)),
-                ("optimizer", _values(self.model.optimizer.variables)),
-                ("best", self._best),
-            )
-            for number, value in enumerate(values)
-        }
         progress = {"epochs_done": self.epochs_done, "history": self.history}
-        arrays[f"{_PROGRESS}/0000"] = np.array(json.dumps(progress))
+        kinds: dict[str, _Arrays] = {
+            "model": values_of(self.model.variables),
+            "optimizer": values_of(self.model.optimizer.variables),
+            "best": self._best,
+            _PROGRESS: [np.array(json.dumps(progress))],
+        }
+        arrays = {f"{kind}/{place:04d}": array for kind, found in kinds.items() for place, array in enumerate(found)}
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         with (
@@ -164,17 +157,8 @@ def _read(path: str) -> dict[str, _Arrays]:
         return kinds
 
 
-def _values(variables: Sequence[keras.Variable]) -> _Arrays:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
 def _check(values: _Arrays, variables: Sequence[keras.Variable]) -> None:
     given = [(value.shape, value.dtype.name) for value in values]
     expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
     if given != expected:
         raise ValueError(f"it holds arrays of {given}, but the model has {expected}")
-
-
-def _assign(values: _Arrays, variables: Sequence[keras.Variable]) -> None:
-    for value, variable in zip(values, variables, strict=True):
-        variable.assign(value)

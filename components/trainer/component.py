@@ -34,7 +34,7 @@ def trainer_node(
     Args:
         mode: The attention mode.
         recipe: The training recipe.
-        serving: Model name and number of warm-up requests; the node ignores the other settings.
+        serving: The settings written into the model; the node ignores the others.
         examples: Transformed examples.
         transform_graph: The Transform graph.
         splits: The split to train on, and the split for early stopping if there is one.
@@ -42,11 +42,7 @@ def trainer_node(
         hyperparameters: The Tuner's best values, which replace settings.
     """
     settings = TrainerSettings(
-        **dict(recipe),
-        mode=mode,
-        serving=serving,
-        code_digest=code_digest(_MODULE),
-        checkpoint_root=checkpoint_root,
+        **dict(recipe), mode=mode, serving=serving, code_digest=code_digest(_MODULE), checkpoint_root=checkpoint_root
     )
     return Trainer(
         run_fn=f"{_MODULE}.run_fn",

@@ -31,12 +31,8 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
     """Parses the transformed examples of a split.
 
     Args:
-        patterns: Globs of gzipped TFRecord files; a pattern may match nothing. Files are read in the order of their
-            names.
+        patterns: Globs of gzipped TFRecord files, read in the order of their names. They may match nothing.
         feature_spec: The result of `TFTransformOutput.transformed_feature_spec()`.
-
-    Returns:
-        The examples; empty if no file matches.
 
     Raises:
         BadDataError: A file is truncated or damaged.
@@ -54,18 +50,12 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
 def training_batches(examples: Examples, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
     """Builds an endless dataset of shuffled batches, epoch after epoch.
 
-    The order in epoch k depends only on `seed` and k, so a training that resumes in epoch k gets the same batches as an
-    uninterrupted one.
-
-    Args:
-        examples: At least one example.
-        batch_size: Reviews per batch; the last batch of an epoch may be smaller.
-        seed: Seed of the order.
-        first_epoch: The epoch to begin with, 0-based.
+    The order in epoch k (0-based) depends only on `seed` and k, so a training that resumes in epoch k gets the same
+    batches as an uninterrupted one.
 
     Returns:
         Prefetched dataset of (token ids int32 `[batch, max_tokens]`, one-hot labels float32 `[batch, 2]`); an epoch is
-        `steps(examples, batch_size)` elements.
+        `steps(examples, batch_size)` batches, the last of which may be smaller.
     """
     token_ids, labels = tf.constant(examples.token_ids), _one_hot(examples)
     rows = tf.range(len(examples.labels))
@@ -83,14 +73,9 @@ def training_batches(examples: Examples, batch_size: int, seed: int, first_epoch
 
 
 def evaluation_batches(examples: Examples, batch_size: int) -> tf.data.Dataset:
-    """Builds a dataset of batches in the order of the examples, repeated without end.
+    """Builds an endless dataset like `training_batches`, in the order of the examples.
 
-    Args:
-        examples: At least one example.
-        batch_size: Reviews per batch; the last batch of a pass may be smaller.
-
-    Returns:
-        Cached dataset of the same elements as `training_batches`. It repeats because Keras warns when a dataset ends.
+    It repeats because Keras warns when a dataset ends.
     """
     batches = tf.data.Dataset.from_tensor_slices((examples.token_ids, _one_hot(examples))).batch(batch_size)
     return _untuned(batches.cache().repeat().prefetch(_PREFETCHED))

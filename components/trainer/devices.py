@@ -19,9 +19,6 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
     GPU memory is taken as needed rather than all at once. Several GPUs share each batch. The function always sets
     Keras's global dtype policy, because an earlier Trainer in the same process may have changed it.
 
-    Args:
-        training: Settings of the training; `device` and `mixed_precision` count.
-
     Returns:
         The strategy in whose scope to build and compile the model.
 
@@ -29,14 +26,16 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
         DeviceError: `device = "gpu"` without a GPU; `mixed_precision` with `device = "cpu"`; or TensorFlow already runs
             in this process with other devices than requested.
     """
-    if training.device == "cpu" and training.mixed_precision:
+    gpus: list[str] = []
+    if training.device != "cpu":
+        gpus = _grown_gpus()
+    elif training.mixed_precision:
         raise DeviceError(
             "training.mixed_precision = true with training.device = 'cpu': a CPU is slower in float16; "
             "leave mixed_precision false, or set device = 'gpu'"
         )
-    if training.device == "cpu":
+    else:
         hide_gpus()
-    gpus = [] if training.device == "cpu" else _grown_gpus()
     if training.device == "gpu" and not gpus:
         raise DeviceError(
             "training.device = 'gpu', but TensorFlow sees no GPU here; install the extra `gpu` (it brings CUDA) on a "
@@ -52,8 +51,8 @@ def run_where_gpus_are_visible(function: Callable[[Argument], Result], argument:
     """Runs a training, in a process of its own if it may use a GPU that this process hides (see `hide_gpus`).
 
     Args:
-        function: A function at the top level of a module.
-        argument: Its argument, which can be pickled.
+        function: A function at the top level of a module; its argument can be pickled.
+        argument: The function's argument.
         device: The setting `training.device`.
     """
     if device != "cpu" and tf.config.list_physical_devices("GPU"):
@@ -62,21 +61,12 @@ def run_where_gpus_are_visible(function: Callable[[Argument], Result], argument:
 
 
 def strategy_over(devices: Sequence[str]) -> tf.distribute.Strategy:
-    """Chooses the distribution strategy.
-
-    Args:
-        devices: Names of logical devices, such as `GPU:0`.
-
-    Returns:
-        MirroredStrategy for several devices; TensorFlow's default strategy for one or none.
-    """
+    """Returns MirroredStrategy for several logical devices such as `GPU:0`, else TensorFlow's default strategy."""
     return tf.distribute.MirroredStrategy(list(devices)) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
 def hide_gpus() -> None:
     """Hides the GPUs from this process for good, because TensorFlow in a Beam stage would take all their memory.
-
-    It does nothing on a machine without a GPU.
 
     Raises:
         DeviceError: TensorFlow already uses the GPUs.

@@ -31,7 +31,7 @@ _Matrix = npt.NDArray[np.float32]
 def cooccurrence_vectors(token_ids: npt.NDArray[np.integer[Any]], initial: _Matrix, std: float, seed: int) -> _Matrix:
     """Computes word vectors from the words that occur near each other.
 
-    The vectors are scaled to the same length and rotated at random, so that all dimensions carry equal weight.
+    They are scaled to the same length and rotated at random, so that all dimensions carry equal weight.
 
     Args:
         token_ids: Token ids of the training reviews, `[reviews, max_tokens]`.
@@ -65,14 +65,8 @@ def cooccurrence_vectors(token_ids: npt.NDArray[np.integer[Any]], initial: _Matr
 def cooccurrences(token_ids: npt.NDArray[np.integer[Any]], vocabulary_size: int) -> scipy.sparse.csr_matrix:
     """Counts how often each pair of tokens occurs within `_WINDOW` tokens, weighted by 1 / distance.
 
-    All out-of-vocabulary words count as one word; padding and start marks do not count.
-
-    Args:
-        token_ids: Token ids, `[reviews, max_tokens]`.
-        vocabulary_size: Number of distinct token ids.
-
-    Returns:
-        Symmetric float32 matrix `[vocabulary_size, vocabulary_size]`.
+    All out-of-vocabulary words count as one word; padding and start marks do not count. Takes token ids `[reviews,
+    max_tokens]` and returns a symmetric float32 matrix `[vocabulary_size, vocabulary_size]`.
     """
     shape = (vocabulary_size, vocabulary_size)
     ahead = scipy.sparse.csr_matrix(shape, dtype=np.float32)
@@ -89,13 +83,8 @@ def cooccurrences(token_ids: npt.NDArray[np.integer[Any]], vocabulary_size: int)
 def ppmi(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     """Computes positive pointwise mutual information: max(0, log(P(word, context) / (P(word) P'(context)))).
 
-    P' is proportional to a context's count to the power of 0.75.
-
-    Args:
-        counts: Non-negative float32 `[words, contexts]`.
-
-    Returns:
-        Matrix of the same shape and dtype as `counts`, without stored zeros.
+    P' is proportional to a context's count to the power of 0.75. `counts` is a non-negative float32 matrix `[words,
+    contexts]`; the result has the same shape and dtype, and no stored zeros.
     """
     pairs = counts.tocoo()
     words = np.asarray(counts.sum(axis=1), np.float64).ravel()

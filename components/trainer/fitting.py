@@ -11,10 +11,9 @@ from components.network.model import EMBEDDING, build_model
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples, evaluation_batches, steps, training_batches
 from components.trainer.embedding_init import cooccurrence_vectors
-from components.trainer.optimizer import build_optimizer
+from components.trainer.optimizer import EvaluateAveragedWeights, build_optimizer
 from components.trainer.progress import TrainingProgress
 from components.trainer.settings import FitSettings, trainer_id
-from components.trainer.weight_averaging import EvaluateAveragedWeights
 
 # Cross-entropy without label smoothing, comparable between training and evaluation and between settings.
 _LOG_LOSS: Final = "log_loss"
@@ -28,12 +27,7 @@ _EVALUATION_BATCH: Final = 256
 
 @dataclass(frozen=True)
 class Score:
-    """Metrics of a network on held-out examples.
-
-    Attributes:
-        log_loss: Cross-entropy without label smoothing.
-        accuracy: Share of examples predicted correctly.
-    """
+    """Metrics of a network on held-out examples; `log_loss` is the cross-entropy without label smoothing."""
 
     log_loss: float
     accuracy: float
@@ -105,31 +99,16 @@ def fit(
 
 
 def evaluate(model: keras.Model, held_out: Examples) -> Score:
-    """Evaluates a network.
-
-    Args:
-        model: A network from `fit`.
-        held_out: Examples to evaluate on, at least one.
-    """
-    metrics = model.evaluate(
-        evaluation_batches(held_out, _EVALUATION_BATCH),
-        steps=steps(held_out, _EVALUATION_BATCH),
-        return_dict=True,
-        verbose=0,
-    )
+    """Evaluates a network from `fit` on at least one example."""
+    batches, count = evaluation_batches(held_out, _EVALUATION_BATCH), steps(held_out, _EVALUATION_BATCH)
+    metrics = model.evaluate(batches, steps=count, return_dict=True, verbose=0)
     return Score(metrics[_LOG_LOSS], metrics[_ACCURACY])
 
 
 def fingerprint(settings: FitSettings, examples: Examples, held_out: Examples) -> str:
-    """Names a training by everything that its weights depend on: settings, code and examples.
+    """Names a training by 64 hexadecimal digits, from everything that its weights depend on.
 
-    Args:
-        settings: Settings of the network and its training. Other settings that they hold do not count.
-        examples: Examples to train on.
-        held_out: Examples for early stopping.
-
-    Returns:
-        64 hexadecimal digits.
+    These are the fields of `FitSettings`, not those of a subclass, and the examples to train on and to stop early by.
     """
     digest = hashlib.sha256(settings.model_dump_json(include=set(FitSettings.model_fields)).encode())
     for array in (*examples, *held_out):

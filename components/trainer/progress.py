@@ -16,8 +16,8 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
     """Reports the progress within each epoch, and logs a line per epoch.
 
     Args:
-        node: Id of the node that trains, such as `Trainer.scalar`.
-        training: Settings of the training; `epochs` and `batch_size` count.
+        node: Id of the node that trains.
+        training: Settings of the training.
         examples: Number of examples per epoch.
         loss: The key of Keras's logs to report as the loss.
     """
@@ -55,10 +55,6 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         )
 
     def _measured(self, logs: Mapping[str, float] | None) -> dict[str, float]:
-        names = {
-            "loss": self.loss,
-            "accuracy": "accuracy",
-            progress.EVAL_LOSS: f"val_{self.loss}",
-            "eval accuracy": "val_accuracy",
-        }
+        names = {"loss": self.loss, "accuracy": "accuracy"}
+        names |= {progress.EVAL_LOSS: f"val_{self.loss}", "eval accuracy": "val_accuracy"}
         return {name: float(logs[key]) for name, key in names.items() if logs and key in logs}

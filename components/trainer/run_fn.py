@@ -31,15 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainerJob:
-    """The part of TFX's `FnArgs` that a training needs; it can be sent to another process.
+    """The part of TFX's `FnArgs` that a training needs, which can be sent to another process.
 
-    Attributes:
-        settings: Validated settings.
-        train_files: Paths or patterns of the examples to train on.
-        eval_files: Paths or patterns of the examples for early stopping; may be empty.
-        transform_output: Folder of the Transform graph.
-        model_run_dir: Folder for logs.
-        serving_model_dir: Folder for the SavedModel.
+    Files are paths or patterns. Training stops early by `eval_files`, which may be empty.
     """
 
     settings: TrainerSettings
@@ -57,7 +51,6 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args: Arguments from TFX's Trainer. The Tuner's `hyperparameters` override the settings in `custom_config`.
 
     Raises:
-        ReviewPipelineError: See `train`.
         ValidationError: A key of `custom_config` is unknown or missing, or a value is not allowed.
     """
     settings = TrainerSettings.model_validate(fn_args.custom_config)
@@ -80,9 +73,6 @@ def train(job: TrainerJob) -> None:
     Training stops early on the log loss of the eval files and keeps the best weights; without eval files it runs all
     epochs and keeps the last weights. An interrupted training resumes after its last finished epoch. TensorBoard logs
     and `history.json` (one list per metric, one number per epoch) go to `job.model_run_dir`.
-
-    Args:
-        job: Settings and paths.
 
     Raises:
         BadDataError: There are no training examples.

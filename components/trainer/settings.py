@@ -5,13 +5,7 @@ from imdb_core.settings import ModelSettings, Section, ServingSettings, Training
 
 
 class Recipe(Section):
-    """A training recipe, the same for both modes.
-
-    Attributes:
-        transform: Size of the vocabulary and length of a review.
-        model: Settings of the network.
-        training: Settings of the training.
-    """
+    """A training recipe, the same for both modes."""
 
     transform: TransformSettings
     model: ModelSettings
@@ -19,26 +13,18 @@ class Recipe(Section):
 
 
 class FitSettings(Recipe):
-    """Everything that a network's weights depend on, besides the examples.
-
-    Attributes:
-        mode: The attention mode.
-        code_digest: Digest of the training code.
-    """
+    """Everything that a network's weights depend on besides the examples, including a digest of the training code."""
 
     mode: Mode
     code_digest: str
 
 
 class TrainerSettings(FitSettings):
-    """The Trainer's `custom_config`, validated once by `run_fn`.
+    """The Trainer's `custom_config`, validated once by `run_fn`."""
 
-    Attributes:
-        serving: Settings of the exported model; only those that are written into it.
-        checkpoint_root: Folder for checkpoints; it outlives the run.
-    """
-
+    # Only the settings that are written into the exported model.
     serving: ServingSettings
+    # The folder for checkpoints outlives the run.
     checkpoint_root: str
 
 

@@ -19,12 +19,7 @@ _MODULE: Final = "components.tuner.tuner_fn"
 
 
 def tuner_node(
-    recipe: Recipe,
-    tuning: TuningSettings,
-    *,
-    examples: BaseChannel,
-    transform_graph: BaseChannel,
-    checkpoint_root: str,
+    recipe: Recipe, tuning: TuningSettings, *, examples: BaseChannel, transform_graph: BaseChannel, checkpoint_root: str
 ) -> Tuner:
     """Builds the node that searches for better settings; its output is `best_hyperparameters`.
 
@@ -33,7 +28,7 @@ def tuner_node(
         tuning: Settings of the search.
         examples: Transformed examples. The search trains on `train` and scores on `eval`.
         transform_graph: The Transform graph.
-        checkpoint_root: Folder for an interrupted search's checkpoints and scores; it outlives the run.
+        checkpoint_root: Folder for checkpoints and scores; it outlives the run.
     """
     settings = TunerSettings(
         **dict(recipe), tuning=tuning, code_digest=code_digest(_MODULE), checkpoint_root=checkpoint_root

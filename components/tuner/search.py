@@ -21,12 +21,7 @@ _progress = logging.getLogger(progress.PROGRESS_LOGGER)
 
 
 def search_space(candidates: Mapping[str, Sequence[Any]], current: Mapping[str, Any]) -> keras_tuner.HyperParameters:
-    """Builds KerasTuner's search space.
-
-    Args:
-        candidates: `section.key` → values; see `imdb_core.hyperparameters.candidates`.
-        current: `section.key` → current value, which becomes the default.
-    """
+    """Builds KerasTuner's search space from candidate values by `section.key`; current values become the defaults."""
     space = keras_tuner.HyperParameters()
     for key, values in candidates.items():
         if isinstance(values[0], bool):  # `Choice` would convert them to integers
@@ -41,10 +36,8 @@ class CurrentFirstOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignor
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Chooses the values of the next trial; see KerasTuner."""
-        if self.trials:
-            chosen: dict[str, Any] = super().populate_space(trial_id)
-            return chosen
-        return {"status": TrialStatus.RUNNING, "values": {hp.name: hp.default for hp in self.hyperparameters.space}}
+        current = {hp.name: hp.default for hp in self.hyperparameters.space}
+        return super().populate_space(trial_id) if self.trials else {"status": TrialStatus.RUNNING, "values": current}
 
 
 class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no types
@@ -89,13 +82,7 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
         self._best = math.inf
 
     def run_trial(self, trial: Trial) -> dict[str, float]:
-        """Scores the values of a trial and logs one line.
-
-        Args:
-            trial: A trial from the oracle.
-
-        Returns:
-            The objective and `val_accuracy`.
+        """Scores the values of a trial, and logs one line.
 
         Raises:
             FailedTrialError: Training diverged, or the settings contradict each other.
@@ -115,22 +102,13 @@ class SettingsTuner(BaseTuner):  # type: ignore[misc]  # KerasTuner ships no typ
             raise FatalError(str(error)) from error
         self._best = min(self._best, score.log_loss)
         _progress.info(
-            "%s  eval loss %.4f  eval accuracy %.4f  best so far %.4f  %s  %.0f s",
-            name,
-            score.log_loss,
-            score.accuracy,
-            self._best,
-            shown or "the current settings",
-            time.monotonic() - started,
+            f"{name}  eval loss {score.log_loss:.4f}  eval accuracy {score.accuracy:.4f}  "
+            f"best so far {self._best:.4f}  {shown or 'the current settings'}  {time.monotonic() - started:.0f} s"
         )
         return {OBJECTIVE: score.log_loss, "val_accuracy": score.accuracy}
 
     def on_search_end(self) -> None:
-        """Checks that at least one trial succeeded.
-
-        Raises:
-            RunError: All trials failed.
-        """
+        """Raises RunError if all trials failed."""
         trials = list(self.oracle.trials.values())
         if not any(trial.status == TrialStatus.COMPLETED for trial in trials):
             raise RunError(

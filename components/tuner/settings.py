@@ -5,14 +5,9 @@ from imdb_core.settings import TuningSettings
 
 
 class TunerSettings(Recipe):
-    """The Tuner's `custom_config`, validated once by `tuner_fn`.
-
-    Attributes:
-        tuning: Settings of the search, which starts with this recipe.
-        code_digest: Digest of the search's code.
-        checkpoint_root: Folder for checkpoints and scores; it outlives the run.
-    """
+    """The Tuner's `custom_config`, validated once by `tuner_fn`; the search starts with this recipe."""
 
     tuning: TuningSettings
     code_digest: str
+    # The folder for checkpoints and scores outlives the run.
     checkpoint_root: str

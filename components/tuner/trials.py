@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
@@ -25,14 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrialJob:
-    """One training of a trial; it can be sent to another process.
-
-    Attributes:
-        settings: Settings of the network and its training.
-        examples: Examples to train on, at least one.
-        held_out: Examples to score on, at least one.
-        folder: Folder for the checkpoint.
-    """
+    """One training of a trial, which can be sent to another process; `folder` is for its checkpoint."""
 
     settings: FitSettings
     examples: Examples
@@ -40,31 +33,27 @@ class TrialJob:
     folder: str
 
 
+@dataclass
 class Trials:
     """Scores hyperparameters, and remembers the scores on disk.
 
-    Args:
+    Attributes:
         networks: Current settings, one for each attention mode; a score is the mean over them.
         examples: Examples to train on, at least one.
         held_out: Examples to score on, at least one.
-        folder: Folder for scores and checkpoints. Their names depend on everything that determines a score, so a later
-            search finds them.
+        folder: Folder for scores and checkpoints, which a later search finds by everything that determines a score.
     """
 
-    def __init__(self, networks: Sequence[FitSettings], examples: Examples, held_out: Examples, folder: str) -> None:
-        self.networks = networks
-        self.examples = examples
-        self.held_out = held_out
-        self.folder = folder
-        self._used: set[str] = set()
+    networks: Sequence[FitSettings]
+    examples: Examples
+    held_out: Examples
+    folder: str
+    _used: set[str] = field(default_factory=set, init=False)
 
     def score(self, values: Mapping[str, Any]) -> Score:
-        """Trains each mode with the given hyperparameters and scores it, unless its score is known.
+        """Trains each mode with hyperparameters (`section.key` → value) and scores it, unless its score is known.
 
         An interrupted training resumes from its last checkpoint.
-
-        Args:
-            values: `section.key` → value.
 
         Raises:
             ValidationError: The values contradict each other or the other settings.
@@ -102,9 +91,6 @@ class Trials:
 def train_and_score(job: TrialJob) -> Score:
     """Trains a network as a Trainer does, and scores it.
 
-    Args:
-        job: Settings, examples and the folder of the checkpoint.
-
     Raises:
         DeviceError: See `prepare_device`.
         RunError: The loss became NaN or infinite.
@@ -124,13 +110,7 @@ def train_and_score(job: TrialJob) -> Score:
 
 
 def draw(examples: Examples, count: int, seed: int) -> Examples:
-    """Draws some examples at random and keeps their order.
-
-    Args:
-        examples: The examples to draw from.
-        count: How many to draw; 0, or more than there are, takes all.
-        seed: Seed of the random draw.
-    """
+    """Draws `count` examples at random and keeps their order; 0, or more than there are, takes all."""
     total = len(examples.labels)
     if not 0 < count < total:
         return examples

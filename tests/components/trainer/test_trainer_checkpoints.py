@@ -159,14 +159,15 @@ def test_the_folder_holds_one_whole_file_without_pickles(tmp_path: Path) -> None
         assert json.loads(str(arrays["progress/0000"]))["epochs_done"] == 2
 
 
-def test_a_partial_file_that_a_crash_left_does_no_harm(tmp_path: Path) -> None:
+def test_a_partial_file_that_a_crash_left_is_overwritten(tmp_path: Path) -> None:
     model, folder = small_model(), tmp_path / "checkpoint"
     train(EpochCheckpoint(str(folder), 2, MONITOR), model, [2.0])
-    (folder / ".checkpoint.npz.1.partial").write_bytes(b"half a file")
+    (folder / ".checkpoint.npz.partial").write_bytes(b"half a file")
     checkpoint = EpochCheckpoint(str(folder), 2, MONITOR)
     checkpoint.restore(small_model(seed=2))
     assert checkpoint.epochs_done == 1
     train(checkpoint, model, [2.0, 1.0])
+    assert [file.name for file in folder.iterdir()] == ["checkpoint.npz"]
     resumed = EpochCheckpoint(str(folder), 2, MONITOR)
     resumed.restore(small_model(seed=2))
     assert resumed.epochs_done == 2
