@@ -43,8 +43,8 @@ def read_csv(path: str, name: str, data: DataSettings, delimiter: str) -> Iterat
     """
     # Every longer field is too long: a character takes at least one byte.
     csv.field_size_limit(data.max_bytes)
-    with opened(path) as file:
-        records = _records(io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline=""), delimiter)
+    with opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as lines:
+        records = _records(lines, delimiter)
         header = next(records, [])
         columns = [column.strip() for column in header] if isinstance(header, list) else []
         _require(columns, path, data)

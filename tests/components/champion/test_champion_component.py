@@ -61,7 +61,7 @@ def test_empty_inputs_resolve_to_empty_outputs():
     assert LastBlessedChampion().resolve_artifacts(None, {}) == {"candidate": [], "model": [], "model_blessing": []}
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_the_last_blessed_winner_is_the_champion_in_any_order_of_the_store(winner, bless, order):
     models = [winner(), winner(), winner()]
     blessings = [bless(models[0]), bless(models[1]), bless(models[2], blessed=False)]

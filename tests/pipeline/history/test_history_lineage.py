@@ -1,3 +1,5 @@
+import io
+
 import pytest
 from made_runs import VERSION
 from rich.console import Console
@@ -40,7 +42,7 @@ def test_a_cached_execution_is_not_the_maker(made):
 
 def test_digests_of_source_and_code_are_shown(made):
     made.pushed_run()
-    console = Console(record=True, width=200, file=(made.workspace / "out").open("w"))
+    console = Console(record=True, width=200, file=io.StringIO())
     console.print(lineage_tree(trace(made.connection, VERSION)))
     text = console.export_text()
     assert f"PushedModel {VERSION} <- Pusher, 20" in text

@@ -48,6 +48,7 @@ def open_descriptors() -> int:
     return len(os.listdir("/dev/fd"))
 
 
+@pytest.mark.filterwarnings("default:.* warned:UserWarning")  # is one of the ways
 def test_only_progress_reaches_the_terminal_and_everything_the_log(log, capfd):
     with quiet_console(log, verbose=False):
         speak("é")
@@ -58,6 +59,7 @@ def test_only_progress_reaches_the_terminal_and_everything_the_log(log, capfd):
     assert re.search(r"INFO some\.library: é logged", written)
 
 
+@pytest.mark.filterwarnings("default:.* warned:UserWarning")  # is one of the ways
 def test_verbose_shows_and_keeps_the_logs(log, capfd):
     with quiet_console(log, verbose=True):
         speak("loud")

@@ -1,3 +1,5 @@
+import io
+
 import pytest
 from rich.console import Console
 
@@ -32,7 +34,7 @@ def record():
 
 
 def printed(record, tmp_path) -> str:
-    console = Console(record=True, width=100, file=(tmp_path / "out").open("w"))
+    console = Console(record=True, width=100, file=io.StringIO())
     outcome.print_outcome(record, tmp_path / "run.json", "/reports/[x]/index.html", console)
     return console.export_text()
 

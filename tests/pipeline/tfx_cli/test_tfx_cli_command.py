@@ -9,7 +9,6 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import settings
 from pipeline.tfx_cli import command
 
 TINY_RUNNER = Path(__file__).with_name("tiny_runner.py")
@@ -183,9 +182,3 @@ def test_tfxs_own_two_commands_still_work(tfx, tiny, tmp_path):
     unknown = tfx("run", "create", "--engine", "local", "--pipeline_name", "other")
     assert unknown.exit_code == 1
     assert 'Pipeline "other" does not exist.' in unknown.output
-
-
-def test_both_sides_use_the_same_environment_variables():
-    assert command.CONFIG_VARIABLE == settings.CONFIG_VARIABLE
-    assert command.SET_VARIABLE == settings.SET_VARIABLE
-    assert command.VERBOSE_VARIABLE == settings.VERBOSE_VARIABLE

@@ -37,7 +37,7 @@ def found() -> list[dict[str, Any]]:
     return run_in_node(TOKEN_CASES)
 
 
-@pytest.mark.parametrize(("place", "case"), enumerate(TOKEN_CASES), ids=[case["name"] for case in TOKEN_CASES])
+@pytest.mark.parametrize(("place", "case"), list(enumerate(TOKEN_CASES)), ids=[case["name"] for case in TOKEN_CASES])
 def test_pieces_are_those_of_the_table_and_fold_as_the_vocabulary_s_words(
     found: list[dict[str, Any]], place: int, case: dict[str, Any]
 ) -> None:
