@@ -1,7 +1,7 @@
 """Describes attention over many reviews: which words draw it, where in a review it is, how concentrated it is.
 
-All weights are first divided by their sum over a review's tokens. Weights that do not compete across words, as those of
-the blog's softmax, therefore become uniform.
+All weights are first divided by their sum over a review's tokens; this makes the weights of the blog's softmax, which
+do not compete across words, uniform. Arrays are `[n, time]`, for `n` reviews, unless stated otherwise.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,9 @@ _DECIMALS: Final = 6
 
 
 def shares_of(weights: Floats, is_token: Bools) -> Floats:
-    """Divides each review's weights by their sum.
+    """Divides each review's non-negative weights by their sum; padding, where `is_token` is False, does not count.
 
-    Args:
-        weights: float `[n, time]`, not negative.
-        is_token: bool `[n, time]`, False at padding, whose weight is ignored.
-
-    Returns:
-        float64 `[n, time]`. Rows sum to 1, or to 0 without tokens. Tokens whose weights are all 0 get equal shares.
+    Rows of the result sum to 1, or to 0 without tokens. Tokens whose weights are all 0 get equal shares.
     """
     counted: npt.NDArray[np.float64] = np.where(is_token, weights, 0.0).astype(np.float64)
     counted = np.where(counted.sum(axis=1, keepdims=True) > 0, counted, is_token)
@@ -47,13 +42,12 @@ def least_reviews(measured: int) -> int:
 def attended_words(
     token_ids: TokenIds, shares: Floats, vocabulary: Sequence[str], min_reviews: int
 ) -> list[dict[str, Any]]:
-    """Finds the words that draw the most attention.
+    """Finds the words of the vocabulary that draw the most attention.
 
     Args:
         token_ids: int64 `[n, time]`.
         shares: Shares of attention, `[n, time]`.
-        vocabulary: The word of each id from `features.FIRST_WORD_ID` on. Words outside the vocabulary all look the same
-            to the network and are not listed.
+        vocabulary: The word of each id from `features.FIRST_WORD_ID` on.
         min_reviews: The minimum number of reviews in which a listed word occurs.
 
     Returns:
@@ -87,12 +81,8 @@ def attended_words(
 def position_profile(shares: Floats, is_word: Bools) -> dict[str, Any]:
     """Computes how attention is distributed over the length of a review.
 
-    The i-th of n words covers the part from (i - 1) / n to i / n of its review, and each decile gets the portion of the
-    word's share that falls into it. Uniform attention gives 0.1 everywhere, in reviews of fewer than ten words too.
-
-    Args:
-        shares: Shares of attention, `[n, time]`.
-        is_word: bool `[n, time]`, True for the words that the network gets; of a long review, those are its last words.
+    The i-th of n words that the network gets covers the part from (i - 1) / n to i / n of its review, and each decile
+    gets the portion of the word's share that falls into it. Uniform attention gives 0.1 everywhere.
 
     Returns:
         `deciles`: The mean over reviews of the words' attention in each tenth; they sum to 1, or to 0 if no review has
@@ -113,10 +103,6 @@ def position_profile(shares: Floats, is_word: Bools) -> dict[str, Any]:
 
 def entropies_of(shares: Floats, is_token: Bools) -> Floats:
     """Measures how evenly attention is distributed.
-
-    Args:
-        shares: Shares of attention, `[n, time]`.
-        is_token: bool `[n, time]`.
 
     Returns:
         float64 `[n]` in [0, 1]: the entropy of each row divided by the logarithm of its number of tokens (Pielou's

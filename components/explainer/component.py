@@ -5,14 +5,13 @@ import os
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
 from tfx.types import Artifact, standard_artifacts
+from tfx.utils import io_utils
 
-from components.artifacts import saved_model_folder, trained_model_file
-from components.explainer.explain import ModelFiles, explain_reviews
+from components.explainer.explain import explain_reviews
 from components.explainer.reading import read_scored_reviews
 from imdb_core.file_names import EXPLANATIONS_FILE
-from imdb_core.modes import MODES
+from imdb_core.modes import SCALAR, VECTOR
 from imdb_core.settings import ReportSettings
 
 
@@ -40,7 +39,7 @@ def Explainer(
         examples: Examples with split `test`.
         predictions: Both modes' predictions of that split.
         scalar: The model of mode scalar, with the Keras model that it was exported from.
-        vector: The model of mode vector, with the Keras model that it was exported from.
+        vector: The model of mode vector, with its Keras model.
         transform_graph: The Transform graph that both were trained on.
         explanations: The folder for the file.
         padding_masked: 1 if the models mask padding, 0 if they treat it like any other token.
@@ -53,14 +52,11 @@ def Explainer(
     del code_digest
     document = explain_reviews(
         read_scored_reviews(examples, predictions),
-        {
-            mode: ModelFiles(saved_model_folder(model), trained_model_file(model))
-            for mode, model in zip(MODES, (scalar, vector), strict=True)
-        },
+        {SCALAR: scalar, VECTOR: vector},
         transform_graph.uri,
         ReportSettings.model_validate_json(report),
         padding_masked=bool(padding_masked),
     )
-    with fileio.open(os.path.join(explanations.uri, EXPLANATIONS_FILE), "w") as file:
-        # NaN and infinity are not JSON: no browser could read the file.
-        file.write(json.dumps(document, ensure_ascii=True, allow_nan=False) + "\n")
+    # NaN and infinity are not JSON: no browser could read the file.
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False) + "\n"
+    io_utils.write_string_file(os.path.join(explanations.uri, EXPLANATIONS_FILE), text)

@@ -19,7 +19,7 @@ class HiddenDimension:
     Attributes:
         dimension: The dimension's number.
         share: The dimension's share in the decision; the shares of all dimensions sum to 1.
-        weights: The dimension's own attention weights over time, float32 `[time]`.
+        weights: The dimension's own attention weights, float32 `[time]`.
     """
 
     dimension: int
@@ -35,7 +35,7 @@ def strongest_dimensions(network: keras.Model, token_ids: TokenIds, count: int) 
     summed over time. Its share is the contribution's size relative to the sum over all dimensions.
 
     Args:
-        network: A network of mode vector from `components.network.model.build_model`.
+        network: A network of mode vector from `build_model`.
         token_ids: int64 `[n, time]`.
         count: Number of dimensions per review.
 

@@ -2,23 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
 import keras
 import numpy as np
 import tensorflow_transform as tft
+from tfx.types import Artifact
 
-from components.explainer import aggregates, faithfulness
+from components.artifacts import saved_model_folder, trained_model_file
+from components.explainer import aggregates, faithfulness, inference
 from components.explainer.arrays import Floats, TokenIds
 from components.explainer.dimensions import strongest_dimensions
-from components.explainer.inference import (
-    InferenceFunction,
-    InferenceProgress,
-    encode,
-    explain_served,
-    inference_function,
-)
 from components.explainer.reading import ScoredReview
 from components.explainer.selection import choose_examples, drawn_order, kind_of
 from components.network.model import load_trained_model
@@ -30,22 +24,9 @@ from imdb_core.signatures import PADDING_TOKEN
 _STRONGEST: Final = 3
 
 
-@dataclass(frozen=True)
-class ModelFiles:
-    """The files of one mode's model.
-
-    Attributes:
-        saved_model: Folder of the exported model.
-        trained_model: The `.keras` file that it was exported from.
-    """
-
-    saved_model: str
-    trained_model: str
-
-
 def explain_reviews(
     scored: Sequence[ScoredReview],
-    models: Mapping[Mode, ModelFiles],
+    models: Mapping[Mode, Artifact],
     transform_output: str,
     settings: ReportSettings,
     padding_masked: bool,
@@ -57,7 +38,7 @@ def explain_reviews(
 
     Args:
         scored: The test split; at least one review.
-        models: The models by mode.
+        models: The Model artifacts by mode.
         transform_output: Folder of the Transform graph.
         settings: Numbers of reviews, and the seed.
         padding_masked: The setting `model.mask`.
@@ -72,15 +53,17 @@ def explain_reviews(
     perturbed = settings.faithfulness_reviews or len(scored)
     measured = order[: max(settings.attention_reviews or len(scored), perturbed)]
     transform = tft.TFTransformOutput(transform_output)
-    token_ids = encode([scored[position].text for position in measured], transform)
+    token_ids = inference.encode([scored[position].text for position in measured], transform)
     vocabulary = [
         word.decode("utf-8", errors="replace") for word in transform.vocabulary_by_name(file_names.VOCABULARY)
     ]
     draws = faithfulness.draws_for(min(perturbed, len(measured)), token_ids.shape[1], settings.seed)
 
-    networks = {mode: load_trained_model(files.trained_model) for mode, files in models.items()}
-    progress = InferenceProgress()
-    functions = {mode: inference_function(network, padding_masked, progress) for mode, network in networks.items()}
+    networks = {mode: load_trained_model(trained_model_file(model)) for mode, model in models.items()}
+    progress = inference.InferenceProgress()
+    functions = {
+        mode: inference.inference_function(network, padding_masked, progress) for mode, network in networks.items()
+    }
     # In parallel, because one network alone does not keep two cores busy.
     with ThreadPoolExecutor(len(models)) as pool:
         described = pool.map(lambda mode: describe_mode(functions[mode], token_ids, vocabulary, draws), models)
@@ -92,7 +75,7 @@ def explain_reviews(
         "modes": modes,
         "examples": _examples(
             [scored[position] for position in choose_examples(scored, order, settings.examples)],
-            {mode: files.saved_model for mode, files in models.items()},
+            models,
             networks[VECTOR],
             transform,
         ),
@@ -100,19 +83,9 @@ def explain_reviews(
 
 
 def describe_mode(
-    run: InferenceFunction, token_ids: TokenIds, vocabulary: Sequence[str], draws: Floats
+    run: inference.InferenceFunction, token_ids: TokenIds, vocabulary: Sequence[str], draws: Floats
 ) -> dict[str, Any]:
-    """Measures one mode's attention.
-
-    Args:
-        run: The mode's network.
-        token_ids: int64 `[n, max_tokens]`.
-        vocabulary: The word of each id from `features.FIRST_WORD_ID` on.
-        draws: Random numbers for the first `m` reviews, from which words are removed, `[m, 2, max_tokens]`.
-
-    Returns:
-        `words`, `min_reviews`, `position`, `entropy` and `faithfulness`.
-    """
+    """Measures one mode's attention. Words are removed from the first reviews only, as many as there are `draws`."""
     outputs = run(token_ids)
     is_token = token_ids != features.PADDING_ID
     is_word = faithfulness.words_in(token_ids)
@@ -136,15 +109,15 @@ def describe_mode(
 
 def _examples(
     shown: Sequence[ScoredReview],
-    saved_models: Mapping[Mode, str],
+    models: Mapping[Mode, Artifact],
     vector: keras.Model,
     transform: tft.TFTransformOutput,
 ) -> list[dict[str, Any]]:
     if not shown:
         return []
     texts = [review.text for review in shown]
-    served = {mode: explain_served(path, texts) for mode, path in saved_models.items()}
-    dimensions = strongest_dimensions(vector, encode(texts, transform), _STRONGEST)
+    served = {mode: inference.explain_served(saved_model_folder(model), texts) for mode, model in models.items()}
+    dimensions = strongest_dimensions(vector, inference.encode(texts, transform), _STRONGEST)
     documents = []
     for place, review in enumerate(shown):
         modes: dict[str, dict[str, Any]] = {}

@@ -1,10 +1,11 @@
 """Measures whether the most-attended words carry the decision: words are removed, and the prediction is compared.
 
 Comprehensiveness and sufficiency are those of DeYoung et al., "ERASER: A benchmark to evaluate rationalized NLP
-models", ACL 2020. Each has a control: the same number of words, drawn at random from the same review.
+models", ACL 2020. Each has a control: the same number of words, drawn at random from the same review. Arrays are
+`[n, time]`, for `n` reviews, unless stated otherwise.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -24,43 +25,22 @@ _DECIMALS: Final = 5
 
 
 def words_in(token_ids: TokenIds) -> Bools:
-    """Distinguishes words from padding and the start mark.
-
-    Args:
-        token_ids: int64 `[n, time]`.
-
-    Returns:
-        bool `[n, time]`, True for words.
-    """
+    """Returns True for words, and False for padding and the start mark."""
     is_word: Bools = ~np.isin(token_ids, (features.PADDING_ID, features.START_ID))
     return is_word
 
 
 def keep(token_ids: TokenIds, kept: Bools) -> TokenIds:
-    """Deletes tokens. The remaining ones move up, and padding follows them.
-
-    Args:
-        token_ids: int64 `[n, time]`.
-        kept: The tokens to keep, bool `[n, time]`.
-
-    Returns:
-        int64 `[n, time]`.
-    """
+    """Deletes all tokens but those that are `kept`, which move up; padding follows them."""
     order = np.argsort(~kept, axis=1, kind="stable")
     moved = np.take_along_axis(token_ids, order, axis=1)
     return np.where(np.take_along_axis(kept, order, axis=1), moved, features.PADDING_ID)
 
 
 def ranks_of(scores: Floats, is_word: Bools, tie_breaks: Floats) -> npt.NDArray[np.intp]:
-    """Ranks the words of each review by falling score.
+    """Ranks the words of each review from 0 by falling score; other tokens rank after all words.
 
-    Args:
-        scores: float `[n, time]`.
-        is_word: bool `[n, time]`.
-        tie_breaks: float `[n, time]`. Of words with equal scores, the one with the smaller tie break comes first.
-
-    Returns:
-        `[n, time]`: 0 for the first word. Tokens that are not words rank after all words.
+    Of words with equal scores, the one with the smaller tie break comes first.
     """
     order = np.lexsort((tie_breaks, -scores, ~is_word), axis=1)
     ranks: npt.NDArray[np.intp] = np.empty(order.shape, np.intp)
@@ -69,10 +49,9 @@ def ranks_of(scores: Floats, is_word: Bools, tie_breaks: Floats) -> npt.NDArray[
 
 
 def draws_for(count: int, time: int, seed: int) -> Floats:
-    """Draws the random numbers that break ties and select random words; the first reviews get the same for any count.
+    """Draws the random numbers that break ties and select random words, float64 `[count, 2, time]` in [0, 1).
 
-    Returns:
-        float64 `[count, 2, time]` in [0, 1).
+    The first reviews get the same numbers for any count.
     """
     return np.random.default_rng(seed).random((count, 2, time))
 
@@ -83,9 +62,9 @@ def measure(
     """Measures one mode.
 
     Args:
-        predict: The network, from token ids `[n, time]` to probabilities `[n, 2]`.
-        token_ids: int64 `[n, time]`; each row has a word.
-        shares: Shares of attention, `[n, time]`; rows sum to 1.
+        predict: The network, from token ids to probabilities `[n, 2]`.
+        token_ids: Token ids; each row has a word.
+        shares: Shares of attention; rows sum to 1.
         probabilities: The network's output for the whole reviews, `[n, 2]`.
         draws: Random numbers from `draws_for`, `[n, 2, time]`.
 
@@ -104,34 +83,25 @@ def measure(
     }
     predicted = probabilities.argmax(axis=1)
     before = _of_class(probabilities, predicted)
-    comprehensiveness: dict[str, list[Mapping[str, float]]] = {ATTENTION: [], RANDOM: []}
-    sufficiency: dict[str, list[Mapping[str, float]]] = {ATTENTION: [], RANDOM: []}
-    flips: dict[str, list[float]] = {ATTENTION: [], RANDOM: []}
+    measures: dict[str, dict[str, list[Any]]] = {"comprehensiveness": {}, "sufficiency": {}, "flips": {}}
     for name, rank in ranks.items():
-        for k in KS:
-            chosen = is_word & (rank < k)
-            without = predict(keep(token_ids, is_start | (is_word & ~chosen)))
-            only = predict(keep(token_ids, is_start | chosen))
-            comprehensiveness[name].append(mean_with_interval(before - _of_class(without, predicted)))
-            sufficiency[name].append(mean_with_interval(before - _of_class(only, predicted)))
-            flips[name].append(float((without.argmax(axis=1) != predicted).mean()) if len(predicted) else 0.0)
-    return {
-        "reviews": len(token_ids),
-        "k": list(KS),
-        "comprehensiveness": comprehensiveness,
-        "sufficiency": sufficiency,
-        "flips": flips,
-    }
+        chosen = [is_word & (rank < k) for k in KS]
+        predictions = [
+            (predict(keep(token_ids, is_start | (is_word & ~words))), predict(keep(token_ids, is_start | words)))
+            for words in chosen
+        ]
+        without, only = zip(*predictions, strict=True)
+        measures["comprehensiveness"][name] = [mean_with_interval(before - _of_class(p, predicted)) for p in without]
+        measures["sufficiency"][name] = [mean_with_interval(before - _of_class(p, predicted)) for p in only]
+        flipped = [p.argmax(axis=1) != predicted for p in without]
+        measures["flips"][name] = [float(rows.mean()) if len(rows) else 0.0 for rows in flipped]
+    return {"reviews": len(token_ids), "k": list(KS), **measures}
 
 
 def mean_with_interval(values: Floats) -> dict[str, float]:
-    """Estimates a mean by the normal approximation.
+    """Estimates the mean of values `[n]`, and the `low` and `high` of its 95% interval, by the normal approximation.
 
-    Args:
-        values: float `[n]`.
-
-    Returns:
-        `mean`, and `low` and `high` of its 95% interval. All equal the value if there is only one; all are 0 for none.
+    All equal the value if there is only one; all are 0 for none.
     """
     if len(values) <= 1:
         only = float(values.sum())

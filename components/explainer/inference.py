@@ -31,12 +31,7 @@ _progress = logging.getLogger(PROGRESS_LOGGER)
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """The outputs of a model for `n` reviews.
-
-    Attributes:
-        probabilities: Probabilities of the classes, float32 `[n, 2]`.
-        weights: Attention weights, one per token, float32 `[n, max_tokens]`.
-    """
+    """The outputs of a model: probabilities float32 `[n, 2]`, and attention weights float32 `[n, max_tokens]`."""
 
     probabilities: Floats
     weights: Floats
@@ -64,15 +59,7 @@ class InferenceProgress:
 
 
 def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> TokenIds:
-    """Sends reviews through the Transform graph.
-
-    Args:
-        texts: `n` reviews, UTF-8; at least one.
-        transform: The graph that the models were trained on.
-
-    Returns:
-        int64 `[n, max_tokens]`.
-    """
+    """Sends at least one review, UTF-8, through the Transform graph that the models were trained on."""
     layer = transform.transform_features_layer()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]  # no types
@@ -93,7 +80,7 @@ def inference_function(network: keras.Model, padding_masked: bool, progress: Inf
     """Compiles a trained network to a function that takes any number of reviews.
 
     Args:
-        network: A network from `components.network.model.build_model`.
+        network: A network from `build_model`.
         padding_masked: Whether the network ignores padding. A batch is then no longer than its longest review.
         progress: Counts the reviews of each batch.
 
@@ -132,11 +119,7 @@ def inference_function(network: keras.Model, padding_masked: bool, progress: Inf
 
 
 def explain_served(saved_model: str, texts: Sequence[bytes]) -> tuple[npt.NDArray[np.object_], ModelOutputs]:
-    """Calls signature `explain` of an exported model, in the runtime that servers use.
-
-    Args:
-        saved_model: The model's folder.
-        texts: `n` reviews, UTF-8.
+    """Calls signature `explain` of an exported model for `n` reviews, UTF-8, in the runtime that servers use.
 
     Returns:
         Tokens, bytes `[n, max_tokens]`, and the outputs of the model.

@@ -16,13 +16,8 @@ from imdb_core.modes import Mode
 class ScoredReview:
     """A test review with both modes' predictions.
 
-    Attributes:
-        id: The review's id in its source.
-        text: The review, UTF-8.
-        label: Index into `features.SENTIMENTS`.
-        rating: 1 to 10; None if it is unknown.
-        length_bucket: See `features.length_bucket`.
-        positive: The probability of the positive class by mode.
+    `text` is UTF-8, `label` an index into `features.SENTIMENTS`, and `rating` 1 to 10, or None if unknown; `positive`
+    holds the probability of the positive class by mode.
     """
 
     id: bytes
@@ -38,14 +33,7 @@ class ScoredReview:
 
 
 def read_scored_reviews(examples: Artifact, predictions: Artifact) -> list[ScoredReview]:
-    """Reads the test split.
-
-    Args:
-        examples: Examples with split `test`.
-        predictions: What node Predictions wrote for these examples, of both modes.
-
-    Returns:
-        The reviews in the order of files and records.
+    """Reads the test split in the order of files and records, and what node Predictions wrote for it, of both modes.
 
     Raises:
         RunError: The predictions are of other reviews.

@@ -17,14 +17,9 @@ _LONGEST: Final = 150
 
 
 def drawn_order(ids: Iterable[bytes], seed: int) -> list[int]:
-    """Shuffles reviews by a hash of seed and id. The first `n` are a random sample, the same in each run.
+    """Shuffles reviews by a hash of seed and id, so that the first `n` are a random sample, the same in each run.
 
-    Args:
-        ids: Ids of the reviews.
-        seed: Seed of the order.
-
-    Returns:
-        Positions in `ids`. Equal ids keep their order.
+    Returns positions in `ids`. Equal ids keep their order.
     """
     digests = [hashlib.sha256(b"%d %b" % (seed, name)).digest() for name in ids]
     return sorted(range(len(digests)), key=digests.__getitem__)

@@ -17,14 +17,7 @@ if TYPE_CHECKING:
     from components.network.model import build_model, explaining_model, load_trained_model
     from components.network.word_dropout import WordDropout
 
-__all__ = [
-    "Attention",
-    "WordDropout",
-    "build_model",
-    "explaining_model",
-    "export_model",
-    "load_trained_model",
-]
+__all__ = ["Attention", "WordDropout", "build_model", "explaining_model", "export_model", "load_trained_model"]
 
 _MODULES: Final = {
     "Attention": "attention",

@@ -91,17 +91,11 @@ class Attention(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no typ
 
 
 def word_weights(weights: Any) -> Any:
-    """Reduces attention weights to one number per word, for display.
+    """Reduces attention weights `[batch, time, 1 or units]` to one number per word, `[batch, time]`, for display.
 
     The number is the mean over the last axis. In scalar mode this is the weight itself. In vector mode with
     `softmax="time"` each unit's weights sum to 1 over the words, and so do their means: the number is a word's share of
     the review's vector, averaged over the dimensions. With `softmax="last"` the number has no meaning, because that
     softmax does not compare words: it is 1 at every step in scalar mode and 1 / units in vector mode.
-
-    Args:
-        weights: floating `[batch, time, 1]` or `[batch, time, units]`.
-
-    Returns:
-        Same dtype as `weights`, `[batch, time]`.
     """
     return keras.ops.mean(weights, axis=-1)

@@ -1,13 +1,13 @@
 """The SavedModel to serve: four signatures on one graph, and the warm-up requests beside them.
 
-A Keras 3 model inside a tracked object that `tf.saved_model.save` saves loads in Python but not in TensorFlow Serving
-(tensorflow/serving#2250): its session loader looks variables up by names that Keras 3 does not set. Therefore a plain
-`tf.Module` holds plain `tf.Variable`s. `keras.export.ExportArchive` does the same, but cannot hold the lookup table of
-the Transform graph.
+TensorFlow Serving cannot load a SavedModel that tracks a Keras 3 model (tensorflow/serving#2250): its session loader
+looks variables up by names that Keras 3 does not set. Therefore a plain `tf.Module` holds plain `tf.Variable`s.
+`keras.export.ExportArchive` does the same, but cannot hold the lookup table of the Transform graph.
 """
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from typing import Final
 
 import keras
@@ -64,8 +64,7 @@ def export_model(
     `probabilities` is float32 `[n, 2]`, negative first.
 
     Args:
-        model: Trained network, `token_ids` int64 `[n, max_tokens]` → probabilities. Its GRU no longer uses cuDNN after
-            this call.
+        model: A trained network from `build_model`. Its GRU no longer uses cuDNN after this call.
         transform_output: Output of the Transform component that wrote the training data.
         export_dir: Folder to write to; it must not hold a model yet.
         serving: Model name and number of warm-up requests.
@@ -117,36 +116,31 @@ def export_model(
 def write_warmup_requests(path: str, serving: ServingSettings) -> None:
     """Writes the requests that TensorFlow Serving replays before it makes a version available.
 
-    Args:
-        path: The model's `assets.extra/tf_serving_warmup_requests`.
-        serving: Model name and number of requests, which cycle through the signatures and a few fixed texts.
+    They cycle through the signatures and a few fixed texts.
     """
     if not serving.warmup_requests:
         return
     tf.io.gfile.makedirs(os.path.dirname(path))
-    signatures = list(INPUTS)
+    requests = islice(zip(cycle(INPUTS), cycle(_WARMUP_TEXTS), strict=True), serving.warmup_requests)
     with tf.io.TFRecordWriter(path) as writer:
-        for number in range(serving.warmup_requests):
-            signature = signatures[number % len(signatures)]
-            inputs = signature_inputs(signature, [_WARMUP_TEXTS[number % len(_WARMUP_TEXTS)]])
-            request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(name=serving.model_name, signature_name=signature),
-                inputs={name: tf.make_tensor_proto(values, tf.string) for name, values in inputs.items()},
-            )
+        for signature, text in requests:
+            request = predict_request(serving.model_name, signature, signature_inputs(signature, [text]))
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
             writer.write(log.SerializeToString())
 
 
+def predict_request(
+    model_name: str, signature: str, inputs: Mapping[str, Sequence[bytes]]
+) -> predict_pb2.PredictRequest:
+    """Builds a request to a signature; `inputs` are those of `signature_inputs`."""
+    return predict_pb2.PredictRequest(
+        model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
+        inputs={name: tf.make_tensor_proto(values, tf.string) for name, values in inputs.items()},
+    )
+
+
 def signature_inputs(signature: str, texts: Sequence[bytes]) -> dict[str, list[bytes]]:
-    """Converts reviews to the input of a signature.
-
-    Args:
-        signature: Name of a signature of the exported model.
-        texts: `n` reviews, UTF-8.
-
-    Returns:
-        The argument's name → `n` texts or serialized tf.Examples.
-    """
+    """Converts reviews, UTF-8, to a signature's input: the argument's name → texts or serialized tf.Examples."""
     name, takes_examples = INPUTS[signature]
     return {name: [serialized_example(text) for text in texts] if takes_examples else list(texts)}
 

@@ -15,7 +15,7 @@ _ATTENTION: Final = "attention"
 
 
 def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) -> keras.Model:
-    """Builds the network, with initial weights from Keras's global seed.
+    """Builds the network of an attention mode, with initial weights from Keras's global seed.
 
     Args:
         model: Settings of the layers.
@@ -23,8 +23,7 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
         mode: The attention mode.
 
     Returns:
-        An uncompiled model, `token_ids` int64 `[batch, max_tokens]` → probabilities float32 `[batch, 2]`, negative
-        first.
+        An uncompiled model, `token_ids` int64 `[n, max_tokens]` → probabilities float32 `[n, 2]`, negative first.
     """
     token_ids = keras.Input([transform.max_tokens], dtype="int64", name=features.TOKEN_IDS)
     words = WordDropout(model.word_dropout, name="word_dropout")(token_ids) if model.word_dropout else token_ids
@@ -61,20 +60,14 @@ def explaining_model(model: keras.Model) -> keras.Model:
         model: A network from `build_model`; both models share its layers.
 
     Returns:
-        `token_ids` int64 `[batch, max_tokens]` → `[probabilities, weights]`: float32 `[batch, 2]`, and one weight per
-        token float32 `[batch, max_tokens]` (see `components.network.attention.word_weights`). Call it with
-        `training=False`.
+        A model to call with `training=False`: `token_ids` int64 `[n, max_tokens]` → `[probabilities, weights]`, float32
+        `[n, 2]` and, one weight per token (see `components.network.attention.word_weights`), float32 `[n, max_tokens]`.
     """
     _, weights = model.get_layer(_ATTENTION).output
     return keras.Model(model.input, [model.output, word_weights(weights)], name=f"{model.name}_explained")
 
 
 def load_trained_model(path: str) -> keras.Model:
-    """Loads a network that the Trainer saved, not compiled.
-
-    Keras finds the classes of our layers because this module imports them.
-
-    Args:
-        path: The `.keras` file.
-    """
+    """Loads a network, uncompiled, from a `.keras` file that the Trainer saved."""
+    # Keras finds the classes of our layers because this module imports them.
     return keras.saving.load_model(path, compile=False)

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tfx.utils import io_utils
 
-from components.network.export import signature_inputs
+from components.network.export import predict_request, signature_inputs
 from components.network.model import explaining_model, load_trained_model
 from imdb_core import features, signatures
 from imdb_core.errors import RunError
@@ -23,8 +23,7 @@ from imdb_core.settings import ServingSettings
 from serving.launch import launched_server
 from serving.runtime.cpp_loader import CppSavedModel
 
-TOLERANCE: Final = 1e-5
-PERCENTILE: Final = 95
+_TOLERANCE: Final = 1e-5
 
 _Outputs = Mapping[str, npt.NDArray[Any]]
 # For each signature: its outputs to compare → the trained model's output that each must equal.
@@ -46,8 +45,7 @@ class CheckOutcome:
     Attributes:
         problems: One sentence for each problem. The model may be pushed if there are none.
         reviews: Number of reviews sent, including the empty one.
-        greatest_difference: The greatest difference between a served number and the trained model's, by runtime and
-            signature.
+        greatest_difference: The greatest difference from the trained model's numbers, by runtime and signature.
         latency_ms: `p50` and `p95` of requests with one review each.
     """
 
@@ -61,17 +59,14 @@ class CheckOutcome:
         """Whether there are no problems."""
         return not self.problems
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns the outcome as JSON."""
-        return {"passed": self.passed, **asdict(self)}
-
 
 def check_serving(
     saved_model: str, trained_model: str, transform_output: str, texts: Sequence[bytes], settings: ServingSettings
 ) -> CheckOutcome:
     """Serves a model and compares its answers with those of the trained model.
 
-    The trained model gets its token ids from the Transform graph, so the comparison covers tokenization too.
+    The trained model gets its token ids from the Transform graph, so the comparison covers tokenization too. A model
+    that cannot be loaded or answers incorrectly is a problem in the outcome, not an exception.
 
     Args:
         saved_model: The candidate's folder.
@@ -79,9 +74,6 @@ def check_serving(
         transform_output: The folder of the Transform graph.
         texts: Reviews, UTF-8.
         settings: Name of the model and time limits.
-
-    Returns:
-        The outcome. A model that cannot be loaded or answers incorrectly is a problem in it, not an exception.
     """
     texts = [b"", *texts]
     outcome = CheckOutcome(reviews=len(texts))
@@ -123,10 +115,7 @@ def _query(
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
         def predict(signature: str, inputs: Mapping[str, Any]) -> _Outputs:
-            request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(name=settings.model_name, signature_name=signature),
-                inputs={name: tf.make_tensor_proto(values, tf.string) for name, values in inputs.items()},
-            )
+            request = predict_request(settings.model_name, signature, inputs)
             response = stub.Predict(request, timeout=settings.check_timeout)
             return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
@@ -140,12 +129,11 @@ def _query(
         except grpc.RpcError as error:
             outcome.problems.append(f"the server answered {error.code().name}: {error.details()}")
             return
-    outcome.latency_ms = {
-        f"p{percent}": float(np.percentile(latencies, percent, method="higher")) for percent in (50, PERCENTILE)
-    }
-    if outcome.latency_ms[f"p{PERCENTILE}"] > settings.max_latency_ms:
+    median, slow = (float(np.percentile(latencies, percent, method="higher")) for percent in (50, 95))
+    outcome.latency_ms = {"p50": median, "p95": slow}
+    if slow > settings.max_latency_ms:
         outcome.problems.append(
-            f"{PERCENTILE}% of single reviews were answered within {outcome.latency_ms[f'p{PERCENTILE}']:.1f} ms; "
+            f"95% of single reviews were answered within {slow:.1f} ms; "
             f"serving.max_latency_ms allows {settings.max_latency_ms:g}"
         )
 
@@ -157,10 +145,10 @@ def _compare(where: str, run: Any, texts: Sequence[bytes], expected: _Outputs, o
             difference = _difference(served.get(output), expected[name])
             key = f"{where}, {signature}"
             outcome.greatest_difference[key] = max(difference, outcome.greatest_difference.get(key, 0.0))
-            if not difference <= TOLERANCE:
+            if not difference <= _TOLERANCE:
                 outcome.problems.append(
                     f"{output} of signature {signature!r} differs by {difference:.3g} from the trained model "
-                    f"({where}); at most {TOLERANCE:g} is allowed"
+                    f"({where}); at most {_TOLERANCE:g} is allowed"
                 )
 
 
