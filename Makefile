@@ -12,7 +12,7 @@ PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadgroup
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: help setup run test check lint bench lock clean FORCE
+.PHONY: help setup run test check lint bench mutation lock clean FORCE
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -39,13 +39,17 @@ lint: $(READY)  ## ruff, mypy, the layers of imports, the dependencies
 bench: $(READY)  ## compare with the blog's plain script; DATA=aclImdb_v1.tar.gz, ARGS="--presets blog,attention"
 	@python -m benchmarks $(if $(DATA),--data "$(DATA)") $(ARGS)
 
+mutation: $(READY)  ## change statistics, splits, tokenizer and pusher in all ways; the tests should notice each
+	@mutmut run
+	@mutmut results
+
 lock:  ## resolve requirements.lock anew
 	@$(LOCK) --python-version 3.10 --python-platform x86_64-manylinux_2_36 \
 		pyproject.toml --extra dev requirements.in --output-file requirements.lock
 	@$(LOCK) --python-version 3.9 --universal --no-annotate requirements-uv.in --output-file requirements-uv.lock
 
 clean:  ## remove .venv, tools and caches; the workspace stays
-	@rm -rf .venv .tools .coverage .grimp_cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@rm -rf .venv .tools .coverage mutants .grimp_cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	@find benchmarks components imdb_core pipeline schemas serving tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The hook is copied at installation, also by an editable one.

@@ -8,6 +8,8 @@ from benchmarks import blog_script
 from benchmarks.blog_data import read_reviews
 from benchmarks.blog_encoding import most_frequent_words, words_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_script_trains_both_modes_and_writes_its_measurements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -2,7 +2,10 @@ import json
 import subprocess
 import sys
 
+import pytest
 import tensorflow as tf
+
+pytestmark = pytest.mark.slow
 
 
 class Texts(tf.Module):

@@ -18,6 +18,8 @@ from components.evaluator.results import overall_metrics
 from imdb_core.modes import BASELINE, CANDIDATE
 from imdb_core.settings import EvaluationSettings
 
+pytestmark = pytest.mark.slow
+
 BUCKETS = ("001-050", "051-100", "401+")
 MODELS = ("strong", "weak", "weaker", "coin")
 

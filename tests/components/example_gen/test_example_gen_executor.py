@@ -18,6 +18,8 @@ from components.example_gen.executor import ImdbExampleGenExecutor
 from imdb_core.errors import BadDataError, SourceError
 from imdb_core.settings import BeamSettings, DataSettings
 
+pytestmark = pytest.mark.slow
+
 
 def ingest(to, beam_args=(), cache_dir="", **data):
     """Runs the executor alone, as TFX would."""

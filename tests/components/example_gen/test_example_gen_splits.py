@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_gen.splits import assign_shard, assign_split, content_hash
+from components.example_gen.splits import assign_shard, assign_split, content_hash, fitting_splits, split_names
 
 texts = st.text().map(str.encode)
 fractions = st.floats(0, 1, exclude_max=True)
@@ -67,3 +67,9 @@ def test_shares_match_the_fractions(fraction):
     tested = [digest for digest, split in zip(digests, splits, strict=True) if split == "test"]
     shards = [assign_shard(digest, 4) for digest in tested]
     assert min(map(shards.count, range(4))) / len(tested) == pytest.approx(0.25, abs=0.04)
+
+
+@pytest.mark.parametrize(("eval_fraction", "fitting"), [(0.0, ["train"]), (0.1, ["train", "eval"])])
+def test_eval_is_a_split_only_if_reviews_are_held_out(eval_fraction, fitting):
+    assert fitting_splits(eval_fraction) == fitting
+    assert split_names(eval_fraction) == [*fitting, "test"]

@@ -21,6 +21,8 @@ from imdb_core.file_names import EXPLANATIONS_FILE
 from imdb_core.settings import ReportSettings, ServingSettings
 from serving.runtime.cpp_loader import CppSavedModel
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = b"</script><script>alert('&amp;')</script> word1 \x00 {{ 7 * 7 }}"
 # At least as many examples as reviews, to show every review.
 REPORT = ReportSettings(attention_reviews=50, faithfulness_reviews=20, examples=1000, seed=3)

@@ -16,6 +16,8 @@ from components.network.model import explaining_model
 from imdb_core.errors import RunError
 from imdb_core.progress import PROGRESS_LOGGER
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):

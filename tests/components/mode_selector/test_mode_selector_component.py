@@ -15,6 +15,8 @@ from imdb_core.modes import BASELINE, CANDIDATE, SELECTED_MODE
 from imdb_core.settings import EvaluationSettings
 from imdb_core.stats.paired import PairedOutcomes
 
+pytestmark = pytest.mark.slow
+
 # Of 40 reviews, mode vector is right about all and mode scalar is wrong about the last 10.
 RIGHT, WRONG = 0.9, 0.2
 

@@ -35,6 +35,8 @@ from imdb_core.file_names import WARMUP_FILE
 from imdb_core.modes import Mode
 from imdb_core.settings import ServingSettings
 
+pytestmark = pytest.mark.slow
+
 SERVING = ServingSettings(model_name="tiny", warmup_requests=6)
 CASES = [
     ("attention", "scalar"),

@@ -16,6 +16,8 @@ from imdb_core.errors import RunError
 from imdb_core.modes import SELECTED_MODE
 from imdb_core.progress import EVENT, Steps
 
+pytestmark = pytest.mark.slow
+
 # The first file has several batches; the second is empty, as in a small split.
 FILES = (range(20), range(0), range(20, 27))
 BUCKETS = ("001-050", "401+")

@@ -211,3 +211,11 @@ def test_pushes_at_the_same_time_wait_for_each_other(tmp_path, base):
     assert set(graphs) == {b"0", b"1"}
     assert all(one != other for one, other in itertools.pairwise(graphs))
     assert partials(base) == []
+
+
+def test_the_record_of_a_release_is_indented_json_of_what_is_known(source, base):
+    version = push(source, base, {"mode": "scalar"})
+    text = (version / RELEASE_FILE).read_text()
+    release = json.loads(text)
+    assert release.keys() == {"source", "sha256", "pushed_at", "mode", "metrics", "blessings"}
+    assert text == json.dumps(release, indent=2)

@@ -17,6 +17,8 @@ from components.serving_check.component import ServingCheck
 from imdb_core.file_names import OUTCOME_FILE, TRAINED_MODEL
 from imdb_core.settings import ServingSettings
 
+pytestmark = pytest.mark.slow
+
 SERVING = ServingSettings(model_name="tiny", check_reviews=5)
 
 

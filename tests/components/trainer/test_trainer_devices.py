@@ -15,6 +15,8 @@ from components.trainer.devices import hide_gpus, prepare_device, run_where_gpus
 from imdb_core.errors import DeviceError
 from imdb_core.settings import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
 without_gpu = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
 with_gpu = pytest.mark.skipif(not tf.config.list_physical_devices("GPU"), reason="needs a GPU")
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from components.trainer import embedding_init
 from components.trainer.embedding_init import cooccurrence_vectors, cooccurrences, ppmi
 
+pytestmark = pytest.mark.slow
+
 # Words 4 and 5 occur only next to word 8, and words 6 and 7 only next to word 9.
 TWINS = np.array([[1, 4, 8, 4, 8, 0], [1, 5, 8, 5, 8, 0], [1, 6, 9, 6, 9, 0], [1, 7, 9, 7, 9, 0]])
 

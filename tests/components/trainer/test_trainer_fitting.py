@@ -20,6 +20,8 @@ from imdb_core.hyperparameters import with_values
 from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings
 from pipeline.settings import load_settings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = FitSettings(
     mode="vector",
     transform=TransformSettings(vocabulary_size=30, max_tokens=10),

@@ -22,6 +22,8 @@ from components.transform import preprocessing
 from imdb_core.errors import BadDataError
 from imdb_core.settings import Section
 
+pytestmark = pytest.mark.slow
+
 CONFIG: Mapping[str, Any] = {
     "mode": "vector",
     "transform": {"vocabulary_size": 30, "max_tokens": 10},

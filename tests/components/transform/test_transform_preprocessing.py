@@ -17,6 +17,8 @@ from transformed_reviews import Transformed
 from components.transform.preprocessing import align, tokenize
 from imdb_core.settings import TransformSettings
 
+pytestmark = pytest.mark.slow
+
 TokenIds = Callable[[Sequence[bytes]], list[list[int]]]
 
 

@@ -23,6 +23,8 @@ from components.tuner import tuner_fn
 from imdb_core.errors import BadDataError
 from imdb_core.hyperparameters import with_values
 
+pytestmark = pytest.mark.slow
+
 CONFIG: Mapping[str, Any] = {
     "transform": TRANSFORM.model_dump(mode="json"),
     "model": {"embedding_dim": 4, "gru_units": 4, "dense_units": 4, "dropout": 0.2},

@@ -20,6 +20,8 @@ from imdb_core.errors import RunError
 from imdb_core.hyperparameters import with_values
 from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = FitSettings(
     mode="scalar",
     transform=TransformSettings(vocabulary_size=20, max_tokens=8),

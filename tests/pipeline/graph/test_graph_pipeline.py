@@ -8,6 +8,8 @@ from imdb_core.code_digest import code_digest
 from pipeline.graph.pipeline import create_pipeline
 from pipeline.settings import load_settings
 
+pytestmark = pytest.mark.slow
+
 ORDER = [
     "ImdbExampleGen",
     "StatisticsGen",

@@ -11,6 +11,8 @@ from made_runs import FAILED, PUSHED, VERSION, MadeRuns
 from imdb_core.file_names import FAILURE_FILE, RUN_FILE
 from pipeline.report.page import write_page
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = [
     "summary",
     "modes",

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from pipeline.tfx_cli import command
 
+pytestmark = pytest.mark.slow
+
 TINY_RUNNER = Path(__file__).with_name("tiny_runner.py")
 
 

@@ -22,6 +22,8 @@ from serving.client import (
     VersionStatus,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["A warm and funny film", "", "Ünlü, ΟΣ<br />don't 🎬 \0 日本", "word " * 30, "half a pair \ud83c here"]
 
 

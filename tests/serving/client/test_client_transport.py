@@ -16,6 +16,8 @@ from serving.client import Client, DeadlineError, RequestRefusedError, ServerUna
 from serving.client import transport as transport_module
 from serving.client.transport import TransportError, with_retries
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=sorted(SERVERS))
 def scripted(request: pytest.FixtureRequest) -> Iterator[Scripted]:

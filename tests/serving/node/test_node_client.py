@@ -21,6 +21,8 @@ from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
 from serving.client import Client
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 TEXTS = ["short", "a text that is longer than sixteen bytes", "", "Ünlü 日本 🎬"]
 UNREACHABLE = re.compile(

@@ -18,6 +18,8 @@ from imdb_core.errors import ReviewPipelineError
 from serving.client.errors import BulkInferenceError
 from serving.predict.bulk import predict_in_bulk, released_model
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["A warm and funny film", "", "Ünlü, ΟΣ<br />don't 🎬 \0 日本", "word " * 30] + [
     f"review number {number}" for number in range(200)
 ]

@@ -19,6 +19,8 @@ from running_server import RunningServer
 from serving.client import Client
 from serving.predict.cli import explain, predict
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["A warm and funny film", 'Ünlü, don\'t<br />"quote"', ""]
 
 

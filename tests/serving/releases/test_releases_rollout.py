@@ -13,6 +13,8 @@ from serving.releases.errors import ReleaseError
 from serving.releases.operations import promote, rollback
 from serving.releases.rollout import roll_out
 
+pytestmark = pytest.mark.slow
+
 
 class SimulatedServer:
     """Follows models.config as a real server does: it refuses the file if a label names a version not yet loaded.

@@ -24,6 +24,8 @@ from imdb_core.errors import ReviewPipelineError, RunError, SettingsError
 from serving.server.config.options import ServerOptions
 from serving.server.process import serve
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 30.0
 
 

@@ -10,6 +10,8 @@ from pipeline.history.runs import PastArtifact
 from pipeline.report.page import write_page
 from pipeline.report.sections.statistics_view import FILE, write_statistics_view
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def statistics(tmp_path):

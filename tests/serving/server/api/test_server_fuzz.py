@@ -16,6 +16,8 @@ from tiny_models import write_half_plus_two
 
 from serving.launch import LaunchedServer, launched_server
 
+pytestmark = pytest.mark.slow
+
 NAME = "half_plus_two"
 DEADLINE = 20.0
 METHODS = [

@@ -17,6 +17,8 @@ from running_server import RunningServer, running_server
 from serving.client.results import Explanation
 from serving.client.shading import shaded
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = {1: "imdb_attention", 2: "imdb_attention", 4: "unlabelled"}
 REVIEW = "Not a masterpiece, but never boring."
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> fine'

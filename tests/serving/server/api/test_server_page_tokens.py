@@ -13,6 +13,8 @@ from token_cases import TOKEN_CASES
 from imdb_core.tokens import PIECE
 from serving.server import api
 
+pytestmark = pytest.mark.slow
+
 # All that the script touches of a page when it is loaded.
 PAGE = 'const document = { getElementById: () => ({ value: "", addEventListener() {} }) };'
 CUT = """

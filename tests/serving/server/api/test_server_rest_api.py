@@ -10,6 +10,8 @@ from contract_models import HALF, HURT, SUM
 from prometheus_client.parser import text_string_to_metric_families
 from running_server import RunningServer
 
+pytestmark = pytest.mark.slow
+
 METRICS = "/monitoring/prometheus/metrics"
 
 

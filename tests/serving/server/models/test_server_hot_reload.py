@@ -25,6 +25,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from tiny_models import push
 from waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 30.0
 AVAILABLE, END = 30, 50
 GRPC_CLIENTS, REST_CLIENTS = 6, 2
