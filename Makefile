@@ -7,7 +7,7 @@ LOCK := scripts/uv pip compile --quiet --generate-hashes --custom-compile-comman
 # TFX's command line calls `pip` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Whole files in each process: they share what they set up. More processes than four want more memory than laptops have.
-PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadgroup
+PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # TensorFlow's native start-up lines say nothing of ours.
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL

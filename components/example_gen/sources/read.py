@@ -37,6 +37,8 @@ def _raw_rows(unit: Unit, data: DataSettings) -> Iterator[RawRow | RejectedRow]:
             yield from read_jsonl(path, unit.name, data)
         case "parquet":
             yield from read_parquet(path, unit.name, data)
+        case _:  # pragma: no cover
+            raise AssertionError(f"no reader for sources of the kind {unit.kind!r}")
 
 
 def _sample_rows(unit: Unit, seed: int) -> Iterator[RawRow]:
