@@ -6,7 +6,15 @@ import pytest
 from pydantic import ValidationError
 
 from imdb_core import settings
-from imdb_core.settings import EvaluationSettings, ModelSettings, Section, TrainingSettings, TuningSettings
+from imdb_core.settings import (
+    EvaluationSettings,
+    ModelSettings,
+    Section,
+    ServingSettings,
+    TrainingSettings,
+    TuningSettings,
+)
+from imdb_core.signatures import INPUTS
 
 SECTIONS = [section for section in Section.__subclasses__() if section.__module__ == settings.__name__]
 
@@ -55,3 +63,7 @@ def test_a_value_that_a_setting_does_not_allow_is_refused(section, given):
 def test_a_section_cannot_be_changed():
     with pytest.raises(ValidationError):
         ModelSettings().dropout = 0.1
+
+
+def test_every_signature_has_a_warm_up_request_by_default():
+    assert ServingSettings().warmup_requests >= len(INPUTS)
