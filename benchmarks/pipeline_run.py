@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from benchmarks.machine import MeasuredProcess
 from imdb_core.errors import RunError
-from imdb_core.file_names import RUN_FILE, VOCABULARY
+from imdb_core.file_names import VOCABULARY
+from pipeline.workspace.run_names import RUN_FILE
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 

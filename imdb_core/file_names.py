@@ -6,13 +6,6 @@ from typing import Final
 # The default of `serving.model_name`: the folder under `models/`, and the name of the model for clients.
 DEFAULT_MODEL: Final = "imdb_attention"
 
-# The pipeline's name in ML Metadata. Studies have another name in the same store.
-PIPELINE_NAME: Final = "imdb_attention"
-RUN_FILE: Final = "run.json"
-
-# Written instead of `run.json` after a run that failed.
-FAILURE_FILE: Final = "failure.json"
-PAGE_FILE: Final = "index.html"
 EXPLANATIONS_FILE: Final = "explanations.json"
 WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
 REPORT: Final = "ingest_report.json"

@@ -7,12 +7,10 @@ and a process that is killed before then leaves the old file.
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
-
-# All users may read the files: a server may run as another user than the pipeline.
-_MODE: Final = 0o644
 
 
 class FileSystem(Protocol):
@@ -28,29 +26,33 @@ class FileSystem(Protocol):
         """Renames a file; `overwrite` allows it to replace another one."""
 
 
-class _LocalFiles:
+class LocalFiles:
     """The file systems of this machine. When `rename` returns, the file and its name are on disk."""
 
     def makedirs(self, path: str, /) -> None:
+        """See FileSystem."""
         os.makedirs(path, exist_ok=True)
 
     def remove(self, path: str, /) -> None:
+        """See FileSystem."""
         os.remove(path)
 
     def rename(self, src: str, dst: str, /, overwrite: bool = False) -> None:
+        """See FileSystem; always overwrites."""
         del overwrite
-        os.chmod(src, _MODE)
         flush(Path(src))
         os.replace(src, dst)
         flush(Path(dst).parent)
 
 
-LOCAL: Final[FileSystem] = _LocalFiles()
+LOCAL: Final[FileSystem] = LocalFiles()
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str], files: FileSystem = LOCAL) -> Iterator[str]:
     """Replaces a file by one that the block writes, when the block ends without an exception.
+
+    A local link keeps pointing to its file, and a local device such as /dev/stdout is written in place.
 
     Args:
         path: The file to replace. Its folder is made if it is missing.
@@ -59,24 +61,38 @@ def replacing(path: str | os.PathLike[str], files: FileSystem = LOCAL) -> Iterat
     Yields:
         The path to write to, in the same folder. If the block raises, the file there is removed.
     """
-    folder, name = os.path.split(os.fspath(path))
-    # Several local processes may replace one file. Elsewhere, a retry overwrites what a killed worker left.
-    writer = f".{os.getpid()}" if files is LOCAL else ""
+    target, writer = os.fspath(path), ""
+    if isinstance(files, LocalFiles):
+        if os.path.exists(target) and not os.path.isfile(target):
+            yield target
+            return
+        # Several processes and threads may replace one file. On remote file systems, a retry of a killed worker has to
+        # overwrite what that one left.
+        target, writer = os.path.realpath(target), f".{secrets.token_hex(4)}"
+    folder, name = os.path.split(target)
     partial = os.path.join(folder, f".{name}{writer}.partial")
     files.makedirs(folder or os.curdir)
     try:
         yield partial
-        files.rename(partial, os.fspath(path), overwrite=True)
+        files.rename(partial, target, overwrite=True)
     except BaseException:
         with contextlib.suppress(Exception):
             files.remove(partial)
         raise
 
 
-def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Replaces a local file, and makes its folder if it is missing; the content, UTF-8 if text, is then on disk."""
+def write_atomically(path: str | os.PathLike[str], content: str | bytes, mode: int | None = None) -> None:
+    """Replaces a local file; the content is on disk when this returns.
+
+    Args:
+        path: The file to replace. Its folder is made if it is missing.
+        content: Bytes, or text, which is written as UTF-8.
+        mode: The permissions, such as 0o644; those of the umask by default.
+    """
     with replacing(path) as partial:
         Path(partial).write_bytes(content.encode() if isinstance(content, str) else content)
+        if mode is not None:
+            os.chmod(partial, mode)
 
 
 def write_json(path: str | os.PathLike[str], record: Any) -> None:

@@ -11,11 +11,11 @@ from components.predictions.component import Predictions
 from components.pusher.component import pusher_node
 from components.serving_check.component import serving_check_node
 from imdb_core.code_digest import code_digest
-from imdb_core.file_names import PIPELINE_NAME
 from imdb_core.modes import SCALAR, VECTOR
 from pipeline.graph.nodes import assemble, predict_modes, prepare_data, search_settings, train_modes
 from pipeline.settings import PipelineConfig
 from pipeline.workspace.places import Places
+from pipeline.workspace.run_names import PIPELINE_NAME
 
 
 def create_pipeline(config: PipelineConfig, places: Places, metadata_connection: ConnectionConfig) -> Pipeline:

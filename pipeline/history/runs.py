@@ -11,7 +11,8 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from imdb_core.errors import RunError
-from imdb_core.file_names import FAILURE_FILE, PIPELINE_NAME, RUN_FILE, SELECTION_FILE
+from imdb_core.file_names import SELECTION_FILE
+from pipeline.workspace.run_names import FAILURE_FILE, PIPELINE_NAME, RUN_FILE
 
 # States of nodes: ML Metadata's names, and ours for a node without an execution.
 COMPLETE: Final = "COMPLETE"

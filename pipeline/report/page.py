@@ -7,12 +7,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ml_metadata.proto import metadata_store_pb2
 
 from imdb_core import modes
-from imdb_core.file_names import PAGE_FILE
 from imdb_core.files import write_atomically
 from imdb_core.stats.intervals import Estimate
 from pipeline.history.runs import find_run, run_folder
 from pipeline.report.content import PageContent, gather
 from pipeline.report.sections.statistics_view import FILE, write_statistics_view
+from pipeline.workspace.run_names import PAGE_FILE
 
 _MEGABYTES_IN_GIGABYTE = 1024
 _MINUTE = 60

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imdb_core.file_names import FAILURE_FILE
 from imdb_core.files import write_json
 from imdb_core.packages import package_versions
 from pipeline.history.runs import PastNode, run_folder
 from pipeline.running.monitor import NodeUsage
 from pipeline.settings import Settings, flatten
+from pipeline.workspace.run_names import FAILURE_FILE
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from imdb_core.settings import EvaluationSettings
 from pipeline.history.runs import COMPLETE, PastArtifact, run_folder
 from pipeline.history.tuning import TUNED_FILE, read_tuning, tuned_settings
 from pipeline.running.finished_run import FinishedRun, common_record
+from pipeline.workspace.run_names import RUN_FILE
 
 
 def collect_record(run: FinishedRun) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def collect_record(run: FinishedRun) -> dict[str, Any]:
 
 def write_record(run: FinishedRun, record: Mapping[str, Any]) -> Path:
     """Writes `run.json`, and `tuned.toml` beside it if the run had a Tuner; returns the path of `run.json`."""
-    file = run_folder(run.workspace, run.run_id) / file_names.RUN_FILE
+    file = run_folder(run.workspace, run.run_id) / RUN_FILE
     write_json(file, record)
     if record["tuning"]:
         write_atomically(file.with_name(TUNED_FILE), tuned_settings(run.settings, record["tuning"]))

@@ -4,28 +4,20 @@ import contextlib
 import gzip
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from imdb_core.files import replacing
+from imdb_core.files import LocalFiles, replacing
 from serving.client.errors import ReviewFileError
 from serving.client.review_files import GZIP
 
 
-class _UserFiles:
-    """The user's own folders: files get the permissions of the umask, and no missing folder is made."""
+class _UserFiles(LocalFiles):
+    """The user's own folders."""
 
     def makedirs(self, path: str, /) -> None:
         """Does nothing: a folder that does not exist is probably misspelt."""
-
-    def remove(self, path: str, /) -> None:
-        os.remove(path)
-
-    def rename(self, src: str, dst: str, /, overwrite: bool = False) -> None:
-        del overwrite
-        os.replace(src, dst)
 
 
 def json_line(origin: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
@@ -42,15 +34,10 @@ def written_atomically(path: Path) -> Iterator[IO[str]]:
     Raises:
         ReviewFileError: The file cannot be written.
     """
-    target = path.resolve()
-    in_place = path.exists() and not path.is_file()
     try:
-        with (
-            contextlib.nullcontext(path) if in_place else replacing(target, _UserFiles()) as partial,
-            open(partial, "wb") as file,
-        ):
+        with replacing(path, _UserFiles()) as partial, open(partial, "wb") as file:
             # Without name and time in the gzip header, the same predictions give the same bytes.
-            raw = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if target.suffix == GZIP else file
+            raw = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.resolve().suffix == GZIP else file
             with io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as text:
                 yield text
     except OSError as error:

@@ -75,7 +75,7 @@ def append(models: Path, *entries: Entry) -> None:
     """Adds entries, all or none. The caller holds the lock."""
     file = models / JOURNAL_FILE
     added = (json.dumps(entry.model_dump(by_alias=True, exclude_none=True), ensure_ascii=False) for entry in entries)
-    write_atomically(file, "".join(f"{line}\n" for line in (*_lines(file), *added)))
+    write_atomically(file, "".join(f"{line}\n" for line in (*_lines(file), *added)), mode=0o644)
 
 
 def history(entries: Iterable[Entry], label: str) -> list[int]:

@@ -58,7 +58,8 @@ def read(models: Path) -> ModelServerConfig:
 
 def write(models: Path, config: ModelServerConfig) -> None:
     """Replaces the config in the folder of all models."""
-    write_atomically(models / CONFIG_FILE, _HEADER + text_format.MessageToString(config))
+    # A server may run as another user than the pipeline.
+    write_atomically(models / CONFIG_FILE, _HEADER + text_format.MessageToString(config), mode=0o644)
 
 
 def entry(config: ModelServerConfig, models: Path, model: str) -> ModelConfig:

@@ -157,7 +157,7 @@ def _read_signatures(path: str) -> Mapping[str, meta_graph_pb2.SignatureDef]:
     try:
         with tf.io.gfile.GFile(os.path.join(path, "saved_model.pb"), "rb") as file:
             saved = saved_model_pb2.SavedModel.FromString(file.read())
-    except tf.errors.OpError:
+    except (tf.errors.NotFoundError, tf.errors.FailedPreconditionError):
         raise RunError(f"{path} holds no saved_model.pb; give the folder of a SavedModel") from None
     for graph in saved.meta_graphs:
         if _TAG in graph.meta_info_def.tags:

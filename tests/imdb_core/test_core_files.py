@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,13 +53,33 @@ def test_a_record_is_indented_json(file: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_every_user_may_read_the_file_whatever_the_umask(file: Path, umask: int) -> None:
+def test_permissions_are_those_of_the_umask_or_those_that_are_given(file: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        write_atomically(file, "readable")
+        write_atomically(file, "mine")
+        assert file.stat().st_mode & 0o7777 == 0o666 & ~umask
+        write_atomically(file, "everybody's", mode=0o644)
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o7777 == 0o644
+
+
+def test_two_writers_of_one_file_do_not_meet(file: Path) -> None:
+    with replacing(file) as slow, replacing(file) as quick:
+        Path(slow).write_text("slow")
+        Path(quick).write_text("quick")
+    assert file.read_text() == "slow"
+    assert os.listdir(file.parent) == ["models.config"]
+
+
+def test_a_link_stays_a_link_and_a_device_is_written_in_place(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "real")
+    (tmp_path / "null").symlink_to(os.devnull)
+    write_atomically(tmp_path / "link", "content")
+    write_atomically(tmp_path / "null", "content")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "real").read_text() == "content"
+    assert (tmp_path / "null").resolve() == Path(os.devnull)
 
 
 def test_a_failed_write_leaves_the_old_content(file: Path) -> None:
@@ -139,7 +160,8 @@ def test_the_content_is_on_disk_before_the_file_gets_its_name(file: Path, monkey
     monkeypatch.setattr(files, "flush", watched)
     write_atomically(file, "new")
     partial, folder = done
-    assert partial == (f".models.config.{os.getpid()}.partial", False)
+    assert re.fullmatch(r"\.models\.config\.[0-9a-f]{8}\.partial", partial[0])
+    assert not partial[1]
     assert folder == (file.parent.name, True)
 
 

@@ -95,7 +95,7 @@ def _complete(url: str, part: Path, attempts: int, backoff_seconds: float) -> st
             problem = f"{status} {error.response.reason_phrase}"
             if status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _RETRIED:
                 raise SourceError(f"{url} answered {problem}; {_REMEDY}") from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects, ValueError) as error:
             raise SourceError(f"{url} could not be downloaded: {error}; {_REMEDY}") from error
         except (OSError, httpx.HTTPError) as error:
             problem = str(error) or type(error).__name__

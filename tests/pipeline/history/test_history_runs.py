@@ -10,9 +10,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
 from imdb_core.errors import RunError
-from imdb_core.file_names import FAILURE_FILE, RUN_FILE
 from pipeline.history import runs
 from pipeline.history.tables import describe_run, runs_table
+from pipeline.workspace.run_names import FAILURE_FILE, RUN_FILE
 
 NODES = ["write", "check", "fail"]
 

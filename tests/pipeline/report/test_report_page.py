@@ -8,8 +8,8 @@ from browser import DESKTOP, PHONE, opened
 from made_explanations import HOSTILE
 from made_runs import FAILED, PUSHED, VERSION, MadeRuns
 
-from imdb_core.file_names import FAILURE_FILE, RUN_FILE
 from pipeline.report.page import write_page
+from pipeline.workspace.run_names import FAILURE_FILE, RUN_FILE
 
 pytestmark = pytest.mark.slow
 

@@ -17,11 +17,11 @@ from tfx.types import Channel, standard_artifacts
 
 from imdb_core import progress
 from imdb_core.errors import BadDataError, RunError
-from imdb_core.file_names import PIPELINE_NAME
 from pipeline.running.live_view import RUN_LINES
 from pipeline.running.outcome import draw_page
 from pipeline.running.runner import CheckedRunner
 from pipeline.settings import load_settings
+from pipeline.workspace.run_names import PIPELINE_NAME
 
 
 @component

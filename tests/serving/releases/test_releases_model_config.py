@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,13 @@ def test_a_config_with_another_folder_is_refused(models: Path) -> None:
     (models / "models.config").write_text(moved)
     with pytest.raises(SettingsError, match=r"base_path '/old/models/critic' .*; correct the file or delete it"):
         model_config.entry(model_config.read(models), models, MODEL)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_servers_under_another_user_can_read_the_config(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        model_config.ensure(tmp_path, "tiny")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "models.config").stat().st_mode & 0o777 == 0o644

@@ -233,3 +233,15 @@ def test_progress_is_logged_at_steps(server, path, caplog):
     assert 1 < len(lines) <= 11
     assert lines == sorted(lines)
     assert lines[-1].endswith("1.0 of 1.0 MB")
+
+
+def test_a_proxy_of_an_unknown_kind_is_an_error_that_names_the_remedy(server, path, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:9")
+    with pytest.raises(SourceError, match=r"could not be downloaded: .*socks4.*; "):
+        get(server, path)
+
+
+def test_a_socks_proxy_is_used(server, path, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(SourceError, match="could not be downloaded"):
+        fetch(f"http://example.invalid:{server.server_port}/x", SHA256, path, attempts=1, backoff_seconds=0.001)

@@ -1,9 +1,9 @@
 import pytest
 from made_runs import PUSHED
 
-from imdb_core.file_names import RUN_FILE
 from pipeline.history.runs import find_run
 from pipeline.report.sections.data import VocabularyCoverage, describe_data
+from pipeline.workspace.run_names import RUN_FILE
 
 
 @pytest.mark.parametrize(("max_tokens", "cut"), [(6, 0.0), (5, 1 / 3)])

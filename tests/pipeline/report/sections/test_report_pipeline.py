@@ -1,8 +1,8 @@
 from made_runs import PUSHED
 
-from imdb_core.file_names import RUN_FILE
 from pipeline.history.runs import find_run
 from pipeline.report.sections.pipeline import upstream_of
+from pipeline.workspace.run_names import RUN_FILE
 
 
 def test_upstream_nodes_are_recorded_or_derived_from_artifacts(made):
