@@ -82,6 +82,7 @@ def served(project: Project, first: tuple, tmp_path_factory: pytest.TempPathFact
         finally:
             process.terminate()
             assert process.wait(60) == 0
+            process.stdout.close()
 
 
 def test_predict_answers_in_one_line(served):
