@@ -2,6 +2,7 @@
 
 import ast
 import io
+import itertools
 import re
 import shlex
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.__main__ import main as benchmarks_cli
+from benchmarks.serving.__main__ import main as serving_benchmark_cli
+from pipeline.cli import main as pipeline_cli
 from pipeline.settings import PipelineConfig, flatten
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +52,11 @@ def words(path: Path) -> str:
 def texts() -> Iterator[Path]:
     yield from DOCUMENTS
     yield from (ROOT / name for name in TRACKED if name.endswith(".py") and name.partition("/")[0] in FLOORS)
+
+
+def commands_of(document: Path) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL)
+    return "".join(blocks).replace("\\\n", " ").splitlines()
 
 
 def is_module(name: str) -> bool:
@@ -97,3 +106,25 @@ def test_ci_runs_the_two_commands_of_the_readme_and_nothing_else():
 def test_pre_commit_runs_what_make_lint_runs():
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [hook["entry"] for hook in repository["hooks"]] == ["make --no-print-directory lint"]
+
+
+@pytest.mark.parametrize("line", commands_of(ROOT / "docs" / "results.md"))
+def test_commands_beside_figures_have_options_and_settings_that_exist(line):
+    program, *words = shlex.split(line)
+    if program == "make":
+        assert words[0] in re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return
+    starts = {
+        ("imdb-attention",): pipeline_cli,
+        ("python", "-m", "benchmarks"): benchmarks_cli,
+        ("python", "-m", "benchmarks.serving"): serving_benchmark_cli,
+        ("tfx", "run", "create", "--pipeline", "pipeline/"): pipeline_cli.commands["run"],
+    }
+    (start,) = (start for start in starts if (program, *words)[: len(start)] == start)
+    command, words = starts[start], words[len(start) - 1 :]
+    if words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options
+    for word, value in itertools.pairwise(words):
+        assert word != "--set" or value.partition("=")[0] in SETTINGS
