@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -172,3 +173,19 @@ def test_networks_that_never_vary_keep_the_degrees_of_freedom_of_their_seeds():
     same = np.ones((4, 3))
     assert paired_difference(same, same).seed_freedom == 3.0
     assert unpaired_difference(same, same).seed_freedom == 3.0
+
+
+def test_at_most_so_many_seeds_are_considered():
+    """A difference that just `MOST_SEEDS` seeds show needs them all; a smaller one needs more than that."""
+    found = Difference(1.0, seeds=5, seed_variance=2.0, seed_freedom=4.0, review_variance=0.0, reviews=10)
+    most = Difference(
+        1.0,
+        seeds=MOST_SEEDS,
+        seed_variance=2.0 * 5 / MOST_SEEDS,
+        seed_freedom=MOST_SEEDS - 1.0,
+        review_variance=0.0,
+        reviews=10,
+    )
+    shown = most.detectable(0.95)
+    assert dataclasses.replace(found, value=shown * (1 + 1e-9)).seeds_needed(0.95) == MOST_SEEDS
+    assert dataclasses.replace(found, value=shown * (1 - 1e-9)).seeds_needed(0.95) is None
