@@ -136,3 +136,12 @@ def test_one_value_has_a_mean_without_an_interval_and_none_has_neither():
     one, none = intervals.mean(np.array([0.25]), 0.95), intervals.mean(np.array([]), 0.95)
     assert one.value == 0.25
     assert all(math.isnan(value) for value in (one.low, one.high, none.value, none.low, none.high))
+
+
+def test_a_single_review_of_a_class_adds_no_variance_to_auc():
+    found = intervals.auc(np.array([True, False, False]), np.array([0.5, 0.2, 0.8]), 0.95)
+    # Above one of two negatives, whose placements 1 and 0 have the variance 1/2; half an interval is 1.96 / 2.
+    assert found.value == 0.5
+    assert (found.low, found.high) == (0.0, 1.0)
+    found = intervals.auc(np.array([True, False, False]), np.array([0.9, 0.2, 0.8]), 0.95)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)

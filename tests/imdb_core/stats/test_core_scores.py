@@ -130,3 +130,11 @@ def test_a_certain_and_right_prediction_loses_as_much_as_scikit_learn_says():
     eps = float(np.finfo(np.float64).eps)
     assert losses.tolist() == pytest.approx([-math.log(1 - eps)] * 2, rel=1e-12)
     assert losses[0] > 0
+
+
+def test_the_rarer_class_weighs_more_when_it_is_the_positive_one_by_hand():
+    # Two positives of six, above all and above two of four negatives: placements 1 and 1/2, area 3/4.
+    labels, scores = np.array([1, 1, 0, 0, 0, 0]), np.array([[0.9, 0.5, 0.1, 0.2, 0.6, 0.7]])
+    values = auc_values(labels, scores)[0]
+    np.testing.assert_allclose(values[:2], [0.75 + 0.25 * 3, 0.75 - 0.25 * 3])
+    np.testing.assert_allclose(values[2:], [0.75 + 0.25 * 1.5] * 2 + [0.75 - 0.25 * 1.5] * 2)
