@@ -16,7 +16,7 @@ export TF_CPP_MIN_LOG_LEVEL
 .DEFAULT_GOAL := help
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s%s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## make .venv; EXTRAS=gpu adds CUDA
 
@@ -39,7 +39,7 @@ lint: $(READY)  ## ruff, mypy, the layers of imports, the dependencies
 bench: $(READY)  ## compare with the blog's plain script; DATA=aclImdb_v1.tar.gz, ARGS="--presets blog,attention"
 	@python -m benchmarks $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-mutation: $(READY)  ## change statistics, splits, tokenizer and pusher in all ways; the tests should notice each
+mutation: $(READY)  ## change the statistics, splits, tokenizer and pusher in many ways; tests should notice
 	@mutmut run
 	@mutmut results
 
