@@ -1,6 +1,7 @@
 """The server process: loads the models, serves both APIs in one event loop, and shuts down in order."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -139,27 +140,29 @@ async def _answer_until(
     )
     # A REST port of 0 means no REST, as in TensorFlow Serving; with a gRPC port of 0, it means any free port.
     rest_port = bind(options.host, options.rest_api_port) if options.rest_api_port or not options.port else None
-    places = []
-    if options.grpc_socket_path:
-        places.append(f"unix:{options.grpc_socket_path}")
-        add_port(over_grpc, places[0], None)
-    grpc_port = add_port(over_grpc, address(options.host, options.port), tls)
-    places.append(f"grpc://{address(options.host, grpc_port)}")
+    # Closes the port whatever goes wrong.
+    with rest_port or contextlib.nullcontext():
+        places = []
+        if options.grpc_socket_path:
+            places.append(f"unix:{options.grpc_socket_path}")
+            add_port(over_grpc, places[0], None)
+        grpc_port = add_port(over_grpc, address(options.host, options.port), tls)
+        places.append(f"grpc://{address(options.host, grpc_port)}")
 
-    await over_grpc.start()
-    drains = [over_grpc.stop]
-    if rest_port is not None:
-        places.append(f"http://{listen(rest_port, options.host)}")
-        app = rest_app(
-            backend,
-            timeout=options.rest_api_timeout_in_ms / 1000,
-            max_request_bytes=options.max_request_bytes,
-            metrics_path=metrics_path,
-        )
-        drains.append(_RestServer(app, rest_port).stop)
-    print(f"Serving {_models(backend.servables.available())} on {', '.join(places)}", flush=True)
-    await stop.wait()
-    await asyncio.gather(*(drain(_DRAIN_SECONDS) for drain in drains))
+        await over_grpc.start()
+        drains = [over_grpc.stop]
+        if rest_port is not None:
+            places.append(f"http://{listen(rest_port, options.host)}")
+            app = rest_app(
+                backend,
+                timeout=options.rest_api_timeout_in_ms / 1000,
+                max_request_bytes=options.max_request_bytes,
+                metrics_path=metrics_path,
+            )
+            drains.append(_RestServer(app, rest_port).stop)
+        print(f"Serving {_models(backend.servables.available())} on {', '.join(places)}", flush=True)
+        await stop.wait()
+        await asyncio.gather(*(drain(_DRAIN_SECONDS) for drain in drains))
 
 
 class _RestServer(uvicorn.Server):
