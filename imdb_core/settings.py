@@ -7,7 +7,16 @@ passes through TFX's `custom_config` and execution properties as JSON: written b
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    model_validator,
+)
 
 from imdb_core.file_names import DEFAULT_MODEL
 
@@ -15,6 +24,15 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 # Less than 1: a dropout rate of 1, for instance, would leave nothing.
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+# In TOML and in `--set`, `2` is a number and `no` a text.
+_Column = Annotated[
+    str, Field(min_length=1), BeforeValidator(lambda given: str(given) if type(given) is int else given)
+]
+_YesOrNo = Annotated[
+    Literal["auto", "yes", "no"],
+    BeforeValidator(lambda given: ("no", "yes")[given] if isinstance(given, bool) else given),
+]
 
 OFFICIAL_URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 OFFICIAL_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
@@ -27,22 +45,56 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class DataSettings(Section):
+class TableSettings(Section):
+    """How files of reviews are read; the same for training data and for reviews whose sentiment is predicted.
+
+    Columns have a name, a path such as `review.text` in nested JSON, or a number: the first column is 1. `auto` stands
+    for the usual names, see `imdb_core.reviews`.
+
+    Attributes:
+        format: The file format; `auto` recognises it by the content, then by the name.
+        text_column: The column of the text.
+        label_column: The column of the label.
+        split_column: The column of the split; it may be missing.
+        rating_column: The column of the rating; it may be missing.
+        delimiter: The character between the fields of a CSV file, or `tab`; `auto` finds it out.
+        quote: The character around fields that contain delimiters, or `none`; `auto` finds it out.
+        escape: The character before a quote inside a quoted field, or `none` if such quotes are doubled; `auto` finds
+            it out.
+        encoding: The encoding of text files, by Python's names; `auto` is UTF-8, or UTF-16 if the file shows it.
+        header: Whether the first line of a CSV file names its columns; `auto` finds it out.
+    """
+
+    format: Literal["auto", "acl_imdb", "csv", "tsv", "jsonl", "json", "parquet", "text"] = "auto"
+    text_column: _Column = "text"
+    label_column: _Column = "label"
+    split_column: _Column = "split"
+    rating_column: _Column = "rating"
+    delimiter: Annotated[str, Field(min_length=1)] = "auto"
+    quote: Annotated[str, Field(min_length=1)] = "auto"
+    escape: Annotated[str, Field(min_length=1)] = "auto"
+    encoding: Annotated[str, Field(min_length=1)] = "auto"
+    header: _YesOrNo = "auto"
+
+
+class DataSettings(TableSettings):
     """Where the reviews come from and how they are split.
 
     Attributes:
         source: The source: `sample`, `imdb`, or a path or glob that a Beam file system can read.
-        format: The source's file format; `auto` infers it from the file name.
-        text_column: The column of the text in CSV, TSV, JSONL and Parquet sources.
-        label_column: The column of the label in such sources.
-        split_column: The column of the split in such sources; it may be missing.
-        rating_column: The column of the rating in such sources; it may be missing.
+        splits: The split of files and rows, by the name that the source uses in folders, file names or the split
+            column: `train`, `eval`, `test` or `none`, which leaves them out. These names come on top of the usual
+            ones, such as `validation`.
         positive_labels: The spellings of a positive label, compared in lower case.
         negative_labels: The spellings of a negative label, compared in lower case.
+        ignored_labels: The spellings of labels whose rows are left out and counted, such as three of five stars.
+        contradictions: What happens to texts that have both labels: `keep` them, `drop` all their rows, or `stop`.
         eval_fraction: The share of the training reviews that is held out as `eval`.
         test_fraction: The share of all reviews that is held out as `test` if the source defines no splits.
         max_bytes: The length of the longest review that is accepted, in UTF-8 bytes.
         max_bad_fraction: The share of unusable rows above which a run stops.
+        min_per_class: The number of positive, and of negative, reviews that every split needs; with fewer, a run stops
+            before it trains.
         dedupe: Whether exact duplicates, and training reviews that also occur in `test`, are dropped.
         shards: The number of files per split.
         sample_train: The number of training reviews in the built-in sample.
@@ -53,17 +105,16 @@ class DataSettings(Section):
     """
 
     source: Annotated[str, Field(min_length=1)] = "sample"
-    format: Literal["auto", "acl_imdb", "csv", "tsv", "jsonl", "parquet"] = "auto"
-    text_column: str = "text"
-    label_column: str = "label"
-    split_column: str = "split"
-    rating_column: str = "rating"
-    positive_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("1", "pos", "positive", "true")
-    negative_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("0", "neg", "negative", "false")
+    splits: dict[str, Literal["train", "eval", "test", "none"]] = {}
+    positive_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("1", "pos", "positive", "true", "yes")
+    negative_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("0", "neg", "negative", "false", "no")
+    ignored_labels: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    contradictions: Literal["keep", "drop", "stop"] = "keep"
     eval_fraction: Fraction = 0.1
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     max_bytes: AtLeastOne = 1_000_000
     max_bad_fraction: Share = 0.01
+    min_per_class: AtLeastOne = 5
     dedupe: bool = False
     shards: AtLeastOne = 4
     sample_train: AtLeastOne = 2000
@@ -79,10 +130,13 @@ class TransformSettings(Section):
     Attributes:
         vocabulary_size: The number of token ids, including the four special ones.
         max_tokens: The number of tokens that the network reads of a review, including the start mark.
+        normalize: Whether spellings of one character become one: curly quotes, dashes, full-width letters and composed
+            accents; invisible characters disappear.
     """
 
     vocabulary_size: Annotated[int, Field(ge=5)] = 10_000
     max_tokens: Annotated[int, Field(ge=2)] = 200
+    normalize: bool = True
 
 
 class ModelSettings(Section):
