@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imdb_core.errors import ReviewPipelineError, RunError
+from imdb_core.stopping import Stopped, stopped_by_signals
 from pipeline.study.cli import compare
 from pipeline.tfx_cli.command import pipeline_options, run_pipeline, settings_environment
 from serving.predict.cli import explain, predict
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 
 class ActionableErrors(click.Group):
-    """A group whose commands print one message, not a traceback, for an error that the user can fix."""
+    """A group whose commands end with one message, not a traceback, for an error that the user can fix or a signal."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """See click."""
         try:
-            return super().invoke(ctx)
+            with stopped_by_signals():
+                return super().invoke(ctx)
+        except Stopped as stopped:
+            click.echo(str(stopped), err=True)
+            ctx.exit(stopped.exit_code)
         except ReviewPipelineError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)

@@ -13,22 +13,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:
-    """Runs the pipeline and prints the outcome; if the run fails, prints one message and exits with 1 or 2."""
+    """Runs the pipeline and prints the outcome.
+
+    If the run fails or is stopped, prints one message and exits with 1, with 2 for wrong settings, or with 128 plus the
+    number of the signal.
+    """
     from imdb_core import workspace
     from imdb_core.errors import ReviewPipelineError
+    from imdb_core.stopping import Stopped, stopped_by_signals
     from pipeline import settings
 
     try:
-        given = settings.settings_from_environment()
-        from pipeline.running import outcome, runner
+        with stopped_by_signals():
+            given = settings.settings_from_environment()
+            from pipeline.running import outcome, runner
 
-        verbose = os.environ.get(settings.VERBOSE_VARIABLE, "") not in ("", "0")
-        run = runner.run_pipeline(given, workspace.workspace_path(), verbose=verbose)
-        if run is not None:
-            outcome.report(run)
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues where it was", file=sys.stderr)
-        sys.exit(130)
+            verbose = os.environ.get(settings.VERBOSE_VARIABLE, "") not in ("", "0")
+            run = runner.run_pipeline(given, workspace.workspace_path(), verbose=verbose)
+            if run is not None:
+                outcome.report(run)
+    except Stopped as stopped:
+        print(f"{stopped}; the same command continues where it was", file=sys.stderr)
+        sys.exit(stopped.exit_code)
     except ReviewPipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

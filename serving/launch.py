@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
+from imdb_core.child_process import LIFELINE_VARIABLE
 from imdb_core.errors import RunError
 
 _READY: Final = re.compile(r"grpc://(\S+?),?(?: http://(\S+))?$")
@@ -38,17 +39,29 @@ def launched_server(*flags: str, timeout: float = 120.0) -> Iterator[LaunchedSer
 def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[LaunchedServer]:
     """Starts a server that is a Python module and prints its addresses: `grpc://HOST:PORT`, then `http://HOST:PORT`.
 
+    The server stops at the end of the block. If this process is killed, it stops too: it follows its standard input,
+    see `imdb_core.child_process.follow_lifeline`.
+
     Raises:
         RunError: The server ended or did not serve within `timeout` seconds; the message quotes its last output.
     """
     command = [sys.executable, "-m", module, *flags]
-    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", LIFELINE_VARIABLE: "stdin"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module
-            command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            command,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
         )
         try:
             yield _wait_until_ready(process, errors, timeout)
+        except KeyboardInterrupt:
+            process.kill()  # whoever stops this process does not wait for the server to answer its last requests
+            raise
         finally:
             process.terminate()
             try:
@@ -56,8 +69,9 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Launc
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    pipe.close()
 
 
 def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout: float) -> LaunchedServer:

@@ -1,12 +1,14 @@
 """A gRPC server without a model, which measures the time that Python and gRPC themselves need for a request."""
 
 import asyncio
+import sys
 from typing import Final
 
 import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
+from imdb_core.child_process import follow_lifeline
 from serving.server.execution.tensors import to_proto
 
 _SERVICE: Final = "tensorflow.serving.PredictionService"
@@ -32,4 +34,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
+    follow_lifeline(sys.stdin.buffer)
     asyncio.run(_serve())

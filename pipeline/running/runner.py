@@ -14,6 +14,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.trainer.devices import hide_gpus
 from imdb_core.errors import ReviewPipelineError, RunError
+from imdb_core.temporary import private_temporary_folder
 from pipeline.graph.pipeline import create_pipeline
 from pipeline.history.runs import SUCCEEDED, PastNode, run_nodes
 from pipeline.running.console import quiet_console
@@ -74,7 +75,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         monitor = NodeMonitor(self._on_node_end)
         cause: Exception | None = None
         started = time.monotonic()
-        with quiet_console(log_file, verbose=self._verbose, view=view):
+        with private_temporary_folder(), quiet_console(log_file, verbose=self._verbose, view=view):
             monitor.start()
             try:
                 super().run_with_ir(pipeline, run_options)

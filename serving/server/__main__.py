@@ -4,10 +4,12 @@ import sys
 
 import click
 
+from imdb_core.child_process import follow_lifeline
 from imdb_core.errors import ReviewPipelineError
 from serving.server.cli import serve
 
 if __name__ == "__main__":
+    follow_lifeline(sys.stdin.buffer)
     try:
         serve(prog_name="python -m serving.server")
     except ReviewPipelineError as error:
