@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # typing's own would cost more than the rest of this file
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import ModuleType, TracebackType
 
 COMMAND_LINE = "tfx.tools.cli"
 COMMANDS = f"{COMMAND_LINE}.commands.run"
@@ -28,6 +28,7 @@ class CommandFinder:
         if name == COMMAND_LINE:
             # Silences the start-up lines of TensorFlow's native code, which TFX imports next.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            sys.excepthook = _without_traceback_of_interrupts
         if name != COMMANDS:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -52,6 +53,16 @@ def install() -> None:
     """Makes the next import of TFX's run commands add `--pipeline`; a second call changes nothing."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
+
+
+def _without_traceback_of_interrupts(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Prints one line for Ctrl-C during TFX's ten seconds of imports; Python then ends as SIGINT demands."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("stopped by SIGINT", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def _extend(commands: ModuleType) -> None:

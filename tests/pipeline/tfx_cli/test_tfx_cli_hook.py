@@ -1,5 +1,6 @@
 """Tests of the hook, each in a new interpreter that has stubs in place of TFX and the extension."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,17 @@ def test_an_error_inside_tfx_is_not_hidden(site):
     result = start(site, "import tfx.tools.cli.commands.run")
     assert result.returncode == 1
     assert result.stderr.endswith("RuntimeError: broken TFX\n")
+
+
+def test_an_interrupt_of_tfxs_imports_is_one_line_and_other_errors_keep_their_traceback(site):
+    (site / "tfx" / "tools" / "cli" / "__init__.py").write_text("import os\nraise eval(os.environ['RAISED'])\n")
+    for raised, status, in_one_line in (("KeyboardInterrupt", -signal.SIGINT, True), ("ValueError", 1, False)):
+        result = subprocess.run(
+            [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = [{str(site)!r}]\n{START}import tfx.tools.cli"],
+            env={"RAISED": raised},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == status
+        assert (result.stderr == "stopped by SIGINT\n") is in_one_line, result.stderr
