@@ -18,7 +18,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_SECONDS: Final = 20.0
 
 
-class Stopped(KeyboardInterrupt):  # noqa: N818 - no error
+class Stopped(KeyboardInterrupt):
     """A signal stops this process. It is no Exception, so nothing that handles errors swallows it.
 
     Attributes:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imdb_core.disk import full_disk_as_one_line
 from imdb_core.errors import ReviewPipelineError, RunError
 from imdb_core.stopping import Stopped, stopped_by_signals
+from imdb_core.workspace import workspace_path
 from pipeline.study.cli import compare
 from pipeline.tfx_cli.command import pipeline_options, run_pipeline, settings_environment
 from serving.predict.cli import explain, predict
@@ -27,7 +29,7 @@ class ActionableErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """See click."""
         try:
-            with stopped_by_signals():
+            with stopped_by_signals(), full_disk_as_one_line(workspace_path()):
                 return super().invoke(ctx)
         except Stopped as stopped:
             click.echo(str(stopped), err=True)
@@ -80,7 +82,6 @@ def show(config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None
 
 def _metadata() -> tuple[Any, Path]:
     """Returns the connection to ML Metadata and the workspace that a run with the same environment would use."""
-    from imdb_core.workspace import workspace_path
     from pipeline.settings import settings_from_environment
     from pipeline.workspace.metadata_connection import metadata_connection
 

@@ -19,12 +19,13 @@ def main() -> None:
     number of the signal.
     """
     from imdb_core import workspace
+    from imdb_core.disk import full_disk_as_one_line
     from imdb_core.errors import ReviewPipelineError
     from imdb_core.stopping import Stopped, stopped_by_signals
     from pipeline import settings
 
     try:
-        with stopped_by_signals():
+        with stopped_by_signals(), full_disk_as_one_line(workspace.workspace_path()):
             given = settings.settings_from_environment()
             from pipeline.running import outcome, runner
 

@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -37,7 +37,7 @@ def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iter
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         terminal = stack.enter_context(os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace"))
-        file_handler = logging.FileHandler(log_file, encoding="utf-8")
+        file_handler = _LogFile(log_file, encoding="utf-8")
         stack.callback(file_handler.close)
         terminal_handler = logging.StreamHandler(terminal)
         handlers: list[logging.Handler] = [file_handler, terminal_handler] if verbose else [file_handler]
@@ -66,6 +66,19 @@ def quiet_console(log_file: Path, *, verbose: bool, view: View = _lines) -> Iter
         yield
 
 
+class _LogFile(logging.FileHandler):
+    """A log file. If the disk is full it loses lines, which must not hide why the run ended."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Ignores the error, which logging would print to the same full disk."""
+        del record
+
+    def close(self) -> None:
+        """See logging.FileHandler."""
+        with suppress(OSError):
+            super().close()
+
+
 def _redirect(stack: ExitStack, log_file: Path) -> None:
     _flush_streams()
     for descriptor in (1, 2):
@@ -80,8 +93,9 @@ def _redirect(stack: ExitStack, log_file: Path) -> None:
 
 
 def _flush_streams() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the disk of the log file may be full
+            stream.flush()
 
 
 def _restore(logger: logging.Logger, handlers: list[logging.Handler], level: int, propagate: bool) -> None:

@@ -1,5 +1,6 @@
 """Runs the pipeline on this machine and reports which node failed, if any."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -13,6 +14,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.trainer.devices import hide_gpus
+from imdb_core.disk import is_full_disk
 from imdb_core.errors import ReviewPipelineError, RunError
 from imdb_core.temporary import private_temporary_folder
 from pipeline.graph.pipeline import create_pipeline
@@ -21,6 +23,7 @@ from pipeline.running.console import quiet_console
 from pipeline.running.finished_run import FinishedRun, write_failure
 from pipeline.running.live_view import RUN_LINES, run_view
 from pipeline.running.monitor import NodeMonitor, NodeUsage
+from pipeline.running.space import describe_full_run, require_space_for_first_run
 from pipeline.settings import Settings
 from pipeline.workspace.metadata_connection import metadata_connection
 from pipeline.workspace.places import prepare_places
@@ -70,6 +73,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         hide_gpus()
         keras.config.disable_interactive_logging()
         log_file = self._workspace / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        require_space_for_first_run(self._settings.config, self._workspace, log_file.parent)
         node_ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]
         view = functools.partial(run_view, nodes=node_ids, log_file=log_file, max_lines=self._max_lines)
         monitor = NodeMonitor(self._on_node_end)
@@ -82,6 +86,9 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
             except Exception as error:  # reported below, with the name of the node
                 logging.getLogger(__name__).exception("The run failed")
                 cause = error
+                if is_full_disk(error):
+                    # Before the node's unfinished outputs and the temporary folder are gone.
+                    cause = RunError(describe_full_run(self._settings.config, self._workspace))
             finally:
                 monitor.stop()
         seconds = time.monotonic() - started
@@ -104,7 +111,8 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         )
         if failed is not None or cause is not None:
             message = _failure_message(run, failed, cause)
-            write_failure(run, message)
+            with contextlib.suppress(OSError):  # the message below matters more than its copy
+                write_failure(run, message)
             raise RunError(message) from cause
         self.outcome = run
 
