@@ -85,7 +85,7 @@ def _redirect(stack: ExitStack, log_file: Path) -> None:
         saved = os.dup(descriptor)
         stack.callback(os.close, saved)
         stack.callback(os.dup2, saved, descriptor)
-    stack.callback(_flush_streams)
+    stack.callback(_flush_to_log)
     log = os.open(log_file, os.O_WRONLY | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -93,9 +93,19 @@ def _redirect(stack: ExitStack, log_file: Path) -> None:
 
 
 def _flush_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # the disk of the log file may be full
-            stream.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _flush_to_log() -> None:
+    try:
+        _flush_streams()
+    except OSError:
+        # The disk is full. What is pending would reach the terminal later.
+        with open(os.devnull, "w") as nowhere:
+            for descriptor in (1, 2):
+                os.dup2(nowhere.fileno(), descriptor)
+        _flush_streams()
 
 
 def _restore(logger: logging.Logger, handlers: list[logging.Handler], level: int, propagate: bool) -> None:

@@ -12,11 +12,14 @@ import subprocess
 import tarfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
-from sample_project import FROM_TRAINERS, TFX_RUN, Project
+from sample_project import TFX_RUN, Project
 
 from components.example_gen.sample.generate import sample_review
 from serving.runtime.cpp_loader import CppSavedModel
@@ -41,25 +44,51 @@ def epochs(project: Project, node: str) -> list[str]:
     return re.findall(rf": {re.escape(node)} epoch (\S+)", log.read_text()) if log else []
 
 
-def test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed(tmp_path, first):
-    project = Project(tmp_path).make()
-    write_csv(project.root / "reviews.csv", train=600, test=200)
-    running = subprocess.Popen(
+def start(project: Project, temporary: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         project.complete(TFX_RUN, ["data.source=reviews.csv"]),
         cwd=project.root,
-        env=project.environ,
+        env={**project.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
-    while not epochs(project, "Trainer.vector"):
+
+
+def wait_for(running: subprocess.Popen[str], found: Callable[[], Any]) -> Any:
+    while not (answer := found()):
         assert running.poll() is None
         time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL
+    return answer
+
+
+def servers_of(running: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [child for child in psutil.Process(running.pid).children(recursive=True) if "check-" in str(child.cmdline())]
+
+
+def test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been(tmp_path, first):
+    project = Project(tmp_path).make()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    write_csv(project.root / "reviews.csv", train=600, test=200)
+    with start(project, temporary) as running:
+        wait_for(running, lambda: epochs(project, "Trainer.vector"))
+        os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == -signal.SIGKILL
+
+    with start(project, temporary) as running:
+        server, *_ = wait_for(running, lambda: servers_of(running))
+        running.terminate()
+        assert running.stderr
+        said = running.stderr.read().splitlines()
+    assert (running.returncode, said[-1]) == (143, "stopped by SIGTERM; the same command continues where it was")
+    assert not server.is_running()
+    assert list(temporary.iterdir()) == []
+    assert epochs(project, "Trainer.vector") == ["2/3", "3/3"]
 
     record = project.succeed("data.source=reviews.csv")
-    assert sorted(record["executed"]) == sorted(set(FROM_TRAINERS) - {"Trainer.scalar"})
-    assert epochs(project, "Trainer.vector") == ["2/3", "3/3"]
+    assert record["executed"] == ["ServingCheck", "Pusher", "Explainer"]
     # Same reviews, settings and seed, from a file, in another folder and in two pieces: the same figures.
     assert record["selection"] == first[0]["selection"]
 

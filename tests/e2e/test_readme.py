@@ -33,7 +33,7 @@ RUN_BY = {
         "tests/components/example_gen/test_example_gen_executor.py"
     ),
     "tfx run create --pipeline pipeline/ --set data.source=reviews.csv": (
-        f"{OTHERS}::test_a_killed_run_continues_and_ends_as_if_it_had_not_been_killed"
+        f"{OTHERS}::test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been"
     ),
     "imdb-attention config show": "tests/e2e/test_readme.py::test_the_settings_are_shown",
     "tfx run create --pipeline pipeline/ --set training.epochs=4": (

@@ -152,3 +152,32 @@ def test_the_log_goes_on_after_tensorflow_saves_a_model(log, tmp_path):
     written = log.read_text()
     assert "before saving" in written
     assert "after saving" in written
+
+
+ON_A_FULL_DISK = """
+import logging
+from pathlib import Path
+from imdb_core.progress import PROGRESS_LOGGER
+from pipeline.running.console import quiet_console
+with quiet_console(Path("run.log"), verbose=False):
+    logging.getLogger("some.library").info("x" * 100_000)
+    print("x" * 1000)
+    logging.getLogger(PROGRESS_LOGGER).info("going on")
+    raise ValueError("the cause")
+"""
+
+
+def test_a_log_file_on_a_full_disk_changes_nothing_else(tmp_path):
+    """/dev/full is a real disk that is full."""
+    (tmp_path / "run.log").symlink_to("/dev/full")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_FULL_DISK],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "going on\n")
+    assert done.stderr.splitlines()[-1] == "ValueError: the cause"
+    assert "OSError" not in done.stderr

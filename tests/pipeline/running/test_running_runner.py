@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -43,6 +43,12 @@ def Broken():  # noqa: N802 - a node
 @component
 def Surprising():  # noqa: N802 - a node
     raise ValueError("first line\nsecond line")
+
+
+@component
+def Filling(folder: Parameter[str]):  # noqa: N802 - a node
+    with open("/dev/full", "w") as file:
+        file.write(folder * 10_000)
 
 
 @component
@@ -123,6 +129,23 @@ def test_an_expected_error_is_reported_with_node_cause_and_log(tmp_path, capfd):
 def test_an_unexpected_error_is_reported_with_its_type_and_first_line(tmp_path):
     with pytest.raises(RunError, match=r"^Surprising failed: ValueError: first line\nUnexpected error; see the end"):
         run(tmp_path, Surprising())
+
+
+def test_a_full_disk_is_named_with_what_it_lacks(tmp_path):
+    with pytest.raises(
+        RunError, match=r"^Filling failed: the disk of .* has .* MB left of .*; a first run needs about 84 MB"
+    ):
+        run(tmp_path, Filling(folder="x"))
+
+
+def test_a_disk_that_is_too_small_is_named_before_the_first_node(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.running.space._BASE_BYTES", 10**15)
+    with pytest.raises(
+        RunError, match=r"^the disk of .* has .* MB left of .*; a first run needs at least 1000000064 MB"
+    ):
+        run(tmp_path, Producer())
+    (tmp_path / "logs").mkdir()
+    assert run(tmp_path, Producer()).outcome
 
 
 def test_a_run_of_many_nodes_prints_few_lines_in_a_pipe(tmp_path, capfd):
