@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +23,12 @@ from serving.server.config.flag_files import SslConfig
 from serving.server.config.options import ServerOptions
 from serving.server.errors import ServingError
 from serving.server.execution.batching import Batcher
+from serving.server.execution.process_memory import keep_from_collector
 from serving.server.execution.servable import Servable
 from serving.server.execution.warmup import WARMUP_FILE, warm_up
 from serving.server.listening import add_port, address, bind, listen
 from serving.server.models.manager import ModelManager
+from serving.server.models.served_model import Load
 
 _DRAIN_SECONDS: Final = 20
 # Longer than clients keep idle connections, so that none writes to a connection that the server is just closing.
@@ -42,6 +43,7 @@ def run(options: ServerOptions) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
+    keep_from_collector()
     return asyncio.run(serve(options))
 
 
@@ -57,15 +59,16 @@ async def serve(options: ServerOptions) -> int:
         bind(options.host, port).close()
     stop = _stop_signal()
     metrics = Metrics(lambda name: manager.is_model(name))  # noqa: PLW0108 - `manager` is made later
+    batcher = Batcher(options.batching_parameters(), observe=metrics.batch)
     manager = ModelManager(
-        partial(_load, options.enable_model_warmup, metrics),
+        _loader(options.enable_model_warmup, metrics, batcher),
         poll_seconds=options.file_system_poll_wait_seconds,
         load_retries=options.max_num_load_retries,
         retry_seconds=options.load_retry_seconds,
         load_threads=options.num_load_threads,
         allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
     )
-    backend = Backend(manager, Batcher(options.batching_parameters(), observe=metrics.batch), metrics)
+    backend = Backend(manager, batcher, metrics)
     try:
         if await _loaded(manager, options, stop):
             await _answer_until(stop, backend, options, tls, metrics_path)
@@ -93,16 +96,22 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _load(warmup: bool, metrics: Metrics, name: str, version: int, path: str) -> Servable:
-    servable = Servable.load(name, version, path)
-    if warmup and Path(path, WARMUP_FILE).exists():
-        try:
-            with metrics.warmup(path):
-                warm_up(servable)
-        except BaseException:
-            servable.close()
-            raise
-    return servable
+def _loader(warmup: bool, metrics: Metrics, batcher: Batcher) -> Load:
+    """Returns the function that loads a version from its name, number and folder, and warms it up."""
+
+    def load(name: str, version: int, path: str) -> Servable:
+        with batcher.core_for_load():
+            servable = Servable.load(name, version, path)
+            if warmup and Path(path, WARMUP_FILE).exists():
+                try:
+                    with metrics.warmup(path):
+                        warm_up(servable)
+                except BaseException:
+                    servable.close()
+                    raise
+            return servable
+
+    return load
 
 
 async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.Event) -> bool:

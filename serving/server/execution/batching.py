@@ -4,11 +4,13 @@ A free thread takes all calls that have arrived in the meantime; it waits for mo
 set. A single client thus gets the latency of the network, and batches form under load.
 """
 
+import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -45,6 +47,7 @@ class Batcher:
     Args:
         parameters: Sizes, times and limits.
         max_rows_per_run: Rows of one call that go through the model at once; None for no limit.
+        cores: Number of cores that batches and loads share; None for those of the machine.
         observe: Receives each successful run of a session, in the thread of the run.
     """
 
@@ -53,13 +56,17 @@ class Batcher:
         parameters: BatchingParameters | None = None,
         *,
         max_rows_per_run: int | None = None,
+        cores: int | None = None,
         observe: Callable[[Batch], None] | None = None,
     ) -> None:
         self._parameters = parameters or BatchingParameters()
         self._max_rows_per_run = max_rows_per_run
+        self._cores = cores or os.cpu_count() or 1
         self._observe = observe
         self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
         self._waiting: dict[Servable, int] = {}
+        self._running = 0  # batches
+        self._loads = 0
         self._closed = False
         self._changed = threading.Condition()
         self._threads = [
@@ -105,10 +112,29 @@ class Batcher:
                 if rows is not None and not 0 < rows <= most:
                     call.rows = None
                 self._admit(servable, call.rows or 1)
-                lane = self._lanes.setdefault(call if call.rows is None else key, MergedLane(servable, most))
+                place = call if call.rows is None else key
+                lane = self._lanes.get(place)
+                if not isinstance(lane, MergedLane):
+                    lane = self._lanes[place] = MergedLane(servable, most)
                 lane.add(call)
             self._changed.notify()
         return call.future
+
+    @contextmanager
+    def core_for_load(self) -> Iterator[None]:
+        """Leaves a core to a version that is being loaded, until the context ends.
+
+        Under full load, all cores run batches, and a load, which is mostly arithmetic in one thread, takes several
+        times longer. One batch always runs, and no thread rests where there are more cores than threads.
+        """
+        with self._changed:
+            self._loads += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._loads -= 1
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Refuses new calls, runs the queued ones and ends the threads."""
@@ -141,6 +167,16 @@ class Batcher:
         if taken is None:
             return False
         key, lane, calls = taken
+        try:
+            self._run_lane(key, lane, calls)
+        finally:
+            with self._changed:
+                self._running -= 1
+                if self._loads:
+                    self._changed.notify()
+        return True
+
+    def _run_lane(self, key: Hashable, lane: Lane, calls: Sequence[Call]) -> None:
         self._run([call for call in calls if call.future.set_running_or_notify_cancel()])
         if isinstance(lane, SplitLane):
             lane.finish()
@@ -150,12 +186,11 @@ class Batcher:
                     self._changed.notify()
                 else:
                     self._forget(lane.servable, 1)
-        return True
 
     def _next_batch(self) -> tuple[Hashable, Lane, list[Call]] | None:
         with self._changed:
             while True:
-                key, wait = self._ripe_lane(time.monotonic())
+                key, wait = self._ripe_lane(time.monotonic()) if self._may_run() else (None, None)
                 if key is not None:
                     lane = self._lanes.pop(key)
                     before = lane.waiting
@@ -165,11 +200,16 @@ class Batcher:
                         self._lanes[key] = lane
                         self._changed.notify()
                     if calls:
+                        self._running += 1
                         return key, lane, calls
                 elif self._closed and not self._lanes:
                     return None
                 else:
                     self._changed.wait(wait)
+
+    def _may_run(self) -> bool:
+        left = max(1, self._cores - self._loads)
+        return self._running < left or self._closed or not self._loads
 
     def _ripe_lane(self, now: float) -> tuple[Hashable | None, float | None]:
         """Returns the key of the lane to run next, or the seconds until one is due."""

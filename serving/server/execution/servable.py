@@ -15,6 +15,7 @@ from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from serving.server.errors import ServingError, from_tensorflow, invalid_argument
+from serving.server.execution.process_memory import return_memory
 from serving.server.execution.session import least_busy, open_session
 from serving.server.execution.tensors import Arrays
 
@@ -34,6 +35,9 @@ class _Signature:
     problem: str = ""  # why the signature cannot be called
 
 
+_UNLOADED: Final = _Signature({}, {}, frozenset())
+
+
 class Servable:
     """A version of a model in memory. All methods are thread-safe.
 
@@ -51,7 +55,7 @@ class Servable:
         self.version = version
         self.path = path
         self.signatures = signatures
-        self._session = session
+        self._session: tf.compat.v1.Session | None = session
         self._endpoints = {key: _endpoints_of(session.graph, definition) for key, definition in self.signatures.items()}
         self._running = 0
         self._closed = False
@@ -92,11 +96,11 @@ class Servable:
         feeds = {tensor: inputs[alias] for alias, tensor in endpoints.feeds.items()}
         _check_dtypes(feeds)
         fetches = {alias: tensor for alias, tensor in endpoints.fetches.items() if outputs is None or alias in outputs}
-        with self._in_use(), least_busy() as pool:
+        with self._in_use() as session, least_busy() as pool:
             milliseconds = None if timeout is None else math.ceil(timeout * 1000)
             options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
             try:
-                values = self._session.run(list(fetches.values()), feeds, options=options)
+                values = session.run(list(fetches.values()), feeds, options=options)
             except tf.errors.OpError as error:
                 raise from_tensorflow(error) from None
             except UnicodeDecodeError as error:
@@ -111,21 +115,29 @@ class Servable:
         return endpoints is not None and endpoints.free.issuperset(endpoints.fetches if outputs is None else outputs)
 
     def close(self) -> None:
-        """Frees the model after the running calls have ended."""
+        """Frees the model and its memory after the running calls have ended."""
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: not self._running)
-        self._session.close()
+            session, self._session = self._session, None
+        if session is None:
+            return
+        session.close()
+        # Whoever still holds this object must not hold the graph, which includes the constants.
+        del session
+        self._endpoints = dict.fromkeys(self._endpoints, _UNLOADED)
+        return_memory()
 
     @contextmanager
-    def _in_use(self) -> Iterator[None]:
+    def _in_use(self) -> Iterator[tf.compat.v1.Session]:
         with self._changed:
-            if self._closed:
+            session = self._session
+            if self._closed or session is None:
                 unloaded = f"Version {self.version} of model {self.name} was unloaded"
                 raise ServingError(grpc.StatusCode.UNAVAILABLE, unloaded)
             self._running += 1
         try:
-            yield
+            yield session
         finally:
             with self._changed:
                 self._running -= 1

@@ -71,6 +71,7 @@ def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_
                 tf.import_graph_def(
                     meta_graph.graph_def, name="", producer_op_list=meta_graph.meta_info_def.stripped_op_list
                 )
+            meta_graph.ClearField("graph_def")  # the session has it, and it may hold all weights as constants
             _restore(session, meta_graph, path)
             _check_variables(session, meta_graph)
         except tf.errors.OpError as error:

@@ -5,6 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -439,6 +440,41 @@ def test_closing_answers_queued_calls_and_refuses_new_ones(rows: Servable) -> No
     with pytest.raises(ServingError, match="UNAVAILABLE: The server is shutting down"):
         batcher.submit(rows, "count", ids(1))
     assert not any(thread.is_alive() for thread in batcher._threads)
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "loads", "running"), [(2, 2, 1, 1), (3, 4, 1, 3), (3, 4, 2, 2), (2, 1, 1, 1)]
+)
+def test_batches_leave_a_core_to_each_load(
+    gate: Servable, tmp_path: Path, *, threads: int, cores: int, loads: int, running: int
+) -> None:
+    batcher = Batcher(BatchingParameters(num_batch_threads=threads), cores=cores)
+    files = [tmp_path / str(number) for number in range(threads)]
+    with ExitStack() as loading:
+        for _ in range(loads):
+            loading.enter_context(batcher.core_for_load())
+        futures = [
+            batcher.submit(gate, "serving_default", {"file": np.array(str(file).encode(), object)}) for file in files
+        ]
+        wait_until(lambda: sum(future.running() for future in futures) == running)
+        time.sleep(0.05)  # threads that should not run another have the time to do so
+        assert sum(future.running() for future in futures) == running
+        for number in range(threads - running):  # a batch that ends makes room for the next
+            files[number].touch()
+            wait_until(lambda number=number: futures[running + number].running())
+    wait_until(lambda: all(future.running() or future.done() for future in futures))
+    for file in files:
+        file.touch()
+    assert [result(future) for future in futures] == [{"there": True}] * threads
+    batcher.close()
+
+
+def test_closing_during_a_load_answers_queued_calls(rows: Servable) -> None:
+    batcher = Batcher(BatchingParameters(num_batch_threads=2), cores=1)
+    with batcher.core_for_load():
+        futures = [batcher.submit(rows, "total", ids(n)) for n in range(9)]
+        batcher.close()
+    assert [result(future) for future in futures] == [{"total": n} for n in range(9)]
 
 
 def test_threads_are_named_after_the_pool() -> None:
