@@ -4,12 +4,17 @@ import enum
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from serving.server.errors import ServingError
+from serving.server.models.folder_content import FolderContent
 
 if TYPE_CHECKING:
     from serving.server.execution.servable import Servable
+
+# A version that is unloaded stays in memory until its last request has ended. The next load waits for that, because a
+# third version may not fit into memory, but not for ever: a request without a deadline may never end.
+UNLOAD_PATIENCE: Final = 30.0  # seconds
 
 
 class ServableState(enum.IntEnum):
@@ -32,8 +37,11 @@ class ServableVersion:
     error: ServingError | None = None  # of the last load
     servable: "Servable | None" = None  # the version in memory, while it is AVAILABLE or UNLOADING
     holders: int = 0  # requests that use the version
-    failures: int = 0  # failed loads
+    failures: int = 0  # failed loads since the files last changed
     retry_at: float = 0.0  # earliest time of the next load, by `time.monotonic()`
+    unloading_since: float = 0.0  # by `time.monotonic()`
+    tried: FolderContent | None = None  # files before the last load
+    seen: FolderContent | None = None  # files at the last poll after a failed load
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,8 @@ def next_action(
 
     An unwanted version is unloaded, the lowest first, if a wanted version is AVAILABLE, if no version is wanted, or if
     another unwanted version is AVAILABLE. One version thus always stays AVAILABLE, even if a new version turns out to
-    be broken. Afterwards the highest wanted version is loaded.
+    be broken. Afterwards the highest wanted version is loaded, while at most one other version is in memory besides
+    those that are wanted; see `UNLOAD_PATIENCE`.
 
     Args:
         versions: All versions of the model.
@@ -82,8 +91,21 @@ def next_action(
     if leaving and (not is_any_aspired or len(serving) > len(leaving) or len(leaving) > 1):
         return Action.UNLOAD, min(leaving, key=attrgetter("number"))
 
+    if serving and any(
+        version.state is ServableState.UNLOADING and now < version.unloading_since + UNLOAD_PATIENCE
+        for version in versions
+    ):
+        return None
     new = [version for version in versions if version.state is ServableState.START]
     again = [version for version in versions if version.state is ServableState.LOADING and version.retry_at <= now]
     if new or again:
         return Action.LOAD, max(new or again, key=attrgetter("number"))
     return None
+
+
+def next_time(versions: Collection[ServableVersion], now: float) -> float | None:
+    """Returns when `next_action` may decide differently although nothing has happened; None for never."""
+    retries = [version.retry_at for version in versions if version.state is ServableState.LOADING]
+    leaving = [version for version in versions if version.state is ServableState.UNLOADING]
+    times = [*retries, *(version.unloading_since + UNLOAD_PATIENCE for version in leaving)]
+    return min((time for time in times if time > now), default=None)

@@ -183,6 +183,7 @@ class ModelManager(ModelLookup):
             problems: list[str] = []
             try:
                 self._models[model.name].aspire(versions_to_serve(model, problems.append))
+                self._models[model.name].retry_changed()
             except OSError as error:
                 reason = error.strerror or error
                 problems.append(f"Could not find base path {model.base_path} for servable {model.name}: {reason}")

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 from serving.server.errors import ServingError
-from serving.server.models.lifecycle import Action, ServableState, ServableVersion, StateChange, next_action
+from serving.server.models.folder_content import content_of
+from serving.server.models.lifecycle import (
+    Action,
+    ServableState,
+    ServableVersion,
+    StateChange,
+    next_action,
+    next_time,
+)
 
 if TYPE_CHECKING:
     from serving.server.execution.servable import Servable
@@ -47,7 +55,7 @@ class ServedModel:
     def aspire(self, paths: Mapping[int, str]) -> None:
         """Replaces the versions that should be served, each with its folder.
 
-        A version that has failed for good is loaded again only after it has been left out once.
+        A version that has failed for good is loaded again only after it has been left out once, or by `retry_changed`.
         """
         with self._changed:
             if self._closed:
@@ -57,6 +65,28 @@ class ServedModel:
             for number in sorted(new):
                 if number not in self._versions or self._versions[number].state is ServableState.END:
                     self._begin(number)
+            self._wake()
+
+    def retry_changed(self) -> None:
+        """Loads failed versions again whose files have changed since, once they are as they were at the last call.
+
+        A copy that takes longer than all retries thus becomes available when it is complete.
+        """
+        with self._changed:
+            failed = [version for version in self._versions.values() if self._may_change(version)]
+        found = [(version, content_of(version.path)) for version in failed]
+        with self._changed:
+            for version, content in found:
+                if not self._may_change(version) or self._versions[version.number] is not version:
+                    continue
+                is_complete = content == version.seen != version.tried
+                version.seen = content
+                if not is_complete:
+                    continue
+                if version.state is ServableState.END:
+                    self._begin(version.number)
+                else:
+                    version.failures, version.retry_at = 0, time.monotonic()
             self._wake()
 
     def withdraw(self) -> None:
@@ -141,6 +171,10 @@ class ServedModel:
         states = {self._versions[number].state for number in self._aspired}
         return states == {ServableState.END}
 
+    def _may_change(self, version: ServableVersion) -> bool:
+        has_failed = version.error is not None and version.state in (ServableState.LOADING, ServableState.END)
+        return has_failed and version.number in self._aspired
+
     def _begin(self, number: int) -> None:
         self._versions[number] = version = ServableVersion(number, self._aspired[number])
         self._set(version, ServableState.START)
@@ -185,10 +219,9 @@ class ServedModel:
                     self._thread = None
                     self._changed.notify_all()
                     return None
-                retries = [
-                    version.retry_at for version in self._versions.values() if version.state is ServableState.LOADING
-                ]
-                self._changed.wait(max(0.0, min(retries) - time.monotonic()) if retries else None)
+                now = time.monotonic()
+                then = next_time(self._versions.values(), now)
+                self._changed.wait(None if then is None else then - now)
 
     def _next_act(self) -> Callable[[], None] | None:
         while (found := next_action(self._versions.values(), self._aspired, time.monotonic())) is not None:
@@ -202,20 +235,19 @@ class ServedModel:
                     return partial(self._unload, version)
                 case Action.UNLOAD:
                     del self._serving[version.number]
+                    version.unloading_since = time.monotonic()
                     self._set(version, ServableState.UNLOADING)
                 case Action.GIVE_UP:
                     self._set(version, ServableState.END)
         return None
 
     def _load(self, version: ServableVersion) -> None:
-        servable, error = None, None
-        try:
-            servable = self._load_servable(self.name, version.number, version.path)
-        except ServingError as failure:
-            error = failure
-        except Exception as failure:
-            _LOG.exception("Unexpected error while loading version %d of model %s", version.number, self.name)
-            error = ServingError(grpc.StatusCode.INTERNAL, f"{type(failure).__name__}: {failure}")
+        content = content_of(version.path)
+        with self._changed:
+            if content != version.tried:
+                version.failures = 0
+            version.tried = version.seen = content
+        servable, error = self._loaded(version)
         with self._changed:
             version.servable, version.error = servable, error
             if servable is not None:
@@ -229,6 +261,21 @@ class ServedModel:
                     version.retry_at = time.monotonic() + self._retry_seconds
                     self._publish_later(version)
             self._changed.notify_all()
+
+    def _loaded(self, version: ServableVersion) -> tuple["Servable | None", ServingError | None]:
+        """Returns the loaded version or the error."""
+        try:
+            servable = self._load_servable(self.name, version.number, version.path)
+            if content_of(version.path) == version.tried:
+                return servable, None
+            servable.close()
+            changed = f"The files in {version.path} changed while they were loaded; perhaps they are still being copied"
+            return None, ServingError(grpc.StatusCode.UNAVAILABLE, changed)
+        except ServingError as failure:
+            return None, failure
+        except Exception as failure:
+            _LOG.exception("Unexpected error while loading version %d of model %s", version.number, self.name)
+            return None, ServingError(grpc.StatusCode.INTERNAL, f"{type(failure).__name__}: {failure}")
 
     def _unload(self, version: ServableVersion) -> None:
         servable, version.servable = version.servable, None

@@ -128,3 +128,32 @@ def test_a_file_among_the_versions_fails_and_leaves_the_old_version_serving(
         assert "Traceback" not in caplog.text
     finally:
         manager.stop()
+
+
+@pytest.mark.parametrize("order", ["saved_model.pb first", "saved_model.pb last"])
+def test_a_model_that_is_copied_slowly_is_served_when_it_is_complete(
+    half_plus_two: Path, half_plus_three: Path, tmp_path: Path, order: str
+) -> None:
+    tiny_models.push(half_plus_two, tmp_path, 1)
+    events = Events()
+    manager = ModelManager(Servable.load, poll_seconds=0.05, load_retries=0)
+    manager.on_state_change(events)
+    files = [path for path in half_plus_three.rglob("*") if path.is_file()]
+    files.sort(key=lambda path: (path.name == "saved_model.pb") == order.endswith("last"))
+    try:
+        manager.start(listed(model(tmp_path)), wait=True)
+        for source in files:
+            target = tmp_path / "2" / source.relative_to(half_plus_three)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = source.read_bytes()
+            with target.open("wb") as copy:
+                for part in (content[: len(content) // 2], content[len(content) // 2 :]):
+                    assert manager.available() == {"m": [1]}
+                    copy.write(part)
+                    copy.flush()
+                    time.sleep(0.1)
+        events.wait_for_state(1, ServableState.END)
+        assert manager.available() == {"m": [2]}
+        assert any(event.error for event in events.all)
+    finally:
+        manager.stop()

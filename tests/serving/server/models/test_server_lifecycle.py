@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from serving.server.models.lifecycle import Action, ServableState, ServableVersion, next_action
+from serving.server.models.lifecycle import (
+    UNLOAD_PATIENCE,
+    Action,
+    ServableState,
+    ServableVersion,
+    next_action,
+    next_time,
+)
 
 START, LOADING, AVAILABLE, UNLOADING, END = ServableState
 NOW = 100.0
@@ -65,6 +72,32 @@ def test_a_retry_waits_for_its_time_only() -> None:
     assert next_action([failed], {1, 2}, NOW) is None
     assert next_action([failed, new], {1, 2}, NOW) == (Action.LOAD, new)
     assert next_action([failed], {1, 2}, NOW + 1) == (Action.LOAD, failed)
+
+
+def test_a_load_waits_for_a_version_that_is_being_unloaded() -> None:
+    leaving = ServableVersion(1, "", UNLOADING, holders=1, unloading_since=NOW)
+    serving, new = ServableVersion(2, "", AVAILABLE), ServableVersion(3, "", START)
+    again = ServableVersion(3, "", LOADING, failures=1, retry_at=NOW)
+    for waiting in (new, again):
+        versions = [leaving, serving, waiting]
+        assert next_action(versions, {3}, NOW) is None
+        assert next_time(versions, NOW) == NOW + UNLOAD_PATIENCE
+        # Its last request may never end.
+        assert next_action(versions, {3}, NOW + UNLOAD_PATIENCE) == (Action.LOAD, waiting)
+        assert next_time(versions, NOW + UNLOAD_PATIENCE) is None
+        leaving.holders = 0
+        assert next_action(versions, {3}, NOW) == (Action.CLOSE, leaving)
+        leaving.holders = 1
+    # Nothing else could answer requests.
+    assert next_action([leaving, new], {3}, NOW) == (Action.LOAD, new)
+
+
+def test_the_next_time_is_the_next_retry() -> None:
+    soon, late = (ServableVersion(n, "", LOADING, retry_at=NOW + n) for n in (1, 2))
+    ended = ServableVersion(3, "", END, retry_at=NOW + 0.5)
+    assert next_time([soon, late, ended], NOW) == NOW + 1
+    assert next_time([soon, late, ended], NOW + 1) == NOW + 2
+    assert next_time([soon, late, ended], NOW + 2) is None
 
 
 @given(

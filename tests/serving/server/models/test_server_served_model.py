@@ -11,6 +11,7 @@ from text_servables import BROKEN, SECONDS, Events, TextLoader, push
 from waiting import wait_until
 
 from serving.server.errors import ServingError
+from serving.server.models import lifecycle
 from serving.server.models.lifecycle import ServableState
 from serving.server.models.served_model import ServedModel
 
@@ -83,7 +84,8 @@ def test_a_new_version_is_loaded_before_the_old_one_is_unloaded(m: Harness) -> N
     ]
 
 
-def test_a_version_in_use_is_not_unloaded(m: Harness) -> None:
+def test_a_version_in_use_is_not_unloaded(m: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "UNLOAD_PATIENCE", 0.0)
     m.serve(1)
     held = m.model.acquire(None)
     other = m.model.acquire(1)
@@ -98,6 +100,82 @@ def test_a_version_in_use_is_not_unloaded(m: Harness) -> None:
     assert m.model.acquire(1) is None
     m.model.release(held)
     m.events.wait_for_state(1, ServableState.END)
+
+
+def test_no_third_version_is_loaded_while_the_first_is_in_use(m: Harness) -> None:
+    m.serve(1)
+    held = m.model.acquire(None)
+    m.aspire(2)
+    m.events.wait_for_state(1, ServableState.UNLOADING)
+    m.aspire(3)
+    time.sleep(0.05)  # the thread has the time to load it
+    assert (m.load.attempts, m.load.open()) == ([1, 2], [1, 2])
+    assert m.model.states()[3][0] is ServableState.START
+    m.model.release(held)
+    m.events.wait_for_state(2, ServableState.END)
+    assert m.model.available() == [3]
+
+
+@pytest.mark.parametrize("retries", [0, 5])
+def test_a_version_whose_files_arrive_slowly_is_loaded_when_they_rest(m: Harness, retries: int) -> None:
+    m.model._load_retries, m.model._retry_seconds = retries, 3600.0
+    m.serve(1)
+    push(m.base_path, 2, BROKEN)
+    m.aspire(2)
+    failed = ServableState.END if not retries else ServableState.LOADING
+    m.events.wait_for(lambda: m.events.all[-1].error and m.events.all[-1].state is failed)
+    for _ in range(3):  # nothing has changed
+        m.model.retry_changed()
+    more = m.base_path / "2" / "variables"
+    for size in (1, 2, 3):  # files arrive
+        more.write_text("." * size)
+        m.model.retry_changed()
+    (m.base_path / "2" / "text").write_text("fine")
+    m.model.retry_changed()
+    assert m.load.attempts == [1, 2]
+    m.model.retry_changed()
+    m.events.wait_for(lambda: m.model.available() == [2])
+    assert m.load.attempts == [1, 2, 2]
+    assert m.model.states()[2] == (ServableState.AVAILABLE, None)
+
+
+def test_a_change_of_the_files_gives_all_retries_again(m: Harness) -> None:
+    m.model._load_retries, m.model._retry_seconds = 1, 0.2
+    push(m.base_path, 1, BROKEN)
+    m.aspire(1)
+    m.events.wait_for(lambda: any(event.error for event in m.events.all))
+    (m.base_path / "1" / "more").touch()
+    m.events.wait_for_state(1, ServableState.END)
+    assert m.load.attempts == [1, 1, 1]
+
+
+def test_a_version_whose_files_change_during_the_load_is_not_served(m: Harness) -> None:
+    push(m.base_path, 1)
+    gate = m.load.hold_up(1)
+    m.aspire(1)
+    m.events.wait_for_state(1, ServableState.LOADING)
+    wait_until(lambda: m.load.running)
+    (m.base_path / "1" / "vocabulary").write_text("half")
+    gate.set()
+    m.events.wait_for(lambda: m.model.available() == [1])
+    failure = next(event.error for event in m.events.all if event.error)
+    assert failure.code is grpc.StatusCode.UNAVAILABLE
+    assert failure.message == (
+        f"The files in {m.base_path}/1 changed while they were loaded; perhaps they are still being copied"
+    )
+    assert [servable.closed for servable in m.load.loaded] == [1, 0]
+
+
+def test_only_wanted_versions_are_loaded_again(m: Harness) -> None:
+    m.model._load_retries = 0
+    push(m.base_path, 1, BROKEN)
+    m.aspire(1)
+    m.events.wait_for_state(1, ServableState.END)
+    m.aspire()
+    (m.base_path / "1" / "text").write_text("fine")
+    for _ in range(3):
+        m.model.retry_changed()
+    assert m.load.attempts == [1]
 
 
 def test_a_broken_version_is_retried_and_leaves_the_old_one_serving(m: Harness) -> None:
