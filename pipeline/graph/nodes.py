@@ -12,6 +12,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.anomaly_gate.component import AnomalyGate
 from components.example_gen.component import ImdbExampleGen
+from components.example_gen.sources.locate import absolute_source
 from components.example_gen.splits import fitting_splits
 from components.predictions.component import Predictions
 from components.trainer.component import trainer_node
@@ -35,7 +36,10 @@ class DataNodes(NamedTuple):
 def prepare_data(config: PipelineConfig, places: Places) -> DataNodes:
     """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before Transform."""
     examples = ImdbExampleGen(
-        data=config.data, code_digest=code_digest("components.example_gen.component"), cache_dir=str(places.cache)
+        # The nodes run in another folder than the one in which the source was named.
+        data=config.data.model_copy(update={"source": absolute_source(config.data.source)}),
+        code_digest=code_digest("components.example_gen.component"),
+        cache_dir=str(places.cache),
     )
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from imdb_core.errors import RunError
 from pipeline.history.runs import PastArtifact, PastNode, past_artifact, read_executions
+from pipeline.workspace.store import WorkspaceStore
 
 _SHOWN_VERSIONS: Final = 10
 # The parameters that identify the input and the code of an execution.
@@ -56,8 +56,8 @@ def trace(connection: mlmd.ConnectionConfig, version: str) -> LineageStep:
     Raises:
         RunError: No run pushed this version.
     """
-    store = metadata_store.MetadataStore(connection)
-    artifacts = map(past_artifact, store.get_artifacts_by_type("PushedModel"))
+    store = WorkspaceStore(connection)
+    artifacts = [past_artifact(store, proto) for proto in store.get_artifacts_by_type("PushedModel")]
     pushed = {found: artifact.id for artifact in artifacts if (found := artifact.properties.get("pushed_version"))}
     if version not in pushed:
         known = sorted(pushed, key=int, reverse=True)
@@ -68,14 +68,14 @@ def trace(connection: mlmd.ConnectionConfig, version: str) -> LineageStep:
 
 def trace_artifact(connection: mlmd.ConnectionConfig, artifact_id: int) -> LineageStep:
     """Traces any existing artifact, by its id in ML Metadata, back to its data."""
-    return _step(metadata_store.MetadataStore(connection), artifact_id, set())
+    return _step(WorkspaceStore(connection), artifact_id, set())
 
 
-def _step(store: metadata_store.MetadataStore, artifact_id: int, met: set[int]) -> LineageStep:
+def _step(store: WorkspaceStore, artifact_id: int, met: set[int]) -> LineageStep:
     node = _producer(store, artifact_id)
     if node is None:
         (proto,) = store.get_artifacts_by_id([artifact_id])
-        return LineageStep(past_artifact(proto), None, ())
+        return LineageStep(past_artifact(store, proto), None, ())
     artifact = next(item for found in node.outputs.values() for item in found if item.id == artifact_id)
     if artifact_id in met:
         return LineageStep(artifact, node, (), repeated=True)
@@ -86,7 +86,7 @@ def _step(store: metadata_store.MetadataStore, artifact_id: int, met: set[int]) 
     return LineageStep(artifact, node, [_step(store, source.id, met) for source in ordered])
 
 
-def _producer(store: metadata_store.MetadataStore, artifact_id: int) -> PastNode | None:
+def _producer(store: WorkspaceStore, artifact_id: int) -> PastNode | None:
     """Returns the execution that did the work: a Resolver and a cached execution only pass on existing artifacts."""
     events = store.get_events_by_artifact_ids([artifact_id])
     ids = sorted({event.execution_id for event in events if event.type == mlmd.Event.OUTPUT})

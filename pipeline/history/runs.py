@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from imdb_core.errors import RunError
 from imdb_core.file_names import SELECTION_FILE
 from pipeline.workspace.run_names import FAILURE_FILE, PIPELINE_NAME, RUN_FILE
+from pipeline.workspace.store import WorkspaceStore
 
 # States of nodes: ML Metadata's names, and ours for a node without an execution.
 COMPLETE: Final = "COMPLETE"
@@ -37,7 +37,7 @@ class PastArtifact:
 
     id: int
     type: str  # such as `Model`
-    uri: str  # the folder that holds its content
+    uri: str  # the folder that holds its content, now
     properties: Mapping[str, Any] = field(default_factory=dict)  # TFX's and the component's own
 
     def split_folder(self, split: str) -> Path:
@@ -120,6 +120,11 @@ class PastRun:
         file = Path(artifact.uri, name) if artifact else None
         return file if file and file.is_file() else None
 
+    def gone(self) -> list[str]:
+        """Returns the folders of outputs that the run's nodes made, and that do not exist any more."""
+        made = (found for node in self.nodes.values() if node.state in SUCCEEDED for found in node.outputs.values())
+        return [artifact.uri for artifacts in made for artifact in artifacts if not Path(artifact.uri).exists()]
+
 
 def run_folder(workspace: Path, run_id: str) -> Path:
     """Returns the folder of a run. Some file systems refuse the colons of its id, so dashes replace them."""
@@ -128,7 +133,7 @@ def run_folder(workspace: Path, run_id: str) -> Path:
 
 def past_runs(connection: mlmd.ConnectionConfig, workspace: Path) -> list[PastRun]:
     """Reads all runs, newest first."""
-    store = metadata_store.MetadataStore(connection)
+    store = WorkspaceStore(connection)
     return [_read(store, workspace, run_id) for run_id in _run_ids(store)]
 
 
@@ -138,7 +143,7 @@ def find_run(connection: mlmd.ConnectionConfig, workspace: Path, name: str | Non
     Raises:
         RunError: There is no such run.
     """
-    store = metadata_store.MetadataStore(connection)
+    store = WorkspaceStore(connection)
     known = _run_ids(store)
     found = next((run_id for run_id in known if name in (None, run_id, run_id.replace(":", "-"))), None)
     if found is None:
@@ -156,11 +161,11 @@ def run_nodes(connection: mlmd.ConnectionConfig, run_id: str, nodes: Sequence[st
         run_id: Id of a run of any pipeline.
         nodes: Ids of all nodes of the pipeline; the result has one entry for each, in this order.
     """
-    found = _nodes(metadata_store.MetadataStore(connection), run_id)
+    found = _nodes(WorkspaceStore(connection), run_id)
     return {node: found.get(node, PastNode(node, NOT_RUN)) for node in nodes}
 
 
-def read_executions(store: metadata_store.MetadataStore, protos: Sequence[mlmd.Execution]) -> list[PastNode]:
+def read_executions(store: WorkspaceStore, protos: Sequence[mlmd.Execution]) -> list[PastNode]:
     """Reads executions with their inputs and outputs, in the order of `protos`."""
     events = store.get_events_by_execution_ids([proto.id for proto in protos]) if protos else []
     artifacts = {item.id: item for item in store.get_artifacts_by_id([event.artifact_id for event in events])}
@@ -171,7 +176,7 @@ def read_executions(store: metadata_store.MetadataStore, protos: Sequence[mlmd.E
         for event in events:
             if event.execution_id == proto.id:
                 side = outputs if event.type in _OUTPUTS else inputs
-                side.setdefault(event.path.steps[0].key, []).append(past_artifact(artifacts[event.artifact_id]))
+                side.setdefault(event.path.steps[0].key, []).append(past_artifact(store, artifacts[event.artifact_id]))
         nodes.append(
             PastNode(
                 node=_node_id(store, proto),
@@ -186,12 +191,13 @@ def read_executions(store: metadata_store.MetadataStore, protos: Sequence[mlmd.E
     return nodes
 
 
-def past_artifact(proto: mlmd.Artifact) -> PastArtifact:
+def past_artifact(store: WorkspaceStore, proto: mlmd.Artifact) -> PastArtifact:
     """Converts an artifact of ML Metadata."""
-    return PastArtifact(proto.id, proto.type, proto.uri, _values(proto.properties) | _values(proto.custom_properties))
+    properties = store.located(_values(proto.properties) | _values(proto.custom_properties))
+    return PastArtifact(proto.id, proto.type, store.absolute(proto.uri), properties)
 
 
-def _run_ids(store: metadata_store.MetadataStore) -> list[str]:
+def _run_ids(store: WorkspaceStore) -> list[str]:
     pipeline = store.get_context_by_type_and_name("pipeline", PIPELINE_NAME)
     children = store.get_children_contexts_by_context(pipeline.id) if pipeline is not None else []
     contexts = [context for context in children if context.type == "pipeline_run"]
@@ -199,7 +205,7 @@ def _run_ids(store: metadata_store.MetadataStore) -> list[str]:
     return [context.name for context in newest_first]
 
 
-def _read(store: metadata_store.MetadataStore, workspace: Path, run_id: str) -> PastRun:
+def _read(store: WorkspaceStore, workspace: Path, run_id: str) -> PastRun:
     return PastRun(
         run_id=run_id,
         nodes=_nodes(store, run_id),
@@ -217,14 +223,14 @@ def _read_record(file: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _nodes(store: metadata_store.MetadataStore, run_id: str) -> dict[str, PastNode]:
+def _nodes(store: WorkspaceStore, run_id: str) -> dict[str, PastNode]:
     """Reads the last execution of each node of a run."""
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     protos = store.get_executions_by_context(context.id) if context is not None else []
     return {node.node: node for node in read_executions(store, sorted(protos, key=lambda proto: proto.id))}
 
 
-def _node_id(store: metadata_store.MetadataStore, proto: mlmd.Execution) -> str:
+def _node_id(store: WorkspaceStore, proto: mlmd.Execution) -> str:
     names = {context.type: context.name for context in store.get_contexts_by_execution(proto.id)}
     return str(names["node"].removeprefix(f"{names['pipeline']}."))
 

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ml_metadata.proto import metadata_store_pb2
 
 from imdb_core import modes
+from imdb_core.errors import RunError
 from imdb_core.files import write_atomically
 from imdb_core.stats.intervals import Estimate
 from pipeline.history.runs import find_run, run_folder
@@ -21,16 +22,24 @@ _MINUTE = 60
 def write_page(connection: metadata_store_pb2.ConnectionConfig, workspace: Path, name: str | None = None) -> Path:
     """Writes `reports/RUN/index.html` from the artifacts of a run, and TFDV's view of the statistics beside it.
 
+    A page that was complete is not replaced by one for which artifacts are missing.
+
     Args:
         connection: How to connect to ML Metadata.
         workspace: The folder that holds the runs' folders.
         name: The run's id or the name of its folder; None means the newest run.
 
     Raises:
-        RunError: There is no such run.
+        RunError: There is no such run, or the run has a page and artifacts for a new one are gone.
     """
     run = find_run(connection, workspace, name)
     folder = run_folder(workspace, run.run_id)
+    gone = run.gone()
+    if gone and (folder / PAGE_FILE).exists():
+        raise RunError(
+            f"the files of {len(gone)} outputs of run {run.run_id} are gone, the first is {gone[0]}; its page stays as "
+            f"it was: {folder / PAGE_FILE}; to draw one from what is left, rename or delete that file"
+        )
     has_view = write_statistics_view(run.artifact("StatisticsGen", "statistics"), folder)
     write_atomically(folder / PAGE_FILE, _html(gather(connection, run), FILE if has_view else None))
     return folder / PAGE_FILE

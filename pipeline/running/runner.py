@@ -27,6 +27,9 @@ from pipeline.running.space import describe_full_run, require_space_for_first_ru
 from pipeline.settings import Settings
 from pipeline.workspace.metadata_connection import metadata_connection
 from pipeline.workspace.places import prepare_places
+from pipeline.workspace.repair import repair
+from pipeline.workspace.store import WorkspaceStore
+from pipeline.workspace.working_folder import working_in
 
 
 class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
@@ -79,7 +82,14 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         monitor = NodeMonitor(self._on_node_end)
         cause: Exception | None = None
         started = time.monotonic()
-        with private_temporary_folder(), quiet_console(log_file, verbose=self._verbose, view=view):
+        connection = metadata_connection(self._settings.config.metadata, self._workspace)
+        for sentence in repair(WorkspaceStore(connection), self._workspace):
+            print(sentence, flush=True)
+        with (
+            working_in(self._workspace),
+            private_temporary_folder(),
+            quiet_console(log_file, verbose=self._verbose, view=view),
+        ):
             monitor.start()
             try:
                 super().run_with_ir(pipeline, run_options)
@@ -94,7 +104,6 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         seconds = time.monotonic() - started
 
         run_id = pipeline.runtime_spec.pipeline_run_id.field_value.string_value
-        connection = metadata_connection(self._settings.config.metadata, self._workspace)
         nodes = run_nodes(connection, run_id, node_ids)
         failed = next((node for node in nodes.values() if node.state not in SUCCEEDED), None)
         run = FinishedRun(

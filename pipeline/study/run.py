@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from components.evaluator.metrics import FLIP_RATE, paired_metrics
@@ -29,6 +28,7 @@ from pipeline.study.predictions import PresetPredictions, check_same_reviews, re
 from pipeline.study.progress import StudyProgress
 from pipeline.workspace.metadata_connection import metadata_connection
 from pipeline.workspace.places import prepare_places
+from pipeline.workspace.store import WorkspaceStore
 
 RECORD_FILE: Final = "study.json"
 
@@ -108,7 +108,7 @@ def _outcome(run: FinishedRun, seeds: Sequence[int]) -> tuple[dict[str, Any], Pr
     predictions = read_preset_predictions(
         [run.nodes[seed_predictions_id(seed)].outputs["predictions"][0].split_folder(features.TEST) for seed in seeds]
     )
-    store = metadata_store.MetadataStore(metadata_connection(run.settings.config.metadata, run.workspace))
+    store = WorkspaceStore(metadata_connection(run.settings.config.metadata, run.workspace))
     values = predictions.values()
     # Cached trainings have no peak.
     peaks = {usage.node: round(usage.peak_megabytes) for usage in run.usages if not usage.cached}
@@ -142,7 +142,7 @@ def _outcome(run: FinishedRun, seeds: Sequence[int]) -> tuple[dict[str, Any], Pr
     return {**outcome, "trainings": trainings, "pairs": pairs}, predictions
 
 
-def _training_seconds(store: metadata_store.MetadataStore, model: PastArtifact) -> float:
+def _training_seconds(store: WorkspaceStore, model: PastArtifact) -> float:
     """Returns how long the execution that made a model took, whichever run that was in."""
     events = store.get_events_by_artifact_ids([model.id])
     # A cached execution outputs the model again, under a higher id.

@@ -8,6 +8,7 @@ from imdb_core.errors import SettingsError
 from imdb_core.files import write_atomically
 from imdb_core.workspace import WORKSPACE_VARIABLE
 from pipeline.settings import PipelineConfig
+from pipeline.workspace.store import ARTIFACTS, MODELS
 from serving.releases import model_config
 
 REVIEW_SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "review.pbtxt"
@@ -15,7 +16,11 @@ REVIEW_SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "review.pbtxt"
 
 @dataclass(frozen=True)
 class Places:
-    """Paths that a run reads and writes."""
+    """Paths that a run reads and writes.
+
+    They are relative to the workspace, in which the nodes run, so that ML Metadata holds nothing that a copy or a move
+    of the workspace makes wrong. On a database server, which may serve several workspaces, they are absolute.
+    """
 
     artifacts: Path  # TFX's pipeline root
     checkpoints: Path  # of interrupted trainings
@@ -39,15 +44,16 @@ def prepare_places(config: PipelineConfig, workspace: Path, schema: Path = REVIE
         if not copy.exists():
             write_atomically(copy, content)
         (workspace / "metadata").mkdir(parents=True, exist_ok=True)
-        model_config.ensure(workspace / "models", config.serving.model_name)
+        model_config.ensure(workspace / MODELS, config.serving.model_name)
     except OSError as error:
         raise SettingsError(
             f"cannot write to the workspace {workspace}: {error.strerror}; set {WORKSPACE_VARIABLE} to another folder"
         ) from None
+    base = Path() if config.metadata.backend == "sqlite" else workspace
     return Places(
-        artifacts=workspace / "artifacts",
-        checkpoints=workspace / "checkpoints",
-        cache=workspace / "cache",
-        versions=workspace / "models" / config.serving.model_name,
-        schema=copy,
+        artifacts=base / ARTIFACTS,
+        checkpoints=base / "checkpoints",
+        cache=base / "cache",
+        versions=base / MODELS / config.serving.model_name,
+        schema=base / copy.relative_to(workspace),
     )

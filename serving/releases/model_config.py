@@ -4,6 +4,7 @@ Until the first promotion the policy is `latest`: each push goes live by itself.
 versions to load (`specific`), and traffic follows the labels `stable` and `canary`.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from serving.releases.versions import read_versions
 
 CONFIG_FILE: Final = "models.config"
 
+_log: Final = logging.getLogger(__name__)
+
 _HEADER: Final = "# Written by `imdb-attention models`; releases.jsonl beside it tells who changed what and why.\n"
 
 
@@ -25,10 +28,15 @@ def ensure(models: Path, model: str = DEFAULT_MODEL) -> Path:
     """Makes the config and the folder of all models if they are missing, and returns the config's path.
 
     Servers then load the newest version of each model on disk, and of `model` as soon as its first version is pushed.
+
+    The config holds absolute paths, as TensorFlow Serving demands. In a workspace that was copied or moved they name
+    the folders of its former place, and are replaced by those of `models`.
     """
     models = models.absolute()
     file = models / CONFIG_FILE
-    if not file.exists():
+    if file.exists():
+        _follow_a_move(models)
+    else:
         models.mkdir(parents=True, exist_ok=True)
         on_disk = {child.name for child in models.iterdir() if child.is_dir() and read_versions(child)}
         config = ModelServerConfig()
@@ -41,10 +49,19 @@ def ensure(models: Path, model: str = DEFAULT_MODEL) -> Path:
 def read(models: Path) -> ModelServerConfig:
     """Reads the config from the folder of all models; it is empty if the file is missing.
 
+    Paths of a former place of the folder are replaced by those of now.
+
     Raises:
         SettingsError: The file is not a ModelServerConfig with a list of models.
     """
-    file = models / CONFIG_FILE
+    config = _read_file(models / CONFIG_FILE)
+    for one in config.model_config_list.config:
+        if _has_moved(one, models.absolute()):
+            one.base_path = str(models.absolute() / one.name)
+    return config
+
+
+def _read_file(file: Path) -> ModelServerConfig:
     try:
         config = text_format.Parse(file.read_text(encoding="utf-8"), ModelServerConfig())
     except FileNotFoundError:
@@ -54,6 +71,25 @@ def read(models: Path) -> ModelServerConfig:
     if config.WhichOneof("config") == "custom_model_config":
         raise SettingsError(f"{file} holds a custom_model_config; give a model_config_list")
     return config
+
+
+def _has_moved(one: ModelConfig, models: Path) -> bool:
+    """Returns whether the path of an entry is that of the same model at a former place of `models`."""
+    before, now = Path(one.base_path), models / one.name
+    if before.parts[-2:] != now.parts[-2:] or before.resolve() == now.resolve():
+        return False
+    return now.is_dir() or not before.exists()
+
+
+def _follow_a_move(models: Path) -> None:
+    try:
+        before, now = _read_file(models / CONFIG_FILE), read(models)
+    except SettingsError:
+        return  # whoever needs the content reports it
+    if before != now:
+        write(models, now)
+        old, new = (config.model_config_list.config[0].base_path for config in (before, now))
+        _log.warning("%s followed its folder: %s is %s now", CONFIG_FILE, old, new)
 
 
 def write(models: Path, config: ModelServerConfig) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple
@@ -53,6 +54,11 @@ class Source:
 
     units: tuple[Unit, ...]
     fingerprint: str
+
+
+def absolute_source(source: str) -> str:
+    """Returns `data.source` as it is read in any folder: a local path becomes absolute, and `~` is the home folder."""
+    return source if source in (SAMPLE, IMDB) or "://" in source else os.path.abspath(os.path.expanduser(source))
 
 
 def locate(data: DataSettings, cache_dir: str) -> Source:

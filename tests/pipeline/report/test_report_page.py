@@ -1,6 +1,7 @@
 """The page in a real browser."""
 
 import re
+import shutil
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,8 @@ from browser import DESKTOP, PHONE, opened
 from made_explanations import HOSTILE
 from made_runs import FAILED, PUSHED, VERSION, MadeRuns
 
+from imdb_core.errors import RunError
+from pipeline.history.runs import find_run
 from pipeline.report.page import write_page
 from pipeline.workspace.run_names import FAILURE_FILE, RUN_FILE
 
@@ -200,3 +203,17 @@ def test_headings_go_down_one_level_at_a_time(page):
     levels = [int(level) for level in re.findall(r"<h(\d)", page.read_text())]
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_page_is_not_replaced_by_one_for_which_artifacts_are_missing(made):
+    made.pushed_run()
+    page = write_page(made.connection, made.workspace)
+    before = page.read_text()
+    predictions = find_run(made.connection, made.workspace).artifact("Predictions.modes", "predictions")
+    shutil.rmtree(predictions.uri)
+    with pytest.raises(RunError, match=rf"of 1 outputs of run .* are gone, the first is {predictions.uri}; .* delete"):
+        write_page(made.connection, made.workspace)
+    assert page.read_text() == before
+    # What the message advises.
+    page.rename(page.with_name("old.html"))
+    assert "Confusion" not in write_page(made.connection, made.workspace).read_text()

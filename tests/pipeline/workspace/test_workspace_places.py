@@ -1,5 +1,6 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -15,16 +16,26 @@ def schema(tmp_path):
     return file
 
 
+def copied(workspace: Path, schema: Path) -> Path:
+    return workspace / prepare_places(PipelineConfig(), workspace, schema).schema
+
+
 def test_everything_is_in_the_workspace(tmp_path):
     workspace = tmp_path / "deep" / "workspace"
     config = load_settings(None, ["serving.model_name=critic"]).config
     places = prepare_places(config, workspace)
-    assert places.versions == workspace / "models" / "critic"
+    assert places.versions == Path("models", "critic")
     for place in (places.artifacts, places.checkpoints, places.cache, places.versions, places.schema):
-        assert place.is_absolute()
-        assert workspace in place.parents
+        assert not place.is_absolute()
     assert len({places.artifacts, places.checkpoints, places.cache, places.versions}) == 4
-    assert places.schema.read_bytes() == REVIEW_SCHEMA.read_bytes()
+    assert (workspace / places.schema).read_bytes() == REVIEW_SCHEMA.read_bytes()
+
+
+def test_paths_are_absolute_for_a_store_that_several_workspaces_may_share(tmp_path):
+    places = prepare_places(load_settings(None, ["metadata.backend=mysql"]).config, tmp_path)
+    for place in (places.artifacts, places.checkpoints, places.cache, places.versions, places.schema):
+        assert tmp_path in place.parents
+    assert places.schema.exists()
 
 
 def test_a_missing_models_config_is_created_and_an_existing_one_is_kept(tmp_path):
@@ -37,13 +48,13 @@ def test_a_missing_models_config_is_created_and_an_existing_one_is_kept(tmp_path
 
 
 def test_the_path_of_the_schema_depends_only_on_its_content(tmp_path, schema):
-    first = prepare_places(PipelineConfig(), tmp_path, schema).schema
+    first = copied(tmp_path, schema)
     os.utime(schema, (1, 1))
-    assert prepare_places(PipelineConfig(), tmp_path, schema).schema == first
+    assert copied(tmp_path, schema) == first
     renamed = schema.rename(tmp_path / "renamed.pbtxt")
-    assert prepare_places(PipelineConfig(), tmp_path, renamed).schema == first
+    assert copied(tmp_path, renamed) == first
     renamed.write_text('feature { name: "label" }\n')
-    second = prepare_places(PipelineConfig(), tmp_path, renamed).schema
+    second = copied(tmp_path, renamed)
     assert second != first
     assert second.read_text() == 'feature { name: "label" }\n'
     assert first.read_text() == 'feature { name: "text" }\n'
@@ -51,7 +62,7 @@ def test_the_path_of_the_schema_depends_only_on_its_content(tmp_path, schema):
 
 
 def test_an_existing_schema_is_not_written_again(tmp_path, schema):
-    copy = prepare_places(PipelineConfig(), tmp_path, schema).schema
+    copy = copied(tmp_path, schema)
     before = copy.stat()
     prepare_places(PipelineConfig(), tmp_path, schema)
     assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,10 +112,48 @@ def test_the_error_of_an_invalid_config_names_the_file(models: Path, text: str) 
 
 
 def test_a_config_with_another_folder_is_refused(models: Path) -> None:
-    moved = f'model_config_list {{ config {{ name: "{MODEL}" base_path: "/old/models/{MODEL}" }} }}'
-    (models / "models.config").write_text(moved)
-    with pytest.raises(SettingsError, match=r"base_path '/old/models/critic' .*; correct the file or delete it"):
+    other = f'model_config_list {{ config {{ name: "{MODEL}" base_path: "/srv/other/{MODEL}" }} }}'
+    (models / "models.config").write_text(other)
+    with pytest.raises(SettingsError, match=r"base_path '/srv/other/critic' .*; correct the file or delete it"):
         model_config.entry(model_config.read(models), models, MODEL)
+
+
+def test_a_copy_and_a_moved_folder_name_their_own_versions(models: Path, tmp_path: Path, caplog) -> None:
+    model_config.ensure(models, MODEL)
+    config = model_config.read(models)
+    config.model_config_list.config.add(name="other", base_path="/srv/other")
+    model_config.write(models, config)
+    copy = tmp_path / "copy" / "models"
+    shutil.copytree(models, copy)
+    # Commands that only read see the copy's own folder, too.
+    assert model_config.entry(model_config.read(copy), copy, MODEL).base_path == str(copy / MODEL)
+    model_config.ensure(copy, MODEL)
+    paths = [one.base_path for one in model_config.read(copy).model_config_list.config]
+    assert paths == [str(copy / MODEL), "/srv/other"]
+    assert f"models.config followed its folder: {models / MODEL} is {copy / MODEL} now" in caplog.messages
+    assert str(copy) not in (models / "models.config").read_text()
+
+    moved = tmp_path / "moved" / "models"
+    moved.parent.mkdir()
+    models.rename(moved)
+    assert str(moved / MODEL) in model_config.ensure(moved, MODEL).read_text()
+
+
+def test_a_path_that_leads_to_this_folder_stays(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / models.name).symlink_to(models)
+    linked = tmp_path / "link" / models.name
+    before = model_config.ensure(linked, MODEL).read_text()
+    assert str(linked / MODEL) in before
+    assert model_config.ensure(models, MODEL).read_text() == before
+
+
+def test_versions_of_another_workspace_that_still_exist_stay(models: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / models.name / "critic_two"
+    elsewhere.mkdir(parents=True)
+    text = f'model_config_list {{ config {{ name: "critic_two" base_path: "{elsewhere}" }} }}'
+    (models / "models.config").write_text(text)
+    assert model_config.ensure(models, MODEL).read_text() == text
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
