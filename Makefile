@@ -52,6 +52,6 @@ clean:  ## remove .venv, tools and caches; the workspace stays
 	@rm -rf .venv .tools .coverage mutants .grimp_cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	@find benchmarks components imdb_core pipeline schemas serving tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The hook is copied at installation, also by an editable one.
-$(READY): requirements.lock pyproject.toml pipeline/tfx_cli/hook.py pipeline/tfx_cli/hook.pth $(if $(EXTRAS),FORCE)
+# These files are copied at installation, also by an editable one.
+$(READY): requirements.lock pyproject.toml imdb_core/start.py pipeline/tfx_cli/hook.py pipeline/tfx_cli/hook.pth $(if $(EXTRAS),FORCE)
 	@EXTRAS="$(EXTRAS)" scripts/setup

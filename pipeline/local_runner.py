@@ -4,9 +4,14 @@ import os
 import sys
 
 # Python and TFX put the folder of an executed file on the path, where the rooms of this package would be importable as
-# top-level `settings`, `graph` and so on. The folder above it, which holds the package, takes its place.
+# top-level `settings`, `graph` and so on. The folder above it, which holds the packages, takes its place.
 _FOLDER = os.path.dirname(os.path.realpath(__file__))
-sys.path[:] = [os.path.dirname(_FOLDER) if os.path.realpath(entry) == _FOLDER else entry for entry in sys.path]
+_ROOT = os.path.dirname(_FOLDER)
+sys.path[:] = [_ROOT, *(entry for entry in sys.path if os.path.realpath(entry) not in (_FOLDER, _ROOT))]
+# Packages of these names that something else has imported are not ours.
+for _name in [name for name in sys.modules if name.partition(".")[0] == "imdb_core"]:
+    if not str(getattr(sys.modules[_name], "__file__", "")).startswith(_ROOT + os.sep):
+        del sys.modules[_name]
 
 # Silences the start-up lines of TensorFlow's native code; it has to be set before TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,7 +26,11 @@ def main() -> None:
     from imdb_core import workspace
     from imdb_core.disk import full_disk_as_one_line
     from imdb_core.errors import ReviewPipelineError
+    from imdb_core.start import prepare, use_own_packages
     from imdb_core.stopping import Stopped, stopped_by_signals
+
+    prepare()
+    use_own_packages(_ROOT)
     from pipeline import settings
 
     try:

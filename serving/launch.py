@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import IO, Final
 
 from imdb_core.child_process import LIFELINE_VARIABLE
 from imdb_core.errors import RunError
+from imdb_core.start import module_command
 
 _READY: Final = re.compile(r"grpc://(\S+?),?(?: http://(\S+))?$")
 _STOP_SECONDS: Final = 30.0
@@ -45,7 +45,7 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Launc
     Raises:
         RunError: The server ended or did not serve within `timeout` seconds; the message quotes its last output.
     """
-    command = [sys.executable, "-m", module, *flags]
+    command = module_command(module, *flags)
     environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", LIFELINE_VARIABLE: "stdin"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 
 import browser as browsing
@@ -5,6 +6,11 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser
 from xdist.scheduler import LoadFileScheduling
+
+from imdb_core.start import pin_keras
+
+# The tests need the same Keras as the commands, whatever the environment says.
+pin_keras(os.environ)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)

@@ -1,6 +1,12 @@
 """Reads the results of an Evaluator."""
 
-import tensorflow_model_analysis as tfma
+import os
+
+import tensorflow as tf
+from tensorflow_model_analysis.proto.metrics_for_slice_pb2 import MetricsForSlice
+
+# TFMA's reader takes the folder for a pattern, and finds nothing where its path contains a bracket.
+_FILES = "metrics-"
 
 
 def overall_metrics(evaluation_uri: str, model_name: str) -> dict[str, float]:
@@ -11,7 +17,9 @@ def overall_metrics(evaluation_uri: str, model_name: str) -> dict[str, float]:
         model_name: `candidate` or `baseline`. The candidate's metrics include the paired ones.
     """
     result: dict[str, float] = {}
-    for record in tfma.load_metrics(evaluation_uri):
+    names = sorted(name for name in tf.io.gfile.listdir(evaluation_uri) if name.startswith(_FILES))
+    files = [os.path.join(evaluation_uri, name) for name in names]
+    for record in map(MetricsForSlice.FromString, tf.data.TFRecordDataset(files).as_numpy_iterator()):
         if record.slice_key.single_slice_keys:
             continue
         for entry in record.metric_keys_and_values:

@@ -65,6 +65,11 @@ def strategy_over(devices: Sequence[str]) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(list(devices)) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
+def quiet_keras() -> None:
+    """Keeps Keras from drawing its own progress bars."""
+    keras.config.disable_interactive_logging()
+
+
 def hide_gpus() -> None:
     """Hides the GPUs from this process for good, because TensorFlow in a Beam stage would take all their memory.
 

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.trainer.devices import hide_gpus
+from components.trainer.devices import hide_gpus, quiet_keras
 from imdb_core.disk import is_full_disk
 from imdb_core.errors import ReviewPipelineError, RunError
 from imdb_core.temporary import private_temporary_folder
@@ -74,7 +73,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
         """
         # TensorFlow in Beam's stages would take all the memory of a GPU, which the Trainers need in their own process.
         hide_gpus()
-        keras.config.disable_interactive_logging()
+        quiet_keras()
         log_file = self._workspace / "logs" / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
         require_space_for_first_run(self._settings.config, self._workspace, log_file.parent)
         node_ids = [node.pipeline_node.node_info.id for node in pipeline.nodes]

@@ -22,7 +22,17 @@ CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
 VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
 
+# The name that imdb_core.workspace has for it.
+WORKSPACE_VARIABLE: Final = "IMDB_WORKSPACE"
+
 RUNNER_FILE: Final = "local_runner.py"
+
+
+class _FileOfUser(click.Path):
+    """A path in which `~` is the home folder; shells leave it alone in `--config=~/my.toml`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(os.path.expanduser(value), param, ctx)
 
 
 def extend(commands: ModuleType) -> None:
@@ -78,7 +88,7 @@ def pipeline_options() -> list[click.Option]:
         ),
         click.Option(
             ["--config"],
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=_FileOfUser(exists=True, dir_okay=False, path_type=Path),
             help="TOML file with settings of the pipeline.",
         ),
         click.Option(
@@ -107,6 +117,7 @@ def run_pipeline(pipeline: str | Path, config: Path | None, overrides: Sequence[
             is printed first, from the frame of the file on.
     """
     file = pipeline_file(pipeline)
+    _require_home()
     os.environ.update(settings_environment(config, overrides, verbose=verbose))
     _register_and_run(file)
 
@@ -117,7 +128,7 @@ def pipeline_file(pipeline: str | Path) -> Path:
     Raises:
         click.ClickException: The file does not exist.
     """
-    path = Path(pipeline).absolute()
+    path = Path(os.path.expanduser(pipeline)).absolute()
     file = path / RUNNER_FILE if path.is_dir() else path
     if file.is_file() and file.suffix == ".py":
         return file
@@ -137,6 +148,20 @@ def settings_environment(config: Path | None, overrides: Sequence[str], *, verbo
     file = {CONFIG_VARIABLE: str(config.absolute())} if config else {}
     assignments = {SET_VARIABLE: json.dumps(list(overrides))} if overrides else {}
     return file | assignments | ({VERBOSE_VARIABLE: "1"} if verbose else {})
+
+
+def _require_home() -> None:
+    """Gives TFX, which keeps its registry in the home folder, another one if there is none that can be written."""
+    home = os.environ.get("HOME") or os.path.expanduser("~")
+    try:
+        os.makedirs(os.path.join(home, "tfx", "local"), exist_ok=True)
+    except OSError as error:
+        other = os.path.join(
+            os.path.abspath(os.path.expanduser(os.environ.get(WORKSPACE_VARIABLE) or "workspace")), "home"
+        )
+        click.echo(f"The home folder {home} cannot be written ({error.strerror}); TFX's registry is in {other}.")
+        home = other
+    os.environ["HOME"] = home
 
 
 def _check_assignments(context: click.Context, option: click.Parameter, values: Sequence[str]) -> Sequence[str]:

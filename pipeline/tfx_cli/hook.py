@@ -28,6 +28,7 @@ class CommandFinder:
         if name == COMMAND_LINE:
             # Silences the start-up lines of TensorFlow's native code, which TFX imports next.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            _prepare()
             sys.excepthook = _without_traceback_of_interrupts
         if name != COMMANDS:
             return None
@@ -53,6 +54,15 @@ def install() -> None:
     """Makes the next import of TFX's run commands add `--pipeline`; a second call changes nothing."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
+
+
+def _prepare() -> None:
+    """Prepares the process as `imdb-attention` does, before TFX imports Keras."""
+    try:
+        start = __import__("_imdb_attention_start")
+    except ImportError:  # this hook without the rest of the installation
+        return
+    start.prepare()
 
 
 def _without_traceback_of_interrupts(

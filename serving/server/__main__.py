@@ -6,9 +6,11 @@ import click
 
 from imdb_core.child_process import follow_lifeline
 from imdb_core.errors import ReviewPipelineError
+from imdb_core.start import prepare
 from serving.server.cli import serve
 
 if __name__ == "__main__":
+    prepare()
     follow_lifeline(sys.stdin.buffer)
     try:
         serve(prog_name="python -m serving.server")

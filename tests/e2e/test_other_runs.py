@@ -44,6 +44,21 @@ def epochs(project: Project, node: str) -> list[str]:
     return re.findall(rf": {re.escape(node)} epoch (\S+)", log.read_text()) if log else []
 
 
+# What users have: none of it may matter.
+HOSTILE = {
+    "KERAS_BACKEND": "torch",
+    "LC_ALL": "POSIX",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "TERM": "dumb",
+    "HOME": "/proc",
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "ALL_PROXY": "socks://127.0.0.1:9",
+    "no_proxy": "",
+}
+
+
 def start(project: Project, temporary: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         project.complete(TFX_RUN, ["data.source=reviews.csv"]),
@@ -68,7 +83,11 @@ def servers_of(running: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been(tmp_path, first):
-    project = Project(tmp_path).make()
+    project = Project(tmp_path / "wörk [1] 100%").make()
+    project.environ |= HOSTILE
+    for name in ("serving", "components"):  # packages of others in the current folder
+        (project.folder / name).mkdir()
+        (project.folder / name / "__init__.py").touch()
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     write_csv(project.root / "reviews.csv", train=600, test=200)

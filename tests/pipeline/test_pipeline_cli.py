@@ -52,7 +52,7 @@ def test_config_show_prints_json(call, tmp_path):
     shown = json.loads(result.stdout)
     assert shown["training.epochs"] == {"value": 5, "from": str(tmp_path / "mine.toml")}
     assert shown["data.shards"] == {"value": 2, "from": "--set"}
-    assert shown["data.positive_labels"] == {"value": ["1", "pos", "positive", "true"], "from": "default"}
+    assert shown["data.positive_labels"] == {"value": ["1", "pos", "positive", "true", "yes"], "from": "default"}
 
 
 def test_config_show_reads_the_same_environment_as_a_run(call, tmp_path, monkeypatch):

@@ -17,15 +17,14 @@ def test_the_folder_of_the_file_is_not_on_the_module_path(monkeypatch, place):
     monkeypatch.setattr(sys, "path", [*others[:place], str(FILE.parent), *others[place:]])
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     runpy.run_path(str(FILE))
-    assert sys.path == [*others[:place], str(FILE.parents[1]), *others[place:]]
+    assert sys.path == [str(FILE.parents[1]), *others]
 
 
-def test_a_module_path_without_the_folder_is_unchanged(monkeypatch):
-    before = ["/first", str(FILE.parents[1]), ""]
-    monkeypatch.setattr(sys, "path", list(before))
+def test_the_folder_of_the_packages_is_the_first_on_the_module_path(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["/first", str(FILE.parents[1]), "/second"])
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     runpy.run_path(str(FILE))
-    assert sys.path == before
+    assert sys.path == [str(FILE.parents[1]), "/first", "/second"]
 
 
 def test_executed_as_a_file_it_refuses_a_wrong_setting_with_one_line():
