@@ -61,7 +61,8 @@ def follow_lifeline(stream: IO[bytes]) -> None:
 
 
 def _follow(stream: IO[bytes]) -> None:
-    while stream.read(1):
+    # Not by the stream, whose lock this thread would hold when the interpreter ends, which then aborts.
+    while os.read(stream.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
