@@ -9,8 +9,11 @@ from typing import Final
 import grpc
 import numpy as np
 
+from imdb_core.connections import DIRECT
+
 _PREDICT: Final = "/tensorflow.serving.PredictionService/Predict"
 _DEADLINE: Final = 60.0
+_OPTIONS: Final = (("grpc.max_receive_message_length", -1), *DIRECT)
 
 
 @dataclass
@@ -43,7 +46,7 @@ def closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: f
 
 async def _closed_loop(target: str, requests: Sequence[bytes], clients: int, seconds: float) -> LoadResult:
     result = LoadResult()
-    async with grpc.aio.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)]) as channel:
+    async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         predict = channel.unary_unary(_PREDICT)
         started = time.perf_counter()
 

@@ -18,6 +18,7 @@ from tfx.utils import io_utils
 from components.network.export import predict_request, signature_inputs
 from components.network.model import explaining_model, load_trained_model
 from imdb_core import features, signatures
+from imdb_core.connections import DIRECT
 from imdb_core.errors import RunError
 from imdb_core.settings import ServingSettings
 from serving.launch import launched_server
@@ -110,8 +111,8 @@ def _trained_outputs(trained_model: str, transform_output: str, texts: Sequence[
 def _query(
     target: str, texts: Sequence[bytes], expected: _Outputs, settings: ServingSettings, outcome: CheckOutcome
 ) -> None:
-    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    with grpc.insecure_channel(target, options=unlimited) as channel:
+    unlimited = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+    with grpc.insecure_channel(target, options=(*unlimited, *DIRECT)) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
         def predict(signature: str, inputs: Mapping[str, Any]) -> _Outputs:

@@ -8,6 +8,7 @@ from imdb_core.errors import SettingsError
 from imdb_core.features import SENTIMENTS
 from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.signatures import ATTENTION, EXPLAIN, PROBABILITIES, SERVE_TEXT, TOKENS
+from serving.client.address import parse_address
 from serving.client.refusals import is_unknown_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS
@@ -24,8 +25,8 @@ class Client:
     All requests can raise a ClientError; `serving.client.errors` has its kinds.
 
     Args:
-        target: `host:port` for gRPC (also `grpc://host:port` or `unix:///path`), or `http://host:port` or
-            `https://host:port` for REST.
+        target: `host:port` or another address of gRPC, or `http://host:port` or `https://host:port` for REST; see
+            `serving.client.address`. Proxies of the environment are used, except for this machine.
         model: Name of the model.
         version: Number of the version to use.
         label: Label of the version to use. With neither version nor label, the client uses the version labelled
@@ -159,18 +160,16 @@ def _shape(rows: Any) -> list[int]:
 
 
 def _transport(target: str, tls: TLS | None) -> Transport:
-    scheme, separator, rest = target.partition("://")
-    if separator and (scheme not in {"grpc", "http", "https", "unix"} or not rest):
-        raise SettingsError(
-            f"{target} is not a server's address; give host:port (gRPC), http://host:port or https://host:port (REST)"
-        )
+    address = parse_address(target)
     # Each transport takes a third of a second to import, and a client needs only one.
-    if separator and scheme in {"http", "https"}:
-        if tls and scheme == "http":
-            raise SettingsError(f"{target} is not encrypted, but TLS options are given; write https://{rest}")
+    if address.rest:
+        if tls and not address.encrypted:
+            raise SettingsError(
+                f"{target} is not encrypted, but TLS options are given; write https://{target.partition('://')[2]}"
+            )
         from serving.client.rest_transport import RestTransport
 
-        return RestTransport(target, tls)
+        return RestTransport(address, tls)
     from serving.client.grpc_transport import GrpcTransport
 
-    return GrpcTransport(rest if scheme == "grpc" else target, tls)
+    return GrpcTransport(address, tls or (TLS() if address.encrypted else None))

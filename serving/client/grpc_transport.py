@@ -1,20 +1,17 @@
 """The client's gRPC transport."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
 
 from imdb_core import protos
+from imdb_core.connections import grpc_proxy_options
+from serving.client.address import Address
 from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
 from serving.client.tensors import set_strings, to_list
 from serving.client.tls import TLS
 from serving.client.transport import TEXT_INPUT, ModelSpec, SignatureAnswer, TransportError
-
-_DEFAULT_PORT: Final = 8500
-# A target with a port, or the path of a socket.
-_HAS_PORT: Final = re.compile(r":\d+$|/")
 
 _PREDICTION: Final = "/tensorflow.serving.PredictionService"
 _MODEL: Final = "/tensorflow.serving.ModelService"
@@ -31,16 +28,17 @@ class GrpcTransport:
     """A Transport over gRPC.
 
     Args:
-        target: `host:port`, with a default port of 8500, or another gRPC address such as `unix:///run/serving.sock`.
+        address: The address of the server.
         tls: Certificates; None for an unencrypted connection.
     """
 
-    def __init__(self, target: str, tls: TLS | None = None) -> None:
-        self.target = target if _HAS_PORT.search(target) else f"{target}:{_DEFAULT_PORT}"
+    def __init__(self, address: Address, tls: TLS | None = None) -> None:
+        self.target = address.target
+        options = (*_OPTIONS, *grpc_proxy_options(address.host))
         if tls is None:
-            self._channel = grpc.insecure_channel(self.target, _OPTIONS)
+            self._channel = grpc.insecure_channel(self.target, options)
         else:
-            self._channel = grpc.secure_channel(self.target, _channel_credentials(tls), _OPTIONS)
+            self._channel = grpc.secure_channel(self.target, _channel_credentials(tls), options)
 
     def predict(
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float

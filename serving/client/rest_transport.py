@@ -7,6 +7,9 @@ from urllib.parse import quote
 
 import httpx
 
+from imdb_core.connections import trusts_environment
+from imdb_core.errors import SettingsError
+from serving.client.address import Address
 from serving.client.results import Metadata, Signature, TensorSpec, VersionStatus
 from serving.client.tls import TLS
 from serving.client.transport import TEXT_INPUT, UNAVAILABLE, ModelSpec, SignatureAnswer, TransportError
@@ -33,13 +36,23 @@ class RestTransport:
     """A Transport over REST.
 
     Args:
-        target: `http://host:port` or `https://host:port`.
+        address: The address of the server.
         tls: Certificates for https; None for those of the system.
+
+    Raises:
+        SettingsError: The environment names a proxy of an unknown kind for this server.
     """
 
-    def __init__(self, target: str, tls: TLS | None = None) -> None:
-        self.target = target.rstrip("/")
-        self._client = httpx.Client(verify=tls.ssl_context() if tls else True)
+    def __init__(self, address: Address, tls: TLS | None = None) -> None:
+        self.target = address.target
+        certificates = (tls or TLS()).ssl_context() if address.encrypted else False
+        try:
+            self._client = httpx.Client(verify=certificates, trust_env=trusts_environment(address.host or ""))
+        except ValueError as error:
+            raise SettingsError(
+                f"the proxy that the environment names for {self.target} cannot be used: {error}; correct http_proxy, "
+                f"https_proxy or all_proxy, or add {address.host} to no_proxy"
+            ) from None
 
     def predict(
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float

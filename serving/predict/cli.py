@@ -1,6 +1,8 @@
 """Options of `imdb-attention predict` and `explain`. A command imports its code when it runs."""
 
 import os
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -46,6 +48,46 @@ _JSON_OPTIONS: Final = (
 )
 
 
+# Not the start of an option, and dropped again: it shows that an argument is a text.
+_TEXT: Final = "\0"
+_OPTION: Final = re.compile(r"-{1,2}[\w-]+(=|$)")
+
+
+class _TextsCommand(click.Command):
+    """A command whose arguments are texts, which may start with a dash, as in `-1/10 would not watch again`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Takes arguments with a dash and a blank for texts, unless they are options or their values."""
+        with_value = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        before = ["", *args]
+        marked = [
+            f"{_TEXT}{arg}" if _is_text(arg) and previous not in with_value and "--" not in args[:place] else arg
+            for place, (previous, arg) in enumerate(zip(before, args, strict=False))
+        ]
+        try:
+            return super().parse_args(ctx, marked)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.format_message()} A text that starts with a dash stands after `--`: "
+                f"{ctx.command_path} -- {shlex.quote(next((arg for arg in args if arg.startswith('-')), ''))}",
+                ctx,
+            ) from None
+
+
+def _is_text(argument: str) -> bool:
+    return argument.startswith("-") and any(map(str.isspace, argument)) and not _OPTION.match(argument)
+
+
+def _texts(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    del context, parameter
+    return tuple(value.removeprefix(_TEXT) for value in values)
+
+
 def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
     def decorate(command: _Command) -> _Command:
         for option in reversed(options):
@@ -55,8 +97,8 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
     return decorate
 
 
-@click.command()
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.command(cls=_TextsCommand)
+@click.argument("texts", nargs=-1, metavar="[TEXT]...", callback=_texts)
 @click.option(
     "--input", "pattern", metavar="FILE|GLOB", help="Reviews: JSON lines with `text`, or text with one a line; .gz too."
 )
@@ -99,8 +141,8 @@ def predict(
     commands.predict(texts, pattern, output, json_lines=json_lines, as_json=as_json, server=server)
 
 
-@click.command()
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.command(cls=_TextsCommand)
+@click.argument("texts", nargs=-1, metavar="[TEXT]...", callback=_texts)
 @click.option("--html", type=_new_file, help="Write a web page to this file instead.")
 @_options(*_JSON_OPTIONS)
 @_options(*_SERVER_OPTIONS)

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 
 from imdb_core import files
+from imdb_core.connections import trusts_environment
 from imdb_core.errors import SourceError
 from imdb_core.progress import PROGRESS_LOGGER
 from imdb_core.settings import DataSettings
@@ -120,6 +121,7 @@ def _transfer(url: str, part: Path, log: _Log) -> bool:
         timeout=60,  # seconds
         follow_redirects=True,
         verify=ssl.create_default_context(),  # the certificates of the system, not httpx's own
+        trust_env=trusts_environment(httpx.URL(url).host),
     )
     with request as response:
         # No bytes follow those in `part`: the file is complete or another file, which the checksum decides.

@@ -180,6 +180,39 @@ def test_the_error_of_the_wrong_protocol_names_it(server: RunningServer) -> None
             client.predict(["x"])
 
 
+def test_every_form_of_an_address_reaches_the_server_past_all_proxies(server: RunningServer, monkeypatch) -> None:
+    for variable in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    grpc, rest = server.grpc_port, server.rest_port
+    for target in (
+        f"127.0.0.1:{grpc}",
+        f"localhost:{grpc}",
+        f"grpc://localhost:{grpc}/",
+        f"dns:///localhost:{grpc}",
+        f"dns:localhost:{grpc}",
+        f"ipv4:127.0.0.1:{grpc}",
+        f"http://127.0.0.1:{rest}",
+        f"HTTP://localhost:{rest}/",
+    ):
+        with Client(target) as client:
+            assert client.status()[0].version == 2, target
+            assert len(client.predict(["A fine film."])) == 1
+
+
+def test_proxies_count_for_other_hosts(monkeypatch) -> None:
+    for variable in ("http_proxy", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "socks4://127.0.0.1:9")
+    with pytest.raises(SettingsError, match=r"^https_proxy=socks4://127.0.0.1:9 is a kind of proxy that gRPC does not"):
+        Client("model.invalid:8500")
+    with pytest.raises(SettingsError, match=r"the proxy .* for http://model.invalid:8501 cannot be used: .*socks4"):
+        Client("http://model.invalid:8501")
+    monkeypatch.setenv("no_proxy", "model.invalid")
+    with Client("model.invalid:8500", deadline=1, retries=0) as client, pytest.raises(ServerUnavailableError):
+        client.status()
+
+
 def test_addresses(server: RunningServer) -> None:
     with Client(f"grpc://{server.target}") as client:
         assert client.status()[0].version == 2
@@ -188,7 +221,7 @@ def test_addresses(server: RunningServer) -> None:
     with Client("localhost") as client:
         assert client.target == "localhost:8500"
     for target in ("ftp://localhost:8500", "https://"):
-        with pytest.raises(SettingsError, match=r"give host:port \(gRPC\), http://host:port or https"):
+        with pytest.raises(SettingsError, match=r"give host:port, dns:///host:port, .*http://host:port or https"):
             Client(target)
 
 

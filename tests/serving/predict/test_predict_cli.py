@@ -39,6 +39,31 @@ def test_predict_prints_a_line_for_each_text(target: str, asked: Client) -> None
     )
 
 
+def test_a_text_may_start_with_a_dash(target: str, asked: Client) -> None:
+    texts = ["-1/10 would not watch again", "--- what\ta film", "-- not bad"]
+    expected = [approximately(one.to_json()) for one in asked.predict(texts)]
+    options = ["--json", "--server", target]
+    for arguments in ([*options, *texts], [*texts, *options], [*options, "--", *texts]):
+        assert rows(call("predict", *arguments).stdout) == expected
+    assert call("explain", texts[0], "--json", "--server", target).exit_code == 0
+
+
+def test_a_word_that_looks_like_an_option_hints_at_the_double_dash(target: str, asked: Client, tmp_path: Path) -> None:
+    result = call("predict", "-1/10")
+    assert result.exit_code == 2
+    assert "A text that starts with a dash stands after `--`: main predict -- -1/10" in result.stderr
+    assert call("predict", "--servre", target, "Fine.").exit_code == 2  # a misspelt option is no text
+    assert rows(call("predict", "--json", "--server", target, "--", "-1/10").stdout) == [
+        asked.predict(["-1/10"])[0].to_json()
+    ]
+    # A value of an option stays one.
+    named = tmp_path / "my reviews.jsonl"
+    named.write_text('{"text": "Fine."}\n')
+    assert rows(call("predict", f"--input={named}", "--json", "--server", target).stdout)[0]["text"] == "Fine."
+    result = call("predict", "--input", "-my reviews.jsonl", "--server", target)
+    assert (result.exit_code, "there is no file -my reviews.jsonl" in result.stderr) == (1, True)
+
+
 def test_predict_as_json(target: str, asked: Client) -> None:
     result = call("predict", "--json", *TEXTS, "--server", target)
     assert rows(result.stdout) == [one.to_json() for one in asked.predict(TEXTS)]
@@ -151,7 +176,7 @@ def test_usage_errors_exit_with_2(arguments: list[str], message: str) -> None:
     [
         (["--version", "1", "--label", "stable"], "version 1 and label 'stable' are both given"),
         (["--server", "http://localhost:1", "--tls"], "write https://localhost:1"),
-        (["--server", "ftp://x"], "ftp://x is not a server's address; give host:port (gRPC)"),
+        (["--server", "ftp://x"], "'ftp://x' is not a server's address; give host:port, dns:///"),
     ],
 )
 def test_settings_errors_exit_with_2_and_one_line(arguments: list[str], message: str) -> None:

@@ -238,7 +238,8 @@ def test_progress_is_logged_at_steps(server, path, caplog):
 def test_a_proxy_of_an_unknown_kind_is_an_error_that_names_the_remedy(server, path, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:9")
     with pytest.raises(SourceError, match=r"could not be downloaded: .*socks4.*; "):
-        get(server, path)
+        fetch(f"http://example.invalid:{server.server_port}/x", SHA256, path, attempts=1, backoff_seconds=0.001)
+    get(server, path)  # this machine is asked directly
 
 
 def test_a_socks_proxy_is_used(server, path, monkeypatch):
