@@ -38,6 +38,24 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
     ("num_load_threads", int, "Number of versions that load at the same time; 0 for one per model."),
     ("enable_grpc_healthcheck_service", bool, "Serve grpc.health.v1."),
     ("monitoring_config_file", str, "MonitoringConfig in text format: Prometheus metrics on the REST port."),
+    (
+        "max_connections",
+        int,
+        "Connections to gRPC and as many to REST; further ones are refused. [default: 1000]",
+    ),
+    (
+        "client_timeout_in_ms",
+        int,
+        "Time for a client to send a request or read a response; more while it moves 1 KiB/s. [default: 30000]",
+    ),
+    ("max_tensor_bytes", int, "Memory that one request may take, message and tensors. [default: 268435456]"),
+    ("max_pending_bytes", int, "Memory of all requests in progress. [default: 1073741824]"),
+    (
+        "max_rows_per_run",
+        int,
+        "Rows of a request that go through the model at once; a longer request runs in pieces; 0 for no limit. "
+        "[default: 1024]",
+    ),
 )
 
 

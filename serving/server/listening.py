@@ -9,6 +9,8 @@ from imdb_core.errors import RunError
 from serving.server.config.flag_files import SslConfig
 
 _BACKLOG: Final = 2048
+_PING_MILLISECONDS: Final = 60_000
+_IDLE_MILLISECONDS: Final = 600_000
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -54,6 +56,24 @@ def add_port(server: grpc.aio.Server, place: str, tls: SslConfig | None) -> int:
         return int(server.add_secure_port(place, credentials))
     except RuntimeError as error:
         raise _cannot_listen(place, str(error)) from None
+
+
+def connection_limits(most: int, seconds: float) -> list[tuple[str, int]]:
+    """Returns gRPC's channel arguments for clients that are many, silent or gone.
+
+    Args:
+        most: Maximum number of connections; the server closes further ones, which clients see as UNAVAILABLE.
+        seconds: Time for a handshake, and for an answer to a ping of an idle connection.
+    """
+    milliseconds = max(1, round(seconds * 1000))
+    return [
+        ("grpc.max_allowed_incoming_connections", most),
+        ("grpc.server_handshake_timeout_ms", milliseconds),  # of TLS and HTTP/2
+        ("grpc.keepalive_time_ms", _PING_MILLISECONDS),
+        ("grpc.keepalive_timeout_ms", milliseconds),
+        # Clients connect again when they need to, and do not notice.
+        ("grpc.max_connection_idle_ms", _IDLE_MILLISECONDS),
+    ]
 
 
 def address(host: str, port: int) -> str:

@@ -4,35 +4,31 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import grpc
-import uvicorn
-from starlette.applications import Starlette
 
 from imdb_core.errors import RunError, SettingsError
 from serving.server.api.backend import Backend
 from serving.server.api.grpc_api import grpc_server
 from serving.server.api.monitoring import Metrics
-from serving.server.api.rest_api import rest_app
+from serving.server.api.rest_api import BYTES_PER_JSON_BYTE, rest_app
 from serving.server.config.flag_files import SslConfig
 from serving.server.config.options import ServerOptions
 from serving.server.errors import ServingError
 from serving.server.execution.batching import Batcher
 from serving.server.execution.process_memory import keep_from_collector
+from serving.server.execution.request_memory import MemoryBudget
 from serving.server.execution.servable import Servable
 from serving.server.execution.warmup import WARMUP_FILE, warm_up
-from serving.server.listening import add_port, address, bind, listen
+from serving.server.http_server import HttpLimits, HttpServer
+from serving.server.listening import add_port, address, bind, connection_limits, listen
 from serving.server.models.manager import ModelManager
 from serving.server.models.served_model import Load
 
 _DRAIN_SECONDS: Final = 20
-# Longer than clients keep idle connections, so that none writes to a connection that the server is just closing.
-_KEEP_ALIVE_SECONDS: Final = 120
 
 
 def run(options: ServerOptions) -> int:
@@ -59,7 +55,9 @@ async def serve(options: ServerOptions) -> int:
         bind(options.host, port).close()
     stop = _stop_signal()
     metrics = Metrics(lambda name: manager.is_model(name))  # noqa: PLW0108 - `manager` is made later
-    batcher = Batcher(options.batching_parameters(), observe=metrics.batch)
+    batcher = Batcher(
+        options.batching_parameters(), max_rows_per_run=options.max_rows_per_run or None, observe=metrics.batch
+    )
     manager = ModelManager(
         _loader(options.enable_model_warmup, metrics, batcher),
         poll_seconds=options.file_system_poll_wait_seconds,
@@ -68,7 +66,7 @@ async def serve(options: ServerOptions) -> int:
         load_threads=options.num_load_threads,
         allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
     )
-    backend = Backend(manager, batcher, metrics)
+    backend = Backend(manager, batcher, metrics, MemoryBudget(options.max_tensor_bytes, options.max_pending_bytes))
     try:
         if await _loaded(manager, options, stop):
             await _answer_until(stop, backend, options, tls, metrics_path)
@@ -142,10 +140,14 @@ async def _answer_until(
 ) -> None:
     over_grpc = await grpc_server(
         backend,
-        max_request_bytes=options.max_request_bytes,
+        max_request_bytes=min(options.max_request_bytes, options.max_tensor_bytes),
         with_health=options.enable_grpc_healthcheck_service,
         with_deadlines=options.enforce_session_run_timeout,
-        arguments=tuple(options.channel_arguments.items()),
+        message_seconds=options.client_seconds,
+        arguments=(
+            *connection_limits(options.max_connections, options.client_seconds),
+            *options.channel_arguments.items(),
+        ),
     )
     # A REST port of 0 means no REST, as in TensorFlow Serving; with a gRPC port of 0, it means any free port.
     rest_port = bind(options.host, options.rest_api_port) if options.rest_api_port or not options.port else None
@@ -165,41 +167,14 @@ async def _answer_until(
             app = rest_app(
                 backend,
                 timeout=options.rest_api_timeout_in_ms / 1000,
-                max_request_bytes=options.max_request_bytes,
+                max_request_bytes=min(options.max_request_bytes, options.max_tensor_bytes // BYTES_PER_JSON_BYTE),
                 metrics_path=metrics_path,
             )
-            drains.append(_RestServer(app, rest_port).stop)
+            limits = HttpLimits(options.max_connections, options.client_seconds)
+            drains.append(HttpServer(app, rest_port, limits).stop)
         print(f"Serving {_models(backend.servables.available())} on {', '.join(places)}", flush=True)
         await stop.wait()
         await asyncio.gather(*(drain(_DRAIN_SECONDS) for drain in drains))
-
-
-class _RestServer(uvicorn.Server):
-    """An HTTP server on a socket that listens; it starts at once."""
-
-    def __init__(self, app: Starlette, listening: socket.socket) -> None:
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        )
-        super().__init__(config)
-        self._serving = asyncio.create_task(self.serve([listening]))
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves the signals to the process, which has more than this server to stop."""
-        yield
-
-    async def stop(self, seconds: int) -> None:
-        """Stops when all requests are answered, or after `seconds`."""
-        self.config.timeout_graceful_shutdown = seconds
-        self.should_exit = True
-        await self._serving
 
 
 def _models(available: dict[str, list[int]]) -> str:

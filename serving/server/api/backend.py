@@ -10,6 +10,7 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataReque
 from serving.server.api.monitoring import Metrics
 from serving.server.execution import calls
 from serving.server.execution.batching import Batcher
+from serving.server.execution.request_memory import MemoryBudget, memory_of
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays
 from serving.server.models.manager import ModelManager
@@ -29,6 +30,7 @@ class Backend:
     servables: ModelManager
     batcher: Batcher
     metrics: Metrics
+    memory: MemoryBudget
 
     async def answer(self, api: str, request: Any, deadline: float | None) -> Any:
         """Answers a request of the RPC `Predict`, `Classify`, `Regress` or `MultiInference`."""
@@ -39,7 +41,8 @@ class Backend:
             future.add_done_callback(lambda _: self.metrics.runtime(servable.name, api, time.perf_counter() - start))
             return future
 
-        response = await _CALLS[api](request, self.servables.lookup, submit, deadline)
+        with self.memory.reserved(memory_of(request)):
+            response = await _CALLS[api](request, self.servables.lookup, submit, deadline)
         if api in ("Classify", "Regress"):
             given = request.input
             count = len(given.example_list.examples) + len(given.example_list_with_context.examples)

@@ -96,6 +96,7 @@ async def grpc_server(
     max_request_bytes: int,
     with_health: bool,
     with_deadlines: bool = True,
+    message_seconds: float | None = None,
     arguments: Sequence[tuple[str, int | str]] = (),
 ) -> grpc.aio.Server:
     """Builds the server, without a port and not started.
@@ -106,10 +107,11 @@ async def grpc_server(
         with_health: Whether to serve `grpc.health.v1`. As in TensorFlow Serving, it always answers SERVING; use
             GetModelStatus to check readiness.
         with_deadlines: Whether a client's deadline ends the run of the model.
+        message_seconds: Time for a client to send a message; None for no limit.
         arguments: Channel arguments of gRPC, which take precedence over ours.
     """
     server = grpc.aio.server(
-        interceptors=[_MalformedRequests()],
+        interceptors=[_BadRequests(message_seconds)],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),  # unlimited
@@ -137,11 +139,14 @@ async def grpc_server(
     return server
 
 
-class _MalformedRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
-    """Answers INTERNAL to bytes that are not a valid message, as the C++ server does.
+class _BadRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
+    """Answers INTERNAL to bytes that are not a valid message, as the C++ server does, and ends half-sent requests.
 
-    gRPC for Python would answer UNKNOWN and log a traceback.
+    gRPC for Python would answer UNKNOWN and log a traceback, and would wait for the other half for ever.
     """
+
+    def __init__(self, message_seconds: float | None) -> None:
+        self._seconds = message_seconds
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         handler = await continuation(handler_call_details)
@@ -154,12 +159,37 @@ class _MalformedRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # n
             except DecodeError as error:
                 return error
 
-        async def answer(request: Any, context: ServicerContext) -> Any:
-            if isinstance(request, DecodeError):
+        async def answer(_: Any, context: ServicerContext) -> Any:
+            request = await self._message(context)
+            if isinstance(request, DecodeError) or request is grpc.aio.EOF:
                 await context.abort(grpc.StatusCode.INTERNAL, "Error in parsing the request")
             return await handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
+        # On the wire, a unary request is a stream of one message; only of a stream can the server wait for a time.
+        return grpc.stream_unary_rpc_method_handler(answer, parse, handler.response_serializer)
+
+    async def _message(self, context: ServicerContext) -> Any:
+        if self._seconds is None:
+            return await context.read()
+        is_late = False
+        reading = asyncio.current_task()
+
+        def end() -> None:
+            nonlocal is_late
+            is_late = True
+            if reading is not None:
+                reading.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._seconds, end)
+        try:
+            return await context.read()
+        except asyncio.CancelledError:
+            if not is_late:
+                raise
+            late = f"The request did not arrive within {self._seconds:g} s"
+            return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, late)
+        finally:
+            timer.cancel()
 
 
 def _deadline(context: ServicerContext) -> float | None:

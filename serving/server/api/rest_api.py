@@ -1,15 +1,18 @@
 """The HTTP port: TensorFlow Serving's REST API, the metrics for Prometheus, and the live page."""
 
 import asyncio
+import contextlib
 import re
 import time
-from collections.abc import Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 import grpc
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
@@ -27,6 +30,12 @@ from serving.server.errors import ServingError, http_status, invalid_argument, u
 from serving.server.execution.calls import SIGNATURE_DEF
 from serving.server.execution.signatures import signature_key
 
+# Python's objects take about this many times the memory of the JSON text.
+BYTES_PER_JSON_BYTE: Final = 8
+
+_LARGE_BYTES: Final = 2**15
+_LARGE_AT_ONCE: Final = 2
+
 _METHODS: Final = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 _LARGEST_VERSION: Final = 2**63 - 1
 
@@ -36,12 +45,21 @@ _MODEL: Final = (
 _INFERENCE: Final = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.ASCII)
 _MODEL_STATE: Final = re.compile(_MODEL + r"(?:/(?P<metadata>metadata))?", re.ASCII)
 
+_T = TypeVar("_T")
+
 
 class _TooLargeError(ServingError):
     """A request body is longer than allowed."""
 
     def __init__(self, max_request_bytes: int) -> None:
         super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Request body is larger than {max_request_bytes} bytes")
+
+
+class _ClientGoneError(ServingError):
+    """The client has closed its connection; nobody reads the answer."""
+
+    def __init__(self) -> None:
+        super().__init__(grpc.StatusCode.CANCELLED, "The client has closed the connection")
 
 
 class RestApi:
@@ -51,6 +69,7 @@ class RestApi:
         self._backend = backend
         self._timeout = timeout
         self._max_request_bytes = max_request_bytes
+        self._threads = ThreadPoolExecutor(_LARGE_AT_ONCE, "large JSON")
 
     async def answer(self, request: Request) -> Response:
         """Answers one request; errors become `{"error": "..."}` with TensorFlow Serving's status."""
@@ -68,10 +87,11 @@ class RestApi:
         path = request.scope["raw_path"].decode("ascii", "replace")
         inference = _INFERENCE.fullmatch(path) if request.method == "POST" else None
         if inference and inference["name"]:
-            body = await self._body(request)
-            spec, call = _model_spec(inference), inference["call"]
-            with self._backend.metrics.request(spec.name, call, "REST"):
-                return await self._in_time(self._infer(call, spec, body))
+            with contextlib.ExitStack() as memory:
+                body = await self._body(request, memory)
+                spec, call = _model_spec(inference), inference["call"]
+                with self._backend.metrics.request(spec.name, call, "REST"):
+                    return await self._in_time(self._infer(call, spec, body), request)
         state = _MODEL_STATE.fullmatch(path) if request.method == "GET" else None
         if not state:
             raise invalid_argument(f"Malformed request: {request.method} {path}")
@@ -83,35 +103,57 @@ class RestApi:
             return rest_responses.model_metadata(self._backend.get_model_metadata(wanted))
         return rest_responses.model_status(self._backend.servables.status(GetModelStatusRequest(model_spec=spec)))
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, memory: contextlib.ExitStack) -> bytes:
+        """Reads the body, and reserves the memory of its values in `memory`."""
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_request_bytes:
-                raise _TooLargeError(self._max_request_bytes)
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > self._max_request_bytes:
+                    raise _TooLargeError(self._max_request_bytes)
+                memory.enter_context(self._backend.memory.reserved(BYTES_PER_JSON_BYTE * len(chunk)))
+        except ClientDisconnect:
+            raise _ClientGoneError from None
         return bytes(body)
 
-    async def _in_time(self, answer: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    async def _in_time(self, answer: Coroutine[Any, Any, dict[str, Any]], request: Request) -> dict[str, Any]:
+        """Returns the answer, and drops the work when the time is over or the client gone."""
+        answering = asyncio.ensure_future(answer)
+        # The body is read, so that there is nothing to receive but the end of the connection.
+        leaving = asyncio.ensure_future(_disconnected(request))
         try:
-            return await asyncio.wait_for(answer, self._timeout)
-        except asyncio.TimeoutError:
-            raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds") from None
+            await asyncio.wait({answering, leaving}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answering.done():
+                return answering.result()
+            if leaving.done():
+                raise _ClientGoneError
+            raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds")
+        finally:
+            answering.cancel()
+            leaving.cancel()
 
     async def _infer(self, call: str, spec: ModelSpec, body: bytes) -> dict[str, Any]:
         deadline = time.monotonic() + self._timeout
-        document = rest_requests.parse(body)
+        document = await self._apart(len(body), rest_requests.parse, body)
         spec.signature_name = document.get(rest_requests.SIGNATURE_NAME, "")
         if call == "predict":
-            inputs, rows = rest_requests.predict_inputs(document, *self._signature(spec))
+            inputs, rows = await self._apart(len(body), rest_requests.predict_inputs, document, *self._signature(spec))
             request = PredictRequest(model_spec=spec, inputs=inputs)
             predicted = await self._backend.answer("Predict", request, deadline)
-            return rest_responses.predictions(predicted.outputs, rows=rows)
-        examples = rest_requests.examples(document)
+            convert = partial(rest_responses.predictions, predicted.outputs, rows=rows)
+            return await self._apart(predicted.ByteSize(), convert)
+        examples = await self._apart(len(body), rest_requests.examples, document)
         if call == "classify":
             request = ClassificationRequest(model_spec=spec, input=examples)
             return rest_responses.classifications((await self._backend.answer("Classify", request, deadline)).result)
         request = RegressionRequest(model_spec=spec, input=examples)
         return rest_responses.regressions((await self._backend.answer("Regress", request, deadline)).result)
+
+    async def _apart(self, size: int, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Calls a function; for a message of many bytes in a thread, so that the other clients go on meanwhile."""
+        if size <= _LARGE_BYTES:
+            return function(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     def _signature(self, spec: ModelSpec) -> tuple[str, rest_requests.Inputs]:
         name = signature_key(spec)
@@ -144,6 +186,11 @@ def rest_app(backend: Backend, *, timeout: float, max_request_bytes: int, metric
 
     routes = [Route("/", page, methods=_METHODS), Route("/{path:path}", api.answer, methods=_METHODS)]
     return Starlette(routes=[Route(metrics_path, metrics), *routes] if metrics_path else routes)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:

@@ -38,7 +38,9 @@ _MESSAGE_LENGTH: Final = "grpc.max_receive_message_length"
 class ServerOptions(BaseModel):
     """The flags of `imdb-attention serve`, whose help describes them.
 
-    Names and defaults are TensorFlow Serving's; `host` is ours. A negative `load_retry_interval_micros` counts as 0.
+    Names and defaults are TensorFlow Serving's; `host` and the limits at the end are ours. A negative
+    `load_retry_interval_micros` counts as 0.
+
     The methods raise SettingsError if the file that they read is not valid.
 
     Raises:
@@ -69,6 +71,11 @@ class ServerOptions(BaseModel):
     num_load_threads: NonNegativeInt = 0
     enable_grpc_healthcheck_service: bool = False
     monitoring_config_file: str = ""
+    max_connections: PositiveInt = 1000
+    client_timeout_in_ms: PositiveInt = 30_000
+    max_tensor_bytes: PositiveInt = 2**28
+    max_pending_bytes: PositiveInt = 2**30
+    max_rows_per_run: NonNegativeInt = 1024
 
     @model_validator(mode="wrap")
     @classmethod
@@ -115,6 +122,11 @@ class ServerOptions(BaseModel):
         """Maximum size of a gRPC or REST request: that of `grpc_channel_arguments`, by default 2 GiB."""
         given = self.channel_arguments.get(_MESSAGE_LENGTH)
         return given if isinstance(given, int) and given >= 0 else _INT32_MAX
+
+    @property
+    def client_seconds(self) -> float:
+        """`client_timeout_in_ms` in seconds."""
+        return self.client_timeout_in_ms / 1000
 
     @property
     def load_retry_seconds(self) -> float:

@@ -15,14 +15,15 @@ from serving.server.errors import ServingError, invalid_argument
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
-# A request of a few bytes may claim any shape, and its last value fills the missing ones. Requests with more missing
-# values than this are refused, or a few of them would take all memory.
-MAX_REPEATED_VALUES: Final = 2**22
+# A tensor of a few bytes may claim any shape, and its last value fills the missing ones. `execution.request_memory`
+# limits what they take; this is for those who convert tensors without it.
+MAX_REPEATED_VALUES: Final = 2**26
 
 _MAX_RANK: Final = 32  # numpy's limit
 _VARINT_CONTINUES: Final = 0x80
 _MAX_VARINT32_BITS: Final = 32
 _UINT32: Final = 2**32 - 1
+_BYTES_PER_STRING: Final = 80  # the objects of Python and TensorFlow, and their pointers
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,24 @@ def to_array(proto: tensor_pb2.TensorProto, alias: str) -> NDArray[Any]:
     except ValueError:
         raise _malformed(alias) from None
     return values.reshape(shape)
+
+
+def memory_of_tensor(proto: tensor_pb2.TensorProto) -> int:
+    """Estimates the bytes of the array that `to_array` returns, and of the runtime's copy of its strings.
+
+    Args:
+        proto: A tensor, which may be malformed.
+    """
+    kind = _BY_NUMBER.get(proto.dtype)
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    if kind is None or min(sizes, default=0) < 0:
+        return 0
+    count: int = math.prod(sizes)
+    if kind.field != "string_val":
+        return count * kind.dtype.itemsize
+    # The content is part of the message, and a value that fills others is copied for each of them.
+    filling = len(proto.string_val[-1]) if proto.string_val else 0
+    return count * _BYTES_PER_STRING + max(0, count - len(proto.string_val)) * filling
 
 
 def to_proto(array: NDArray[Any]) -> tensor_pb2.TensorProto:

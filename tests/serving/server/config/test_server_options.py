@@ -40,6 +40,12 @@ def test_defaults_are_those_of_tensorflow_serving_and_its_docker_image() -> None
         "num_load_threads": 0,
         "enable_grpc_healthcheck_service": False,
         "monitoring_config_file": "",
+        # Ours.
+        "max_connections": 1000,
+        "client_timeout_in_ms": 30_000,
+        "max_tensor_bytes": 256 * 2**20,
+        "max_pending_bytes": 2**30,
+        "max_rows_per_run": 1024,
     }
 
 
