@@ -16,6 +16,8 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from serving.server.listening import BACKLOG
+
 # Longer than clients keep idle connections, so that none writes to a connection that the server is just closing.
 _KEEP_ALIVE_SECONDS: Final = 120
 # A client that sends or reads more slowly than this, in bytes per second, is taken for one that has stopped.
@@ -53,6 +55,9 @@ class HttpServer(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            # That many connections are accepted at a time. If no file is left for one, asyncio reports it, and tries
+            # again a second later, as often as this number says, and each of these tries does the same.
+            backlog=1,
         )
         super().__init__(config)
         # It warns of each malformed request, with no more than that.
@@ -63,6 +68,12 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signals to the process, which has more than this server to stop."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to accept connections."""
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(BACKLOG)
 
     async def stop(self, seconds: int) -> None:
         """Stops when all requests are answered, or after `seconds`."""

@@ -8,7 +8,8 @@ import grpc
 from imdb_core.errors import RunError
 from serving.server.config.flag_files import SslConfig
 
-_BACKLOG: Final = 2048
+# Connections that wait to be accepted.
+BACKLOG: Final = 2048
 _PING_MILLISECONDS: Final = 60_000
 _IDLE_MILLISECONDS: Final = 600_000
 
@@ -35,7 +36,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 def listen(bound: socket.socket, host: str) -> str:
     """Lets clients connect to a port that `bind` bound; returns `host:port`."""
-    bound.listen(_BACKLOG)
+    bound.listen(BACKLOG)
     return address(host, bound.getsockname()[1])
 
 

@@ -27,6 +27,7 @@ from serving.server.http_server import HttpLimits, HttpServer
 from serving.server.listening import add_port, address, bind, connection_limits, listen
 from serving.server.models.manager import ModelManager
 from serving.server.models.served_model import Load
+from serving.server.open_files import AcceptWarning, allow_connections
 
 _DRAIN_SECONDS: Final = 20
 
@@ -54,6 +55,7 @@ async def serve(options: ServerOptions) -> int:
     for port in (options.port, options.rest_api_port):
         bind(options.host, port).close()
     stop = _stop_signal()
+    asyncio.get_running_loop().set_exception_handler(AcceptWarning())
     metrics = Metrics(lambda name: manager.is_model(name))  # noqa: PLW0108 - `manager` is made later
     batcher = Batcher(
         options.batching_parameters(), max_rows_per_run=options.max_rows_per_run or None, observe=metrics.batch
@@ -138,6 +140,7 @@ async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.E
 async def _answer_until(
     stop: asyncio.Event, backend: Backend, options: ServerOptions, tls: SslConfig | None, metrics_path: str | None
 ) -> None:
+    most = allow_connections(options.max_connections)
     over_grpc = await grpc_server(
         backend,
         max_request_bytes=min(options.max_request_bytes, options.max_tensor_bytes),
@@ -145,7 +148,7 @@ async def _answer_until(
         with_deadlines=options.enforce_session_run_timeout,
         message_seconds=options.client_seconds,
         arguments=(
-            *connection_limits(options.max_connections, options.client_seconds),
+            *connection_limits(most, options.client_seconds),
             *options.channel_arguments.items(),
         ),
     )
@@ -170,7 +173,7 @@ async def _answer_until(
                 max_request_bytes=min(options.max_request_bytes, options.max_tensor_bytes // BYTES_PER_JSON_BYTE),
                 metrics_path=metrics_path,
             )
-            limits = HttpLimits(options.max_connections, options.client_seconds)
+            limits = HttpLimits(most, options.client_seconds)
             drains.append(HttpServer(app, rest_port, limits).stop)
         print(f"Serving {_models(backend.servables.available())} on {', '.join(places)}", flush=True)
         await stop.wait()

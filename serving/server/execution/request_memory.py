@@ -61,13 +61,13 @@ class MemoryBudget:
         """
         if size > self._each:
             raise _exhausted(
-                f"The request takes {_mib(size)} of memory; --max_tensor_bytes allows {_mib(self._each)}. Send fewer "
+                f"The request needs {_mib(size)} of memory; --max_tensor_bytes allows {_mib(self._each)}. Send fewer "
                 "rows a request, or start the server with a higher limit"
             )
         with self._lock:
             if self._taken and self._taken + size > self._together:
                 raise _exhausted(
-                    f"The request takes {_mib(size)} of memory, and those in progress {_mib(self._taken)}; "
+                    f"The request needs {_mib(size)} of memory, and those in progress take {_mib(self._taken)}; "
                     f"--max_pending_bytes allows {_mib(self._together)} together. Try again later"
                 )
             self._taken += size

@@ -104,7 +104,7 @@ def test_a_request_that_is_too_large_is_refused() -> None:
     with budget.reserved(MIB):
         assert budget.taken == MIB
     assert refusal(budget, 3 * MIB // 2) == (
-        "The request takes 1.5 MiB of memory; --max_tensor_bytes allows 1.0 MiB. Send fewer rows a request, or start "
+        "The request needs 1.5 MiB of memory; --max_tensor_bytes allows 1.0 MiB. Send fewer rows a request, or start "
         "the server with a higher limit"
     )
     assert budget.taken == 0
@@ -115,8 +115,8 @@ def test_requests_in_progress_are_counted_together() -> None:
     with budget.reserved(2 * MIB):
         with budget.reserved(MIB):
             assert refusal(budget, 1) == (
-                "The request takes 0.0 MiB of memory, and those in progress 3.0 MiB; --max_pending_bytes allows 3.0 "
-                "MiB together. Try again later"
+                "The request needs 0.0 MiB of memory, and those in progress take 3.0 MiB; --max_pending_bytes allows "
+                "3.0 MiB together. Try again later"
             )
         with budget.reserved(1):
             pass
