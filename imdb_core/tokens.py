@@ -8,9 +8,10 @@ import re
 from typing import Final
 
 # A line break such as `<br />`, or a word: whatever is not separated by white space or punctuation. An apostrophe
-# belongs to a word. The rest of a text is separators.
+# belongs to a word. The rest of a text is separators. No two repetitions may match the same white space one after the
+# other: a text of blanks would take time that grows with the square of its length.
 PIECE: Final = re.compile(
-    r"""(?P<line_break><\s*/?\s*br(?:[\s/][^<>]*)?>)|(?P<word>[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+)""",
+    r"""(?P<line_break><\s*(?:/\s*)?br(?:[\s/][^<>]*)?>)|(?P<word>[^\s!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~]+)""",
     re.IGNORECASE,
 )
 

@@ -18,7 +18,7 @@ _WHITE_SPACE: Final = r"\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\
 _PUNCTUATION: Final = r"!\"#$%&()*+,\-./:;<=>?@\[\\\]\^_`{|}~"
 _SEPARATORS: Final = f"[{_WHITE_SPACE}{_PUNCTUATION}]+"
 # Matches, after lower-casing: <br>, <br/>, < br / >, </br>, <br clear="all">, <br/class=x>.
-_LINE_BREAK: Final = f"<[{_WHITE_SPACE}]*/?[{_WHITE_SPACE}]*br([{_WHITE_SPACE}/][^<>]*)?>"
+_LINE_BREAK: Final = f"<[{_WHITE_SPACE}]*(/[{_WHITE_SPACE}]*)?br([{_WHITE_SPACE}/][^<>]*)?>"
 # Letters outside ASCII whose lower case differs under a Turkish, Azeri or Lithuanian locale.
 _LOCALE_DEPENDENT: Final = {
     "\u0130": "i\u0307",

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from imdb_core.signatures import START_TOKEN
@@ -54,7 +55,7 @@ def shaded(explanation: Explanation) -> list[Piece]:
         review = _laid_out(explanation.text, matches, unread, iter(read))
     else:
         review = (piece for word in read for piece in (word, Piece(" ")))
-    return [*(piece for start in mark for piece in (start, Piece(" "))), *review]
+    return list(_joined([*(piece for start in mark for piece in (start, Piece(" "))), *review]))
 
 
 def notes(explanation: Explanation, pieces: Iterable[Piece]) -> list[str]:
@@ -65,6 +66,15 @@ def notes(explanation: Explanation, pieces: Iterable[Piece]) -> list[str]:
     if explanation.model_version is not None:
         found.append(f"model version {explanation.model_version}")
     return found
+
+
+def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Makes one piece of neighbours that the network does not read: a long review has many of them."""
+    for read, together in groupby(pieces, lambda piece: piece.read):
+        if read:
+            yield from together
+        else:
+            yield Piece("".join(piece.text for piece in together), read=False)
 
 
 def _laid_out(text: str, matches: Sequence[re.Match[str]], unread: int, read: Iterator[Piece]) -> Iterator[Piece]:

@@ -1,6 +1,9 @@
 import string
+import time
 from typing import Any
 
+import pytest
+from awkward_texts import AWKWARD_TEXTS, SECONDS
 from token_cases import TOKEN_CASES, for_each_token_case
 
 from imdb_core.tokens import PIECE, folded, words
@@ -37,3 +40,10 @@ def test_only_white_space_and_punctuation_but_the_apostrophe_separate_words() ->
 def test_the_table_has_every_separator_and_all_white_space() -> None:
     texts = "".join(case["text"] for case in TOKEN_CASES)
     assert set(texts) >= set(string.punctuation) | {chr(code) for code in range(0x110000) if chr(code).isspace()}
+
+
+@pytest.mark.parametrize("text", AWKWARD_TEXTS.values(), ids=AWKWARD_TEXTS)
+def test_the_time_grows_with_the_length_of_a_text_alone(text: str) -> None:
+    started = time.process_time()
+    words(text)
+    assert time.process_time() - started < SECONDS

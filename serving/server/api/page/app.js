@@ -9,7 +9,7 @@ const STRONGEST = 5;
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const PUNCTUATION = "!\"#$%&()*+,\\-.\\/:;<=>?@\\[\\]\\\\^_`{|}~";
 const PIECE = new RegExp(
-  `(?<br><[${SPACE}]*/?[${SPACE}]*br(?:[${SPACE}/][^<>]*)?>)|(?<word>[^${SPACE}${PUNCTUATION}]+)`, "giu");
+  `(?<br><[${SPACE}]*(?:/[${SPACE}]*)?br(?:[${SPACE}/][^<>]*)?>)|(?<word>[^${SPACE}${PUNCTUATION}]+)`, "giu");
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const SURROGATE = /[\ud800-\udfff]/gu;
 
@@ -48,7 +48,18 @@ function shaded(text, tokens, attention) {
     }
   }
   if (end < text.length) pieces.push(between(text.slice(end)));
-  return pieces;
+  return joined(pieces);
+}
+
+// A long review has many pieces that the network does not read: neighbours become one.
+function joined(pieces) {
+  const together = [];
+  for (const piece of pieces) {
+    const last = together.at(-1);
+    if (last && !last.read && !piece.read) last.text += piece.text;
+    else together.push({ ...piece });
+  }
+  return together;
 }
 
 class Refusal extends Error {}

@@ -4,10 +4,12 @@ import json
 import string
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from awkward_texts import AWKWARD_TEXTS, SECONDS
 from token_cases import TOKEN_CASES
 
 from imdb_core.tokens import PIECE
@@ -53,3 +55,12 @@ def test_every_character_separates_words_or_not_as_in_python() -> None:
     pieces = [row["pieces"] for row in run_in_node([{"text": text, "words": []} for text in texts])]
     assert pieces == [[match["word"] for match in PIECE.finditer(text)] for text in texts]
     assert sum(map(len, pieces)) > len(characters) - len(string.punctuation)
+
+
+def test_the_time_grows_with_the_length_of_a_text_alone() -> None:
+    for name, text in AWKWARD_TEXTS.items():
+        started = time.monotonic()
+        (row,) = run_in_node([{"text": text, "words": []}])
+        assert time.monotonic() - started < SECONDS, name
+        if len(row["pieces"]) < 1000:
+            assert row["pieces"] == [match[0] for match in PIECE.finditer(text)], name
