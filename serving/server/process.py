@@ -90,6 +90,7 @@ def _stop_signal() -> asyncio.Event:
         stop.set()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)  # Python's own handler of SIGINT would print a traceback
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle)
@@ -131,7 +132,7 @@ async def _loaded(manager: ModelManager, options: ServerOptions, stop: asyncio.E
     if not stop.is_set():
         await loading
         return True
-    await asyncio.to_thread(manager.stop)
+    await asyncio.to_thread(manager.stop, 0)  # the caller waits for what is being loaded
     with suppress(ServingError):  # UNAVAILABLE, because the manager is stopped
         await loading
     return False

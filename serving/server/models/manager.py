@@ -109,7 +109,7 @@ class ModelManager(ModelLookup):
         if is_quiet:
             self._looking.release()
         left = [model.name for model in models if not model.wait_until_closed(deadline)]
-        if left:
+        if left and timeout:
             _LOG.warning("These models are still in use after %g s: %s", timeout, ", ".join(left))
         self._poller.join(deadline)
 
@@ -184,8 +184,8 @@ class ModelManager(ModelLookup):
             try:
                 self._models[model.name].aspire(versions_to_serve(model, problems.append))
                 self._models[model.name].retry_changed()
-            except OSError as error:
-                reason = error.strerror or error
+            except (OSError, ValueError) as error:  # ValueError: not the path of a file
+                reason = getattr(error, "strerror", None) or error
                 problems.append(f"Could not find base path {model.base_path} for servable {model.name}: {reason}")
             self._poller.warn(model.name, "; ".join(problems))
 

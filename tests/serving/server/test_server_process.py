@@ -91,6 +91,29 @@ def test_the_ports_open_when_a_version_is_available(tmp_path: Path, half_plus_tw
             process.wait()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_a_server_that_waits_for_a_load(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "hangs" / "1").mkdir(parents=True)
+    os.mkfifo(tmp_path / "hangs" / "1" / "saved_model.pb")  # nobody writes to it
+    command = [sys.executable, "-m", "serving.server", "--port=0", "--rest_api_port=0", "--model_name=hangs"]
+    errors = tmp_path / "errors"
+    with errors.open("w") as err:
+        process = subprocess.Popen(
+            [*command, f"--model_base_path={tmp_path / 'hangs'}"], stderr=err, cwd=Path(__file__).parents[3]
+        )
+    try:
+        wait_until(lambda: process.poll() is not None or "is LOADING" in errors.read_text())
+        process.send_signal(number)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        process.send_signal(number)
+        assert process.wait(SECONDS) == -number
+        assert "Traceback" not in errors.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
 def options(base: Path, **given: Any) -> ServerOptions:
     return ServerOptions(model_name="half", model_base_path=str(base), **{"port": 0, "rest_api_port": 0, **given})
 

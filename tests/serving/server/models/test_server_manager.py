@@ -320,3 +320,44 @@ def test_changes_are_logged(h: Harness, caplog: pytest.LogCaptureFixture) -> Non
         ("INFO", "Servable {name: m version: 2} is LOADING"),
         ("ERROR", "Servable {name: m version: 2} cannot be loaded: NOT_FOUND: nothing to load in version 2"),
     ]
+
+
+@pytest.mark.parametrize("fault", ["a file", "a loop of links", "gone", "not a path"])
+def test_a_base_path_that_cannot_be_read_is_said_once_and_concerns_no_other_model(
+    h: Harness, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    bad = tmp_path / ("bad\0" if fault == "not a path" else "bad")
+    if fault == "a file":
+        bad.write_text("not a folder")
+    elif fault == "a loop of links":
+        bad.symlink_to("bad")
+    push(h.base_path, 1)
+    manager = h.manager()
+    manager.start(listed(model(bad, "bad"), model(h.base_path)), wait=False)
+    h.events.wait_for(lambda: manager.available() == {"bad": [], "m": [1]})
+    push(h.base_path, 2)
+    h.events.wait_for(lambda: manager.available() == {"bad": [], "m": [2]})
+    time.sleep(5 * POLL)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [warning[: len("Could not find base path")] for warning in warnings] == ["Could not find base path"]
+
+
+def test_a_model_folder_that_becomes_a_file_and_a_folder_again_keeps_its_version(h: Harness) -> None:
+    manager = h.started(1)
+    away = h.base_path.with_name("away")
+    h.base_path.rename(away)
+    h.base_path.write_text("not a folder")
+    time.sleep(5 * POLL)
+    assert manager.available() == {"m": [1]}
+    h.base_path.unlink()
+    push(away, 2)
+    away.rename(h.base_path)
+    h.events.wait_for(lambda: manager.available() == {"m": [1, 2]})
+
+
+def test_versions_are_found_among_thousands_of_other_files(h: Harness) -> None:
+    for number in range(3000):
+        (h.base_path / f"{number}.tmp").touch()
+    manager = h.started(1, poll_seconds=0.05)
+    push(h.base_path, 2)
+    h.events.wait_for(lambda: manager.available() == {"m": [1, 2]})
