@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from typing import Final
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # missing in typeshed
 
 from imdb_core.errors import SettingsError
 

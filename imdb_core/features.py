@@ -30,6 +30,8 @@ FIRST_WORD_ID: Final = 4
 NEGATIVE: Final = 0
 POSITIVE: Final = 1
 SENTIMENTS: Final = ("negative", "positive")
+# Ratings are 1 to this.
+BEST_RATING: Final = 10
 # Above this probability of the positive class a model predicts it, as argmax over two classes does.
 DECISION_THRESHOLD: Final = 0.5
 

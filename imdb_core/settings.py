@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from imdb_core.file_names import DEFAULT_MODEL
+from imdb_core.spelling import spelling
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 # Less than 1: a dropout rate of 1, for instance, would leave nothing.
@@ -45,6 +46,19 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+Contradictions = Literal["keep", "drop", "stop"]
+
+
+def _spelled(given: Any) -> Any:
+    """Takes numbers among labels for their spellings: stars are numbers in TOML and in `--set`."""
+    if not isinstance(given, list | tuple):
+        return given
+    return [str(one) if type(one) in (int, float) else one for one in given]
+
+
+_Labels = Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_spelled)]
+
+
 class TableSettings(Section):
     """How files of reviews are read; the same for training data and for reviews whose sentiment is predicted.
 
@@ -66,8 +80,8 @@ class TableSettings(Section):
     """
 
     format: Literal["auto", "acl_imdb", "csv", "tsv", "jsonl", "json", "parquet", "text"] = "auto"
-    text_column: _Column = "text"
-    label_column: _Column = "label"
+    text_column: _Column = "auto"
+    label_column: _Column = "auto"
     split_column: _Column = "split"
     rating_column: _Column = "rating"
     delimiter: Annotated[str, Field(min_length=1)] = "auto"
@@ -106,10 +120,10 @@ class DataSettings(TableSettings):
 
     source: Annotated[str, Field(min_length=1)] = "sample"
     splits: dict[str, Literal["train", "eval", "test", "none"]] = {}
-    positive_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("1", "pos", "positive", "true", "yes")
-    negative_labels: Annotated[tuple[str, ...], Field(strict=False)] = ("0", "neg", "negative", "false", "no")
-    ignored_labels: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    contradictions: Literal["keep", "drop", "stop"] = "keep"
+    positive_labels: _Labels = ("1", "pos", "positive", "true", "yes")
+    negative_labels: _Labels = ("0", "neg", "negative", "false", "no")
+    ignored_labels: _Labels = ()
+    contradictions: Contradictions = "keep"
     eval_fraction: Fraction = 0.1
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     max_bytes: AtLeastOne = 1_000_000
@@ -122,6 +136,16 @@ class DataSettings(TableSettings):
     sample_seed: int = 1
     download_url: str = OFFICIAL_URL
     download_sha256: str = OFFICIAL_SHA256
+
+    @model_validator(mode="after")
+    def _labels_have_one_meaning(self) -> "DataSettings":
+        meanings: dict[str, str] = {}
+        for name in ("positive_labels", "negative_labels", "ignored_labels"):
+            for label in {spelling(one) for one in getattr(self, name)}:
+                if label in meanings:
+                    raise ValueError(f"the label {label!r} is in both {meanings[label]} and {name}; leave it in one")
+                meanings[label] = name
+        return self
 
 
 class TransformSettings(Section):

@@ -59,13 +59,15 @@ class ImdbExampleGenExecutor(BaseBeamExecutor):  # type: ignore[misc]  # TFX shi
         reporting.check_readable(counts)
         if locate(data, cache_dir).fingerprint != exec_properties.get(FINGERPRINT, source.fingerprint):
             raise SourceError(f"data.source = {data.source!r} changed while it was read; run again")
-        report = reporting.summarize(counts, data, source.fingerprint)
+        report = reporting.summarize(counts, data, source)
+        reporting.check_parts(report, data)
         if reporting.too_many_rejected(report, data):
             # TFX removes the artifact when a node fails.
             kept = f"{cache_dir}/dead_letter/{source.fingerprint[:12]}.jsonl"
             write_text(kept, io_utils.read_bytes_file(f"{examples.uri}/{DEAD_LETTER}").decode())
             raise reporting.rejection_error(report, data, kept)
         reporting.check_splits(report, data)
+        reporting.check_contradictions(report, data)
         reporting.write_report(report, examples.uri)
         for name, count in reporting.properties(report).items():
             examples.set_int_custom_property(name, count)

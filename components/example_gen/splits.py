@@ -6,7 +6,15 @@ from typing import Final
 from imdb_core.features import EVAL, TEST, TRAIN
 
 # Spellings of splits in sources, in lower case.
-DECLARED: Final = {"train": TRAIN, "test": TEST} | dict.fromkeys(("eval", "validation", "valid", "dev", "val"), EVAL)
+DECLARED: Final = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("test", "testing"), TEST),
+    **dict.fromkeys(("eval", "validation", "valid", "dev", "val"), EVAL),
+}
+# What `data.splits` says of names whose rows are left out.
+NO_SPLIT: Final = "none"
+# Drawn from the training reviews for `eval`; they stay in `train` if the source declares an `eval` split itself.
+DRAWN: Final = "drawn"
 
 # Three independent draws from one digest: the draw for `test` does not influence `eval` or the shard.
 _TEST_BITS: Final = slice(0, 8)
@@ -31,11 +39,11 @@ def content_hash(utf8: bytes) -> bytes:
 
 
 def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test_fraction: float) -> str:
-    """Assigns a review to a split.
+    """Assigns a review to a split, or to `DRAWN`.
 
     A review that the source declares as `test` or `eval` keeps that split, except that with an `eval_fraction` of 0 a
-    declared `eval` becomes `train`. Reviews declared as `train` are divided into `train` and `eval`. In a source
-    without splits, `test_fraction` of all reviews go to `test` and `eval_fraction` of the rest to `eval`.
+    declared `eval` becomes `train`. Of the reviews declared as `train`, `eval_fraction` are drawn for `eval`. In a
+    source without splits, `test_fraction` of all reviews go to `test` and `eval_fraction` of the rest are drawn.
 
     Args:
         digest: Hash of the review, see `content_hash`.
@@ -47,7 +55,7 @@ def assign_split(digest: bytes, declared: str | None, eval_fraction: float, test
         return declared
     if declared is None and _draw(digest[_TEST_BITS]) < test_fraction:
         return TEST
-    return EVAL if _draw(digest[_EVAL_BITS]) < eval_fraction else TRAIN
+    return DRAWN if _draw(digest[_EVAL_BITS]) < eval_fraction else TRAIN
 
 
 def assign_shard(digest: bytes, shards: int) -> int:

@@ -14,11 +14,12 @@ from tfx.dsl.io import fileio
 
 from components.artifacts import GZIP
 from components.example_gen.encoding import encode
-from components.example_gen.sources.rows import RejectedRow, ValidRow
-from components.example_gen.splits import assign_shard, assign_split, content_hash
+from components.example_gen.sources.rows import ValidRow
+from components.example_gen.splits import DRAWN, assign_shard, assign_split, content_hash
 from imdb_core import features
 from imdb_core.files import replacing
-from imdb_core.settings import DataSettings
+from imdb_core.reviews.rows import RejectedRow
+from imdb_core.settings import Contradictions, DataSettings
 
 # Counts are keyed by what they count: ("examples", split, sentiment), ("rejected", reason), ...
 CountKey = tuple[str, ...]
@@ -47,22 +48,33 @@ def keyed(row: ValidRow, data: DataSettings) -> tuple[int, KeyedExample]:
     return assign_shard(digest, data.shards), KeyedExample(split, digest, row.id, row.label, encode(row))
 
 
-def settle(rows: Iterable[KeyedExample], dedupe: bool) -> tuple[list[KeyedExample], Counter[CountKey]]:
+def settle(
+    rows: Iterable[KeyedExample], dedupe: bool, contradictions: Contradictions = "keep"
+) -> tuple[list[KeyedExample], Counter[CountKey]]:
     """Sorts the rows of one shard and counts them.
 
     A duplicate is a copy of a text beyond the first; `training` counts duplicates over `train` and `eval` together.
-    A leak is a distinct text that occurs both in `train` or `eval` and in `test`.
+    A leak is a distinct text that occurs both in `train` or `eval` and in `test`. A contradiction is a distinct text
+    that occurs with both labels.
 
     Args:
         rows: All rows of the shard.
         dedupe: Whether to keep only one copy of each text, from `test` before `eval` before `train`, then by id.
+        contradictions: Whether to `drop` all rows of such texts.
 
     Returns:
         The rows to write, sorted, and the counts `("read",)`, `("examples", split, sentiment)`,
-        `("duplicates", split or "training")`, `("leaks",)` and `("dropped", split)`.
+        `("duplicates", split or "training")`, `("leaks",)`, `("dropped", split)` and `("contradictions", IDS)`, where
+        IDS are those of two rows.
     """
     ordered = sorted(rows)
     counts: Counter[CountKey] = Counter({("read",): len(ordered)})
+    contradicting = _contradicting(ordered)
+    for pair in contradicting.values():
+        counts["contradictions", " and ".join(sorted(row.id for row in pair))] += 1
+    if contradictions == "drop":
+        counts.update(("dropped", row.split) for row in ordered if row.digest in contradicting)
+        ordered = [row for row in ordered if row.digest not in contradicting]
     digests = {split: [row.digest for row in ordered if row.split == split] for split in features.SPLITS}
     training = digests[features.TRAIN] + digests[features.EVAL]
     counts["leaks",] = len(set(training) & set(digests[features.TEST]))
@@ -78,8 +90,19 @@ def settle(rows: Iterable[KeyedExample], dedupe: bool) -> tuple[list[KeyedExampl
     return ordered, counts
 
 
+def _contradicting(rows: Iterable[KeyedExample]) -> dict[bytes, tuple[KeyedExample, KeyedExample]]:
+    """Returns two rows with different labels for the digest of each text that has such rows."""
+    first: dict[bytes, KeyedExample] = {}
+    found: dict[bytes, tuple[KeyedExample, KeyedExample]] = {}
+    for row in rows:
+        other = first.setdefault(row.digest, row)
+        if other.label != row.label:
+            found.setdefault(row.digest, (other, row))
+    return found
+
+
 def write_shard(
-    rows: Iterable[KeyedExample], shard: int, folders: Mapping[str, str], data: DataSettings
+    rows: Iterable[KeyedExample], shard: int, folders: Mapping[str, str], data: DataSettings, *, declared_eval: bool
 ) -> Counter[CountKey]:
     """Writes one shard of every split, and returns the counts of `settle`.
 
@@ -88,8 +111,11 @@ def write_shard(
         shard: 0-based number of the shard.
         folders: Folder of each split. A split without rows in this shard gets an empty file.
         data: Settings: the number of shards, and whether to drop duplicates.
+        declared_eval: Whether the source has a split `eval`, so that what was drawn for it stays in `train`.
     """
-    ordered, counts = settle(rows, data.dedupe)
+    drawn = features.TRAIN if declared_eval else features.EVAL
+    placed = [row._replace(split=drawn) if row.split == DRAWN else row for row in rows]
+    ordered, counts = settle(placed, data.dedupe, data.contradictions)
     for split, folder in folders.items():
         path = f"{folder}/data_tfrecord-{shard:05d}-of-{data.shards:05d}.gz"
         with replacing(path, fileio) as partial, tf.io.TFRecordWriter(partial, GZIP) as writer:

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ from pipeline.workspace.metadata_connection import metadata_connection
 _log = logging.getLogger(__name__)
 
 _EXAMPLE: Final = "Not the masterpiece some call it, but a film I will not forget."
+
+_SHOWN_FILES: Final = 3
 
 _SHOWN: Final = (
     ("accuracy", metrics.ACCURACY),
@@ -79,6 +82,8 @@ def print_outcome(record: Mapping[str, Any], file: Path, page: str, console: Con
 
 def _lines(record: Mapping[str, Any], file: Path, page: str) -> Iterator[str]:
     yield _data_line(record["ingest"])
+    if line := " ".join(_source_sentences(record["ingest"])):
+        yield line
     if record["tuning"]:
         yield tuning_sentence(record["tuning"])
         yield f"To use these settings again: --config {file.with_name(TUNED_FILE)}"
@@ -116,8 +121,32 @@ def _data_line(ingest: Mapping[str, Any]) -> str:
     return (
         f"Data: {sizes} reviews; rows rejected: {rejected or 'none'}; duplicates: {duplicates['training']} in the "
         f"training data, {duplicates[features.TEST]} in test; texts in both: {ingest['leaks']}; "
-        f"dropped: {sum(ingest['dropped'].values())}."
+        f"texts with both labels: {ingest['contradictions']}; dropped: {sum(ingest['dropped'].values())}."
     )
+
+
+def _source_sentences(ingest: Mapping[str, Any]) -> Iterator[str]:
+    """Says what was recognised in the files, and what was left out."""
+    formats = Counter(one["format"] for one in ingest["found"])
+    if formats:
+        shown = [f"{count:,} × {what}" if count > 1 else what for what, count in formats.most_common(_SHOWN_FILES)]
+        more = f" and {len(formats) - len(shown)} more kinds" if len(formats) > len(shown) else ""
+        yield f"Read as: {' | '.join(shown)}{more}."
+    left_out = [_left_out(reason, files) for reason, files in ingest["left_out"].items()]
+    left_out += [f"{count:,} rows of {what}" for what, count in ingest["ignored"].items()]
+    left_out += [f"{ingest['unlabelled_rows']:,} rows without a label"] * bool(ingest["unlabelled_rows"])
+    if left_out:
+        yield f"Left out: {'; '.join(left_out)}."
+    if ingest["unusable"]:
+        values = ", ".join(f"{count:,} {what}s" for what, count in ingest["unusable"].items())
+        yield f"Not usable and taken as unknown: {values}."
+
+
+def _left_out(reason: str, files: Mapping[str, int]) -> str:
+    names = [name.rpartition("!")[2] for name in files]
+    count = sum(files.values())
+    more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+    return f"{count:,} file{'s' * (count != 1)} ({reason}: {', '.join(names[:_SHOWN_FILES])}{more})"
 
 
 def next_commands(record: Mapping[str, Any]) -> list[str]:

@@ -53,7 +53,7 @@ def test_a_signal_ends_the_block_and_its_finally_blocks_run(number):
 STUBBORN = "\n".join(
     (
         "while True:",
-        "            try: time.sleep(60)",
+        "            try: print('on', flush=True); time.sleep(60)",
         "            except BaseException: print('swallowed', flush=True)",
     )
 )
@@ -61,17 +61,20 @@ STUBBORN = "\n".join(
 
 def test_a_process_that_swallows_the_signal_ends_all_the_same():
     process, pid, folder = start(STUBBORN)
+    assert process.stdout
+    assert process.stdout.readline() == "on\n"
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=20)
-    assert (process.returncode, out) == (143, "swallowed\n")
+    assert (process.returncode, out) == (143, "swallowed\non\n")
     assert has_ended(pid)
     assert not folder.exists()
 
 
 def test_a_second_signal_ends_the_process_at_once():
-    process, pid, folder = start(STUBBORN, "time.sleep(0)")
-    process.send_signal(signal.SIGTERM)
+    process, pid, folder = start(STUBBORN)
     assert process.stdout
+    assert process.stdout.readline() == "on\n"
+    process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "swallowed\n"
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 130

@@ -1,31 +1,23 @@
 """Checks whether a row can become an example, and gives the reason if it cannot."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 
-from components.example_gen.splits import DECLARED
+from components.example_gen.sources.parts import split_names_of
+from components.example_gen.splits import NO_SPLIT
 from imdb_core import features
+from imdb_core.excerpts import excerpt
+from imdb_core.reviews.rows import RawRow, RejectedRow, RejectionReason
 from imdb_core.settings import DataSettings
+from imdb_core.spelling import spelling
 
-_Meaning = TypeVar("_Meaning")
-RejectionReason = Literal[
-    "bad_utf8", "no_text", "too_long", "unknown_label", "unknown_split", "bad_rating", "malformed"
-]
+# The values that `RowRules.unusable` counts.
+RATING: Final = "rating"
+SPLIT: Final = "split"
 
-_EXCERPT: Final = 200  # characters
-
-
-class RawRow(NamedTuple):
-    """A row as its source contains it, unchecked."""
-
-    source: str  # the file that contains the row
-    position: int | str  # 1-based row of a table, or name of an archive's member
-    id: str  # of the future example
-    text: object  # str, with a lone surrogate for a byte that is not UTF-8, or bytes; anything else is malformed
-    label: object  # a spelling, number or bool
-    split: object = None  # a spelling; None if the source has no splits
-    rating: object = None  # a number or its spelling; None or blank if unknown
+_FOLDERS: Final = {"neg": features.NEGATIVE, "pos": features.POSITIVE}
 
 
 class ValidRow(NamedTuple):
@@ -39,41 +31,54 @@ class ValidRow(NamedTuple):
     split: str | None  # `train`, `eval` or `test` as the source declares; None if the source has no splits
 
 
-class RejectedRow(NamedTuple):
-    """An unusable row, which becomes a line of the dead-letter file; `source` and `position` are those of `RawRow`."""
+class IgnoredRow(NamedTuple):
+    """A row that the settings leave out: `data.ignored_labels` by its label, or `data.splits` by its split."""
 
-    source: str
-    position: int | str
-    reason: RejectionReason
-    excerpt: str  # the start of the faulty value
+    what: str  # such as `label 3`
 
 
 @dataclass(frozen=True)
 class RowRules:
-    """Checks rows."""
+    """Checks rows.
 
-    labels: Mapping[str, int]  # by spelling in lower case
-    max_bytes: int  # of a text in UTF-8
+    Attributes:
+        labels: Class by spelling; None for labels whose rows are left out.
+        max_bytes: Maximum length of a text in UTF-8.
+        splits: Split by spelling.
+        unusable: Counts the ratings and splits that could not be used; their rows are used without them.
+        unknown: Counts the spellings of labels that are not known.
+    """
+
+    labels: Mapping[str, int | None]
+    max_bytes: int
+    splits: Mapping[str, str]
+    unusable: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of_tables(cls, data: DataSettings) -> "RowRules":
+    def of(cls, data: DataSettings) -> "RowRules":
         """Returns the rules for tables, whose label spellings are settings."""
-        return cls(features.labels_by_spelling(data.negative_labels, data.positive_labels), data.max_bytes)
+        known = features.labels_by_spelling(map(spelling, data.negative_labels), map(spelling, data.positive_labels))
+        ignored = dict.fromkeys(map(spelling, data.ignored_labels))
+        return cls({**known, **ignored}, data.max_bytes, split_names_of(data))
 
-    @classmethod
-    def of_archives(cls, data: DataSettings) -> "RowRules":
-        """Returns the rules for aclImdb, whose folders `neg` and `pos` are the labels, whatever the settings."""
-        return cls({"neg": features.NEGATIVE, "pos": features.POSITIVE}, data.max_bytes)
+    def of_folders(self) -> "RowRules":
+        """Returns the rules for files whose folders `neg` and `pos` are the labels, whatever the settings."""
+        return replace(self, labels=_FOLDERS)
 
-    def check(self, raw: RawRow) -> ValidRow | RejectedRow:
-        """Turns a raw row into a valid one, or into a rejected one with the reason."""
+    def check(self, raw: RawRow) -> ValidRow | RejectedRow | IgnoredRow:
+        """Turns a raw row into a valid one, into an ignored one, or into a rejected one with the reason."""
         try:
             text, utf8 = self._text(raw.text)
-            label = _known(self.labels, raw.label, "unknown_label")
-            split = None if raw.split is None else _known(DECLARED, raw.split, "unknown_split")
-            return ValidRow(raw.id, text, utf8, label, _rating(raw.rating), split)
+            label = self._label(raw.label)
         except _UnusableError as fault:
             return RejectedRow(raw.source, raw.position, fault.reason, excerpt(fault.value))
+        if label is None:
+            return IgnoredRow(f"label {excerpt(raw.label)}")
+        split = self._split(raw.split)
+        if split == NO_SPLIT:
+            return IgnoredRow(f"split {excerpt(raw.split)}")
+        return ValidRow(raw.id, text, utf8, label, self._rating(raw.rating), split)
 
     def _text(self, value: object) -> tuple[str, bytes]:
         given = "" if value is None else value
@@ -92,6 +97,34 @@ class RowRules:
             raise _UnusableError("no_text", text)
         return text, utf8
 
+    def _label(self, value: object) -> int | None:
+        spelled = spelling(value)
+        if spelled not in self.labels:
+            self.unknown[excerpt(spelled, 40)] += 1
+            raise _UnusableError("unknown_label", value)
+        return self.labels[spelled]
+
+    def _split(self, value: object) -> str | None:
+        if value is None:
+            return None
+        split = self.splits.get(spelling(value))
+        if split is None:
+            # The source has splits. A row that says none of them must not be tested on.
+            self.unusable[SPLIT] += 1
+            return features.TRAIN
+        return split
+
+    def _rating(self, value: object) -> int | None:
+        spelled = spelling(value)
+        # pandas may write a missing number as `nan` to Parquet files.
+        if spelled in {"", "nan"}:
+            return None
+        # `9.0` is a valid rating: one missing value turns a whole column into floats.
+        if not (spelled.isascii() and spelled.isdecimal()) or not 1 <= int(spelled) <= features.BEST_RATING:
+            self.unusable[RATING] += 1
+            return None
+        return int(spelled)
+
 
 @dataclass(eq=False)
 class _UnusableError(Exception):
@@ -99,42 +132,3 @@ class _UnusableError(Exception):
 
     reason: RejectionReason
     value: object
-
-
-def _known(meanings: Mapping[str, _Meaning], value: object, reason: RejectionReason) -> _Meaning:
-    meaning = meanings.get(spelling(value))
-    if meaning is None:
-        raise _UnusableError(reason, value)
-    return meaning
-
-
-def _rating(value: object) -> int | None:
-    spelled = spelling(value)
-    # pandas may write a missing number as `nan` to Parquet files.
-    if spelled in {"", "nan"}:
-        return None
-    try:
-        # `9.0` is a valid rating: one missing value turns a whole column into floats.
-        stars = float(spelled)
-    except ValueError as error:
-        raise _UnusableError("bad_rating", value) from error
-    if stars not in range(1, 11):
-        raise _UnusableError("bad_rating", value)
-    return int(stars)
-
-
-def spelling(value: object) -> str:
-    """Normalises the spelling of a label, split or rating: `1.0`, `1` and `" 1"` all become `1`."""
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value is None else str(value).strip().lower()
-
-
-def excerpt(value: object) -> str:
-    """Returns the start of a value as valid text; bytes that are not UTF-8 become escapes."""
-    if isinstance(value, bytes):
-        value = value[: 4 * _EXCERPT].decode(errors="backslashreplace")  # a character has up to four bytes
-    shown = "" if value is None else str(value)[:_EXCERPT]
-    return shown.encode(errors="backslashreplace").decode()[:_EXCERPT]

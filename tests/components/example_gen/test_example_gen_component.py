@@ -23,7 +23,7 @@ class OneNodePipeline:
 
     def run(self, code_digest="1", **data):
         """Runs the pipeline and returns the state of the last execution."""
-        settings = DataSettings(**{"eval_fraction": 0.3, "shards": 2} | data)
+        settings = DataSettings(**{"eval_fraction": 0.3, "min_per_class": 1, "shards": 2} | data)
         node = ImdbExampleGen(settings, code_digest, str(self.folder / "cache"))
         pipeline = Pipeline(
             "ingest_test",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_gen.splits import assign_shard, assign_split, content_hash, fitting_splits, split_names
+from components.example_gen.splits import DRAWN, assign_shard, assign_split, content_hash, fitting_splits, split_names
 
 texts = st.text().map(str.encode)
 fractions = st.floats(0, 1, exclude_max=True)
@@ -19,7 +19,7 @@ def test_known_values():
     assert assign_split(empty, None, 0.0, 0.90) == "test"
     # 0x9afb... / 2**64 = 0.6054
     assert assign_split(empty, "train", 0.60, 0.5) == "train"
-    assert assign_split(empty, "train", 0.61, 0.5) == "eval"
+    assert assign_split(empty, "train", 0.61, 0.5) == DRAWN
     assert assign_shard(empty, 10) == 0x27AE41E4649B934C % 10
 
 
@@ -41,8 +41,8 @@ def test_an_undeclared_training_review_is_held_out_as_a_declared_one(text, eval_
 @given(texts, fractions, fractions, fractions)
 def test_a_larger_fraction_only_adds(text, one, other, test_fraction):
     digest = content_hash(text)
-    if assign_split(digest, "train", min(one, other), test_fraction) == "eval":
-        assert assign_split(digest, "train", max(one, other), test_fraction) == "eval"
+    if assign_split(digest, "train", min(one, other), test_fraction) == DRAWN:
+        assert assign_split(digest, "train", max(one, other), test_fraction) == DRAWN
 
 
 @given(texts)
@@ -63,7 +63,7 @@ def test_shares_match_the_fractions(fraction):
     splits = [assign_split(digest, None, fraction, fraction) for digest in digests]
     # Four standard deviations of a share of 20,000 are at most 0.0142.
     assert splits.count("test") / 20_000 == pytest.approx(fraction, abs=0.0142)
-    assert splits.count("eval") / 20_000 == pytest.approx((1 - fraction) * fraction, abs=0.0142)
+    assert splits.count(DRAWN) / 20_000 == pytest.approx((1 - fraction) * fraction, abs=0.0142)
     tested = [digest for digest, split in zip(digests, splits, strict=True) if split == "test"]
     shards = [assign_shard(digest, 4) for digest in tested]
     assert min(map(shards.count, range(4))) / len(tested) == pytest.approx(0.25, abs=0.04)

@@ -4,8 +4,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_gen.sources.rows import RejectedRow
+from components.example_gen.splits import DRAWN
 from components.example_gen.writing import KeyedExample, settle, write_dead_letter, write_shard
+from imdb_core.reviews.rows import RejectedRow
 from imdb_core.settings import DataSettings
 
 rows = st.lists(
@@ -66,12 +67,12 @@ def test_files_and_their_bytes(tmp_path):
     data = DataSettings(shards=2)
     folders = {split: str(tmp_path / split) for split in ("train", "test")}
     given_rows = [row("train", b"b", 0), row("train", b"a", 1)]
-    write_shard(given_rows, 1, folders, data)
+    write_shard(given_rows, 1, folders, data, declared_eval=False)
     train, test = (tmp_path / split / "data_tfrecord-00001-of-00002.gz" for split in ("train", "test"))
     first = train.read_bytes()
     assert list(tf.data.TFRecordDataset(str(train), "GZIP").as_numpy_iterator()) == [b"a", b"b"]
     assert list(tf.data.TFRecordDataset(str(test), "GZIP").as_numpy_iterator()) == []
-    write_shard(given_rows[::-1], 1, folders, data)
+    write_shard(given_rows[::-1], 1, folders, data, declared_eval=False)
     assert train.read_bytes() == first
     assert [file.name for file in (tmp_path / "train").iterdir()] == [train.name]
 
@@ -95,3 +96,28 @@ def test_the_dead_letter_file_is_sorted_json(tmp_path):
         ("rejected", "no_text"): 1,
         ("rejected", "too_long"): 1,
     }
+
+
+def test_texts_with_both_labels_are_counted_kept_or_dropped():
+    given_rows = [
+        KeyedExample("train", b"a", "r:1", 0, b""),
+        KeyedExample("test", b"a", "r:2", 1, b""),
+        KeyedExample("train", b"a", "r:3", 1, b""),
+        KeyedExample("train", b"b", "r:4", 1, b""),
+        KeyedExample("train", b"b", "r:5", 1, b""),
+    ]
+    for setting, kept in (("keep", 5), ("stop", 5), ("drop", 2)):
+        rows, counts = settle(given_rows, dedupe=False, contradictions=setting)
+        assert len(rows) == kept
+        assert {key: count for key, count in counts.items() if key[0] == "contradictions"} == {
+            ("contradictions", "r:1 and r:2"): 1
+        }
+        assert counts["dropped", "train"] + counts["dropped", "test"] == 5 - kept
+
+
+def test_what_was_drawn_for_eval_stays_in_train_if_the_source_declares_eval(tmp_path):
+    given_rows = [KeyedExample(DRAWN, b"a", "r:1", 0, b"1"), KeyedExample("eval", b"b", "r:2", 0, b"2")]
+    folders = {split: str(tmp_path / split) for split in ("train", "eval", "test")}
+    for declared, counted in ((True, (1, 1)), (False, (0, 2))):
+        counts = write_shard(given_rows, 0, folders, DataSettings(), declared_eval=declared)
+        assert (counts["examples", "train", "negative"], counts["examples", "eval", "negative"]) == counted

@@ -18,6 +18,15 @@ def record():
             "rejected": {"no_text": 3},
             "duplicates": {"train": 2, "training": 2, "test": 1},
             "leaks": 4,
+            "contradictions": 5,
+            "found": [
+                {"file": "a/train.csv", "format": "CSV, separator ';', UTF-8; text in 'text'", "splits": "train"},
+                {"file": "a/test.csv", "format": "CSV, separator ';', UTF-8; text in 'text'", "splits": "test"},
+            ],
+            "left_out": {"hidden": {"x.zip!a/._b": 2}, "unlabelled": {"unsup.csv": 1}},
+            "ignored": {"label 3": 7},
+            "unlabelled_rows": 0,
+            "unusable": {"rating": 6},
             "dropped": {"train": 0, "test": 0},
         },
         "tuning": None,
@@ -55,7 +64,10 @@ def test_the_outcome_shows_modes_winner_data_version_and_next_commands(record, t
         "Data: 1,801 train, 500 test reviews; rows rejected: 3 no_text; duplicates: 2 in the training data, 1 in test; "
         in text
     )
-    assert "texts in both: 4" in text
+    assert "texts in both: 4; texts with both labels: 5" in text
+    assert "Read as: 2 × CSV, separator ';', UTF-8; text in 'text'." in text
+    assert "Left out: 2 files (hidden: a/._b); 1 file (unlabelled: unsup.csv); 7 rows of label 3." in text
+    assert "Not usable and taken as unknown: 6 ratings." in text
     assert "1 nodes executed" in text
     assert "Report: /reports/[x]/index.html" in text
     assert len(outcome.next_commands(record)) == 3

@@ -111,7 +111,7 @@ def test_loading_one_preset_does_not_change_the_next():
         ("data.dedupe=True", ["data.dedupe = 'True'", "true or false"]),
         ("data.source=2024", ["data.source = 2024", "expected text", '"quotes"']),
         ("data.positive_labels=good", ["data.positive_labels = 'good'", 'a list, like ["a", "b"]']),
-        ("data.positive_labels=[1]", ["data.positive_labels.0 = 1", "expected text"]),
+        ("data.positive_labels=[true]", ["data.positive_labels.0 = True", "expected text"]),
         ("training.epochs=0", ["training.epochs = 0", "greater than or equal to 1"]),
         ("data.eval_fraction=1.0", ["data.eval_fraction = 1.0", "less than 1"]),
         ("training.learning_rate=nan", ["training.learning_rate = nan", "finite number"]),
@@ -263,7 +263,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 def test_any_value_survives_set(source, labels, rate, epochs, dedupe):
     given_values = {
         "data.source": source,
-        "data.positive_labels": labels,
+        "data.ignored_labels": [f"other {label}" for label in labels],
         "training.learning_rate": rate,
         "training.epochs": epochs,
         "data.dedupe": dedupe,

@@ -4,13 +4,18 @@ from review_formats import write_file
 from components.example_gen.sample.generate import sample_review
 from components.example_gen.sources.locate import locate
 from components.example_gen.sources.read import read
-from components.example_gen.sources.rows import RejectedRow
+from components.example_gen.sources.rows import RowRules, ValidRow
 from imdb_core.errors import SourceError
+from imdb_core.reviews.rows import RejectedRow
 from imdb_core.settings import DataSettings
 
 
+def events(data):
+    return [row for unit in locate(data, "").units for row in read(unit, data, RowRules.of(data))]
+
+
 def rows(data):
-    return [row for unit in locate(data, "").units for row in read(unit, data)]
+    return [row for row in events(data) if isinstance(row, ValidRow | RejectedRow)]
 
 
 def test_each_kind_of_source_holds_the_same_rows(source_of_each_kind, hand_written):
@@ -54,8 +59,10 @@ def test_a_format_by_setting(tmp_path):
 
 def test_a_folder_that_is_named_as_a_table(tmp_path):
     (tmp_path / "r.csv").mkdir()
-    with pytest.raises(SourceError, match="cannot read"):
+    with pytest.raises(SourceError, match="no such file or folder"):
         rows(DataSettings(source=f"{tmp_path}/r.csv"))
+    write_file(tmp_path / "r.csv/a.csv")
+    assert [row.id for row in rows(DataSettings(source=f"{tmp_path}/r.csv"))] == ["a.csv:1"]
 
 
 def test_a_review_over_max_bytes_is_rejected_in_every_archive(tmp_path):

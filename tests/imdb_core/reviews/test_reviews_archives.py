@@ -3,11 +3,28 @@ import io
 import tarfile
 
 import pytest
-from review_formats import write_tar
+from reading_files import events, left_out, rows
+from review_formats import hand_written_reviews, write_tar
 
-from components.example_gen.sources.archives import read_archive, read_folder
-from components.example_gen.sources.rows import RawRow, RejectedRow
+from components.example_gen.sources.parts import part_of
 from imdb_core.errors import SourceError
+from imdb_core.settings import DataSettings
+
+PART_OF = part_of(DataSettings())
+
+
+@pytest.fixture
+def hand_written():
+    return hand_written_reviews()
+
+
+@pytest.fixture
+def tar_source(hand_written, tmp_path):
+    return write_tar(hand_written, tmp_path / "aclImdb_v1.tar.gz")
+
+
+def read_archive(path, max_bytes):
+    return rows(path, DataSettings(max_bytes=max_bytes), part_of=PART_OF)
 
 
 def expected(hand_written):
@@ -36,24 +53,41 @@ def test_only_the_start_of_a_long_text_is_read(tmp_path, hand_written):
     assert raw.text == hand_written[0].text.encode()[:11]
 
 
-def test_a_file_of_another_name_is_rejected(tmp_path):
-    path = tmp_path / "r.tgz"
+def write_members(path, *names):
     with tarfile.open(path, "w:gz") as tar:
-        tar.addfile(tarfile.TarInfo("aclImdb/test/neg/.DS_Store"), io.BytesIO())
-    assert [(r.position, r.reason) for r in read_archive(str(path), 10)] == [
-        ("aclImdb/test/neg/.DS_Store", "malformed")
-    ]
+        for name in names:
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    return path
 
 
-def test_links_and_other_folders_are_skipped(tmp_path):
+def test_what_is_no_review_is_left_out_and_counted(tmp_path):
+    names = ["test/neg/.DS_Store", "test/neg/._1_2.txt", "train/unsup/1_0.txt", "train/unsup/2_0.txt"]
+    names += ["train/urls_pos.txt", "train/words.feat", "README", "__MACOSX/train/pos/1_9.txt"]
+    path = write_members(tmp_path / "r.tgz", *(f"aclImdb/{name}" for name in names))
+    assert read_archive(path, 10) == []
+    found = {(one.source.partition("!")[2], one.reason): one.files for one in left_out(path, part_of=PART_OF)}
+    assert found == {
+        ("aclImdb/test/neg", "hidden"): 2,
+        ("aclImdb/train/unsup", "unlabelled"): 2,
+        ("aclImdb/__MACOSX/train/pos", "hidden"): 1,
+        ("aclImdb/train/urls_pos.txt", "no table of reviews"): 1,
+        ("aclImdb/train/words.feat", "no table of reviews"): 1,
+        ("aclImdb/README", "no table of reviews"): 1,
+    }
+
+
+def test_links_are_skipped(tmp_path):
     path = tmp_path / "r.tgz"
     with tarfile.open(path, "w:gz") as tar:
         link = tarfile.TarInfo("aclImdb/train/pos/1_9.txt")
         link.type, link.linkname = tarfile.SYMTYPE, "2_9.txt"
         tar.addfile(link)
-        tar.addfile(tarfile.TarInfo("aclImdb/train/unsup/1_0.txt"), io.BytesIO())
-        tar.addfile(tarfile.TarInfo("aclImdb/train/urls_pos.txt"), io.BytesIO())
-    assert list(read_archive(str(path), 10)) == []
+    assert events(path) == []
+
+
+def test_a_review_whose_name_has_no_rating_is_read(tmp_path):
+    (raw,) = read_archive(write_members(tmp_path / "r.tgz", "data/val/positive/first one.txt"), 10)
+    assert (raw.id, raw.label, raw.split, raw.rating) == ("val/positive/first one", "pos", "eval", None)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -90,21 +124,5 @@ def test_a_flipped_bit_is_noticed(tmp_path, hand_written):
 def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     path = tmp_path / "r.tar.gz"
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(SourceError, match="Not a gzipped file"):
+    with pytest.raises(SourceError, match="is a web page or XML, which is not read"):
         list(read_archive(str(path), 1000))
-
-
-def test_a_folder_gives_raw_and_rejected_rows(tmp_path):
-    good, odd = tmp_path / "train/pos/7_10.txt", tmp_path / "train/pos/notes.txt"
-    good.parent.mkdir(parents=True)
-    good.write_bytes(b"\xff")
-    odd.write_bytes(b"")
-    assert list(read_folder((str(good), str(odd)), 10)) == [
-        RawRow(str(good), str(good), "train/pos/7_10", b"\xff", "pos", "train", "10"),
-        RejectedRow(str(odd), str(odd), "malformed", "expected a file name like 123_9.txt (ID_RATING.txt)"),
-    ]
-
-
-def test_a_missing_file_of_a_folder_is_an_error(tmp_path):
-    with pytest.raises(SourceError, match="cannot read"):
-        list(read_folder((str(tmp_path / "train/pos/7_10.txt"),), 10))
