@@ -21,6 +21,8 @@ from tfx_bsl.public.proto import model_spec_pb2
 
 from imdb_core.features import TEXT
 from imdb_core.records import in_batches
+from imdb_core.reviews.columns import AUTO
+from imdb_core.settings import TableSettings
 from imdb_core.signatures import PROBABILITIES, SERVING_DEFAULT
 from serving.client.errors import BulkInferenceError
 from serving.client.results import prediction
@@ -61,7 +63,9 @@ def released_model(workspace: Path, model: str, version: str | None = None) -> P
     return state.versions[state.number(version if version is not None else str(state.live))].path
 
 
-def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, *, json_lines: bool = False) -> int:
+def predict_in_bulk(
+    saved_model: Path, files: Sequence[Path], output: Path, *, json_lines: bool = False, text_column: str = AUTO
+) -> int:
     """Predicts the sentiment of all reviews in files; returns their number. The output appears when it is complete.
 
     Args:
@@ -69,6 +73,7 @@ def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, *, j
         files: Files of reviews; see `serving.client.review_files`.
         output: File for the predictions as JSON lines, in the order of the reviews.
         json_lines: Whether to read all files as JSON lines, whatever their names.
+        text_column: The column of the text in tables.
 
     Raises:
         ReviewFileError: A review cannot be read, or the output cannot be written.
@@ -76,10 +81,15 @@ def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, *, j
     """
     version = int(saved_model.name) if saved_model.name.isdecimal() else None
     # Validate all lines first: Beam would wrap an error about a line in its own messages.
-    count = sum(1 for _ in read_reviews(files, json_lines=json_lines))
+    table = TableSettings(text_column=text_column)
+    count = sum(1 for _ in read_reviews(files, json_lines=json_lines, table=table))
     with tempfile.TemporaryDirectory() as parts, written_atomically(output) as written:
         with _errors_of(saved_model), beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
-            read = pipeline | beam.Create([tuple(str(file) for file in files)]) | beam.FlatMap(_read, json_lines)
+            read = (
+                pipeline
+                | beam.Create([tuple(str(file) for file in files)])
+                | beam.FlatMap(_read, json_lines, text_column)
+            )
             _predict(read, str(saved_model)) | beam.Map(_write, parts, version)
         for part in sorted(Path(parts).iterdir()):
             with part.open(encoding="utf-8", newline="\n") as lines:
@@ -92,8 +102,9 @@ def _predict(examples: Any, saved_model: str) -> Any:
     return examples | RunInference(model_spec_pb2.InferenceSpecType(saved_model_spec=model))
 
 
-def _read(files: tuple[str, ...], json_lines: bool) -> Iterator[tuple[_Part, list[bytes]]]:
-    reviews = read_reviews([Path(file) for file in files], json_lines=json_lines)
+def _read(files: tuple[str, ...], json_lines: bool, text_column: str) -> Iterator[tuple[_Part, list[bytes]]]:
+    table = TableSettings(text_column=text_column)
+    reviews = read_reviews([Path(file) for file in files], json_lines=json_lines, table=table)
     for number, together in enumerate(in_batches(reviews, _TOGETHER)):
         yield _Part(number, tuple(together)), [_example(review.text) for review in together]
 

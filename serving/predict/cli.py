@@ -44,6 +44,9 @@ _SERVER_OPTIONS: Final = (
 )
 _JSON_OPTIONS: Final = (
     click.option("--jsonl", "json_lines", is_flag=True, help="Read JSON lines, whatever the file's name."),
+    click.option(
+        "--text-column", default="auto", help="Column of the text in tables: a name, a path in JSON, or a number."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON lines."),
 )
 
@@ -100,7 +103,7 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 @click.command(cls=_TextsCommand)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...", callback=_texts)
 @click.option(
-    "--input", "pattern", metavar="FILE|GLOB", help="Reviews: JSON lines with `text`, or text with one a line; .gz too."
+    "--input", "pattern", metavar="FILE|GLOB", help="Reviews: a table, JSON lines, an archive, or text with one a line."
 )
 @click.option(
     "--output", type=_new_file, help="File for the predictions as JSON lines; it appears when it is complete."
@@ -119,6 +122,7 @@ def predict(
     pattern: str | None,
     output: Path | None,
     json_lines: bool,
+    text_column: str,
     as_json: bool,
     beam: bool,
     saved_model: Path | None,
@@ -134,11 +138,21 @@ def predict(
         raise click.UsageError("--beam needs --input and --output, and takes neither TEXT nor --json")
     if beam and pattern and output:
         version = server["label"] or (None if server["version"] is None else str(server["version"]))
-        _predict_with_beam(pattern, output, saved_model, json_lines=json_lines, model=server["model"], version=version)
+        _predict_with_beam(
+            pattern,
+            output,
+            saved_model,
+            json_lines=json_lines,
+            text_column=text_column,
+            model=server["model"],
+            version=version,
+        )
         return
     from serving.predict import commands
 
-    commands.predict(texts, pattern, output, json_lines=json_lines, as_json=as_json, server=server)
+    commands.predict(
+        texts, pattern, output, json_lines=json_lines, text_column=text_column, as_json=as_json, server=server
+    )
 
 
 @click.command(cls=_TextsCommand)
@@ -146,7 +160,9 @@ def predict(
 @click.option("--html", type=_new_file, help="Write a web page to this file instead.")
 @_options(*_JSON_OPTIONS)
 @_options(*_SERVER_OPTIONS)
-def explain(*, texts: tuple[str, ...], html: Path | None, json_lines: bool, as_json: bool, **server: Any) -> None:
+def explain(
+    *, texts: tuple[str, ...], html: Path | None, json_lines: bool, text_column: str, as_json: bool, **server: Any
+) -> None:
     """Show the sentiment of reviews, and each word's attention as the shade of its background.
 
     Takes TEXTs, or standard input (-) with one review a line. In a pipe it prints the attention and the word instead,
@@ -154,11 +170,18 @@ def explain(*, texts: tuple[str, ...], html: Path | None, json_lines: bool, as_j
     """
     from serving.predict import commands
 
-    commands.explain(texts, html, json_lines=json_lines, as_json=as_json, server=server)
+    commands.explain(texts, html, json_lines=json_lines, text_column=text_column, as_json=as_json, server=server)
 
 
 def _predict_with_beam(
-    pattern: str, output: Path, saved_model: Path | None, *, json_lines: bool, model: str, version: str | None
+    pattern: str,
+    output: Path,
+    saved_model: Path | None,
+    *,
+    json_lines: bool,
+    text_column: str,
+    model: str,
+    version: str | None,
 ) -> None:
     from imdb_core.workspace import workspace_path
     from serving.client.review_files import find_files
@@ -171,5 +194,5 @@ def _predict_with_beam(
 
     if saved_model is None:
         saved_model = bulk.released_model(workspace_path(), model, version)
-    count = bulk.predict_in_bulk(saved_model, files, output, json_lines=json_lines)
+    count = bulk.predict_in_bulk(saved_model, files, output, json_lines=json_lines, text_column=text_column)
     click.echo(f"{count} predictions of {saved_model} in {output}", err=True)

@@ -1,19 +1,25 @@
 """The work of `imdb-attention predict` and `explain`."""
 
+import atexit
+import io
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from imdb_core.records import in_batches
+from imdb_core.reviews.unpacking import HEAD
+from imdb_core.settings import TableSettings
 from serving.client.client import Client
 from serving.client.results import Prediction
-from serving.client.review_files import Review, find_files, parse_reviews, read_reviews
+from serving.client.review_files import Review, find_files, is_table, parse_reviews, read_reviews
 from serving.client.tls import TLS
 from serving.predict.output_files import json_line, written_atomically
 from serving.predict.page import page
@@ -30,6 +36,7 @@ def predict(
     output: Path | None,
     *,
     json_lines: bool,
+    text_column: str,
     as_json: bool,
     server: Mapping[str, Any],
 ) -> None:
@@ -40,6 +47,7 @@ def predict(
         pattern: Path or glob of files with reviews.
         output: File for the predictions as JSON lines; None prints them.
         json_lines: Whether to read the input as JSON lines, whatever the files' names.
+        text_column: The column of the text in tables.
         as_json: Whether to print JSON lines.
         server: The command line's options of the server.
 
@@ -47,7 +55,7 @@ def predict(
         ReviewPipelineError: See `serving.client.errors`.
         click.UsageError: No reviews are given, or both texts and a pattern.
     """
-    reviews, count = _reviews(texts, pattern, output, json_lines=json_lines)
+    reviews, count = _reviews(texts, pattern, output, json_lines=json_lines, text_column=text_column)
     with _client(server) as client:
         answers = _answers(client.predict, reviews, client.batch_size)
         if output:
@@ -57,7 +65,13 @@ def predict(
 
 
 def explain(
-    texts: tuple[str, ...], html: Path | None, *, json_lines: bool, as_json: bool, server: Mapping[str, Any]
+    texts: tuple[str, ...],
+    html: Path | None,
+    *,
+    json_lines: bool,
+    text_column: str,
+    as_json: bool,
+    server: Mapping[str, Any],
 ) -> None:
     """Explains the sentiment of reviews, and prints the explanations or writes a page to the file `html`.
 
@@ -67,7 +81,7 @@ def explain(
         ReviewPipelineError: See `serving.client.errors`.
         click.UsageError: No reviews are given.
     """
-    reviews, _ = _reviews(texts, None, None, json_lines=json_lines)
+    reviews, _ = _reviews(texts, None, None, json_lines=json_lines, text_column=text_column)
     with _client(server) as client:
         answers = _answers(client.explain, reviews, client.batch_size)
         if html:
@@ -111,15 +125,16 @@ def _print(answers: Iterable[tuple[Review, Shown]], show: Callable[[Shown, Conso
 
 
 def _reviews(
-    texts: tuple[str, ...], pattern: str | None, output: Path | None, *, json_lines: bool
+    texts: tuple[str, ...], pattern: str | None, output: Path | None, *, json_lines: bool, text_column: str
 ) -> tuple[Iterator[Review], int | None]:
     if texts and pattern:
         raise click.UsageError("both TEXT and --input are given; give one")
     if pattern and pattern != _STANDARD_INPUT:
         files = find_files(pattern, output)
         # Validate all lines before the first request, or an error in the last line could show after an hour.
-        count = sum(1 for _ in read_reviews(files, json_lines=json_lines))
-        return read_reviews(files, json_lines=json_lines), count
+        table = TableSettings(text_column=text_column)
+        count = sum(1 for _ in read_reviews(files, json_lines=json_lines, table=table, tell=_tell))
+        return read_reviews(files, json_lines=json_lines, table=table), count
     if texts and texts != (_STANDARD_INPUT,):
         # Python decodes bytes that are not UTF-8 in arguments to halves of surrogate pairs.
         typed = [text.encode(errors="surrogateescape").decode(errors="replace") for text in texts]
@@ -127,7 +142,28 @@ def _reviews(
     stream = sys.stdin.buffer
     if stream.isatty() and not texts and not pattern:
         raise click.UsageError("no review: give TEXT, or --input FILE, or pipe reviews in")
+    if not json_lines and (stored := _stored(stream)):
+        # Kept until the process ends, because the reviews are read later.
+        table = TableSettings(text_column=text_column)
+        count = sum(1 for _ in read_reviews([stored], table=table, tell=_tell))
+        return read_reviews([stored], table=table), count
     return parse_reviews(stream, "standard input", json_lines=json_lines), None
+
+
+def _stored(stream: IO[bytes]) -> Path | None:
+    """Stores standard input in a file if its start is that of a table or is packed; returns None for lines of text."""
+    start = stream.peek(HEAD)[:HEAD] if isinstance(stream, io.BufferedReader) else b""
+    if not is_table(start):
+        return None
+    with tempfile.NamedTemporaryFile(prefix="standard-input-", delete=False) as file:
+        shutil.copyfileobj(stream, file)
+    path = Path(file.name)
+    atexit.register(path.unlink, missing_ok=True)
+    return path
+
+
+def _tell(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 def _client(server: Mapping[str, Any]) -> Client:

@@ -11,6 +11,7 @@ import numpy as np
 
 from imdb_core import features
 from imdb_core.settings import DataSettings
+from imdb_core.spelling import spelling
 from serving.client import review_files
 from serving.client.results import Prediction
 from serving.releases.errors import ReleaseError
@@ -157,8 +158,9 @@ def _sentiment(review: review_files.Review, file: Path) -> str | None:
         return None
     settings = DataSettings()
     labels = features.labels_by_spelling(settings.negative_labels, settings.positive_labels)
-    label = labels.get(str(review.label).lower())
+    label = labels.get(spelling(review.label))
     if label is None:
-        where = f"line {review.origin['line']} of {file}"
+        place = " ".join(str(part) for part in next(iter(review.origin.items())))
+        where = f"{place} of {file}"
         raise ReleaseError(f"{where} has label {review.label!r}; give one of {', '.join(labels)}, or leave it out")
     return features.SENTIMENTS[label]

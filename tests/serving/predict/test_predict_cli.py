@@ -64,6 +64,49 @@ def test_a_word_that_looks_like_an_option_hints_at_the_double_dash(target: str, 
     assert (result.exit_code, "there is no file -my reviews.jsonl" in result.stderr) == (1, True)
 
 
+TABLE = 'review,sentiment\r\n"A warm film,\r\nsecond line, with ""quotes"".",positive\r\nDull.,negative\r\n'
+
+
+def test_a_table_is_read_as_a_table(target: str, asked: Client, tmp_path: Path) -> None:
+    expected = asked.predict(['A warm film,\r\nsecond line, with "quotes".', "Dull."])
+    wanted = [approximately({"row": row, **one.to_json()}) for row, one in enumerate(expected, 1)]
+    for name, content in (
+        ("r.csv", TABLE.encode()),
+        ("r.data", gzip.compress(TABLE.encode())),
+        ("utf16.csv", TABLE.encode("utf-16")),
+        ("r.tsv", TABLE.replace(",sent", "\tsent").replace(",pos", "\tpos").replace(",neg", "\tneg").encode()),
+        ("r.txt", "".join(f'{{"review": {json.dumps(one.text)}}}\n' for one in expected).encode()),
+        ("r.json", json.dumps([{"review": expected[0].text}, {"review": expected[1].text}]).encode()),
+    ):
+        (tmp_path / name).write_bytes(content)
+        result = call("predict", "--json", "--input", str(tmp_path / name), "--server", target)
+        assert rows(result.stdout) == wanted, name
+        assert "text in 'review'" in result.stderr
+    named = tmp_path / "named.csv"
+    named.write_text(TABLE.replace("review", "words"))
+    result = call("predict", "--json", "--input", str(named), "--server", target)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        "no column has a usual name for the text, its columns are 'words', 'sentiment'; set --text-column"
+        in result.stderr
+    )
+    for column in ("words", "1"):
+        result = call("predict", "--json", "--input", str(named), "--text-column", column, "--server", target)
+        assert rows(result.stdout) == wanted
+
+
+def test_a_table_in_a_pipe_is_read_as_a_table(target: str, asked: Client) -> None:
+    command = [Path(sys.executable).with_name("imdb-attention"), "predict", "-", "--json", "--server", target]
+    done = subprocess.run(command, input=TABLE.encode(), capture_output=True, check=True)
+    assert [row["row"] for row in rows(done.stdout.decode())] == [1, 2]
+    done = subprocess.run(
+        command, input=b'{"text": "Warm", "id": 7}\n{"text": "Dull"}', capture_output=True, check=True
+    )
+    assert [(row["line"], row["text"]) for row in rows(done.stdout.decode())] == [(1, "Warm"), (2, "Dull")]
+    done = subprocess.run(command, input=b"A warm, fine film\nDull\n", capture_output=True, check=True)
+    assert [row["line"] for row in rows(done.stdout.decode())] == [1, 2]
+
+
 def test_predict_as_json(target: str, asked: Client) -> None:
     result = call("predict", "--json", *TEXTS, "--server", target)
     assert rows(result.stdout) == [one.to_json() for one in asked.predict(TEXTS)]

@@ -140,7 +140,7 @@ def test_json_lines_may_have_labels(tmp_path: Path, label: object, sentiment: st
     [
         ("reviews.jsonl", '{"text": "a"}\n{', "line 2 of .*is not JSON"),
         ("reviews.jsonl", '"a"', "line 1 of .* has no string `text`"),
-        ("reviews.jsonl", '{"review": "a"}', "line 1 of .* has no string `text`"),
+        ("reviews.jsonl", '{"words": "a"}', "line 1 of .* has no string `text`"),
         ("reviews.jsonl", '\n{"text": "a", "label": "maybe"}', "line 2 of .* has label 'maybe'; give one of 0, neg"),
         ("reviews.txt", "\n \n", "holds no review"),
         ("reviews.txt", "caf\udce9", "line 1 of .* is not UTF-8"),
