@@ -29,7 +29,7 @@ GZIP: Final = ".gz"
 _JSON_LINES: Final = (".jsonl", ".ndjson", ".json")
 # What a file with a review a line is called.
 _TEXT_LINES: Final = "text with one review a line"
-_JSON_LINES: Final = "JSON lines"
+_OBJECT_LINES: Final = "JSON lines"
 _DEFAULT: Final = TableSettings()
 # The model reads the end of a text; a limit only keeps damaged files from filling the memory.
 _LONGEST: Final = 1 << 30
@@ -129,7 +129,7 @@ def _has_json_lines(file: Path, table: TableSettings) -> bool | None:
     if kind == _TEXT_LINES:
         # A name that promises JSON keeps the promise, or the error names the line.
         return is_json(file)
-    return True if kind == _JSON_LINES and first.columns.startswith("text in 'text'") else None
+    return True if kind == _OBJECT_LINES and first.columns.startswith("text in 'text'") else None
 
 
 def is_table(start: bytes) -> bool:
