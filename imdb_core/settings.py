@@ -154,13 +154,10 @@ class TransformSettings(Section):
     Attributes:
         vocabulary_size: The number of token ids, including the four special ones.
         max_tokens: The number of tokens that the network reads of a review, including the start mark.
-        normalize: Whether spellings of one character become one: curly quotes, dashes, full-width letters and composed
-            accents; invisible characters disappear.
     """
 
     vocabulary_size: Annotated[int, Field(ge=5)] = 10_000
     max_tokens: Annotated[int, Field(ge=2)] = 200
-    normalize: bool = True
 
 
 class ModelSettings(Section):

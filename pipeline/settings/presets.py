@@ -11,7 +11,6 @@ PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     # The post's code, reproduced exactly: without a validation split, early stopping or dropout.
     "blog": {
         "data": {"eval_fraction": 0.0},
-        "transform": {"normalize": False},
         "model": {
             "softmax": "last",
             "pooling": "flatten",
