@@ -35,4 +35,4 @@ def test_every_way_to_show_a_text(text: str) -> None:
         show_prediction(explanation, console)
         # rich needs 60 microseconds a line.
         show_explanation(dataclasses.replace(explanation, text=text[-MEGABYTE // 10 :]), console)
-    assert time.process_time() - started < SECONDS
+    assert time.process_time() - started < 4 * SECONDS  # many times what it takes, and far from quadratic
