@@ -1,12 +1,14 @@
 """The command `imdb-attention serve`, with the flags of tensorflow_model_server. Imports nothing heavy."""
 
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from imdb_core.workspace import workspace_path
+from serving.server.config.unused_flags import WITHOUT_EFFECT
 
 _SCHEMAS: Final = Path(__file__).resolve().parents[2] / "schemas" / "serving"
 _MODEL_FLAGS: Final = ("model_name", "model_base_path", "model_config_file")
@@ -29,10 +31,19 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
     ("ssl_config_file", str, "SSLConfig in text format: keys and certificates for gRPC."),
     ("grpc_channel_arguments", str, "Such as grpc.max_receive_message_length=4194304, which limits REST bodies too."),
     ("rest_api_timeout_in_ms", int, "Time limit of a REST request. [default: 30000]"),
+    ("rest_api_enable_cors_support", bool, "Let web pages of other servers call the REST API."),
     ("enforce_session_run_timeout", bool, "End the run of the model at a gRPC client's deadline. [default: true]"),
     ("enable_batching", bool, "Allow --batching_parameters_file."),
     ("batching_parameters_file", str, "BatchingParameters in text format: max_batch_size and so on."),
     ("enable_model_warmup", bool, "Replay a version's warm-up requests before it is available. [default: true]"),
+    ("num_request_iterations_for_warmup", int, "Number of times each warm-up request is replayed. [default: 1]"),
+    ("saved_model_tags", str, "Tags of the graph to load, with commas between several. [default: serve]"),
+    (
+        "enable_signature_method_name_check",
+        bool,
+        "Let Classify and Regress call only signatures of their method; those of TensorFlow 2 have none.",
+    ),
+    ("use_alts_credentials", bool, "Not supported; give --ssl_config_file for TLS."),
     ("max_num_load_retries", int, "Number of times a failed load is retried. [default: 5]"),
     ("load_retry_interval_micros", int, "Time before each retry. [default: 60000000]"),
     ("num_load_threads", int, "Number of versions that load at the same time; 0 for one per model."),
@@ -65,14 +76,31 @@ def _option(name: str, kind: type, text: str) -> click.Option:
     return click.Option([f"--{name}"], type=kind, help=text)
 
 
+def _show_version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    del option
+    if wanted:
+        versions = {name: metadata.version(name) for name in ("imdb-attention", "tensorflow-serving-api", "tensorflow")}
+        click.echo(
+            f"imdb-attention: {versions['imdb-attention']}\n"
+            f"TensorFlow ModelServer API: {versions['tensorflow-serving-api']}\n"
+            f"TensorFlow Library: {versions['tensorflow']}"
+        )
+        context.exit()
+
+
 def _serve(**flags: Any) -> None:
     """Serve models over TensorFlow Serving's gRPC and REST API.
 
     Takes the flags of tensorflow_model_server. Without a model, it serves the models of the workspace as
-    models/models.config lists them; the `models` commands change that file.
+    models/models.config lists them; the `models` commands change that file. Flags of tensorflow_model_server that are
+    not listed here are accepted; a warning says why they change nothing.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     given = {name: value for name, value in flags.items() if value is not None}
+    if unused := sorted(given.keys() & WITHOUT_EFFECT.keys()):
+        reasons = "; ".join(f"--{name}: {WITHOUT_EFFECT[name]}" for name in unused)
+        click.echo(f"Warning: these flags of tensorflow_model_server change nothing here: {reasons}", err=True)
+    given = {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
     if not given.keys() & set(_MODEL_FLAGS):
         given = {**_workspace_flags(), **given}
     from serving.server.config.options import ServerOptions
@@ -101,6 +129,17 @@ serve = click.Command(
     "serve",
     callback=_serve,
     help=_serve.__doc__,
-    params=[_option(*flag) for flag in _FLAGS],
+    params=[
+        *(_option(*flag) for flag in _FLAGS),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show versions.",
+        ),
+        *(click.Option([f"--{name}"], is_flag=False, flag_value="true", hidden=True) for name in WITHOUT_EFFECT),
+    ],
     context_settings={"help_option_names": ["-h", "--help"]},
 )

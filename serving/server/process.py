@@ -61,7 +61,7 @@ async def serve(options: ServerOptions) -> int:
         options.batching_parameters(), max_rows_per_run=options.max_rows_per_run or None, observe=metrics.batch
     )
     manager = ModelManager(
-        _loader(options.enable_model_warmup, metrics, batcher),
+        _loader(options, metrics, batcher),
         poll_seconds=options.file_system_poll_wait_seconds,
         load_retries=options.max_num_load_retries,
         retry_seconds=options.load_retry_seconds,
@@ -97,16 +97,18 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _loader(warmup: bool, metrics: Metrics, batcher: Batcher) -> Load:
+def _loader(options: ServerOptions, metrics: Metrics, batcher: Batcher) -> Load:
     """Returns the function that loads a version from its name, number and folder, and warms it up."""
 
     def load(name: str, version: int, path: str) -> Servable:
         with batcher.core_for_load():
-            servable = Servable.load(name, version, path)
-            if warmup and Path(path, WARMUP_FILE).exists():
+            servable = Servable.load(
+                name, version, path, tags=options.tags, checks_methods=options.enable_signature_method_name_check
+            )
+            if options.enable_model_warmup and Path(path, WARMUP_FILE).exists():
                 try:
                     with metrics.warmup(path):
-                        warm_up(servable)
+                        warm_up(servable, max(1, options.num_request_iterations_for_warmup))
                 except BaseException:
                     servable.close()
                     raise
@@ -173,6 +175,7 @@ async def _answer_until(
                 timeout=options.rest_api_timeout_in_ms / 1000,
                 max_request_bytes=min(options.max_request_bytes, options.max_tensor_bytes // BYTES_PER_JSON_BYTE),
                 metrics_path=metrics_path,
+                cors=options.rest_api_enable_cors_support,
             )
             limits = HttpLimits(most, options.client_seconds)
             drains.append(HttpServer(app, rest_port, limits).stop)

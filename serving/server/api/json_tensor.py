@@ -2,28 +2,21 @@
 
 import base64
 import binascii
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
+from serving.server.api.json_document import has_one_member, shown
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.tensors import to_array, value_field
 
 _B64: Final = "b64"
-# The encoder recurses into nested lists and yields at least one piece per level.
-_SHOWN_PIECES: Final = 256
+_WITHOUT_SPACE: Final = dict.fromkeys(map(ord, " \t\n\v\f\r"))
 _TYPE_NAMES: Final = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
-
-
-def shown(value: Any) -> str:
-    """Writes a JSON value for an error message, cut if it is long."""
-    return "".join(islice(json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value), _SHOWN_PIECES))
 
 
 def type_name(value: Any) -> str:
@@ -33,18 +26,22 @@ def type_name(value: Any) -> str:
 
 def is_base64(value: Any) -> bool:
     """Returns whether a value is exactly `{"b64": "..."}`, which stands for bytes."""
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(_B64), str)
+    return isinstance(value, dict) and has_one_member(value) and isinstance(value.get(_B64), str)
 
 
 def base64_bytes(value: Mapping[str, str]) -> bytes:
-    """Decodes `{"b64": "..."}`.
+    """Decodes `{"b64": "..."}`; white space anywhere and missing padding are allowed, as in `absl::Base64Unescape`.
 
     Raises:
         ServingError: INVALID_ARGUMENT for invalid base64.
     """
-    text = value[_B64]
+    digits = value[_B64].translate(_WITHOUT_SPACE)
+    data = digits.rstrip("=.")
+    padding = -len(data) % 4
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        if len(digits) - len(data) not in (0, padding):
+            raise ValueError
+        return base64.b64decode(data + "=" * padding, validate=True)
     except (ValueError, binascii.Error):
         raise invalid_argument("Unable to base64 decode") from None
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import grpc
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
@@ -26,7 +26,8 @@ from serving.server.api import rest_requests, rest_responses
 from serving.server.api.backend import Backend
 from serving.server.api.live_page import live_page
 from serving.server.api.monitoring import CONTENT_TYPE
-from serving.server.errors import ServingError, http_status, invalid_argument, unexpected
+from serving.server.api.request_body import ClientGoneError, UnreadBodyError, read_body
+from serving.server.errors import ServingError, failed_precondition, http_status, invalid_argument, unexpected
 from serving.server.execution.calls import SIGNATURE_DEF
 from serving.server.execution.signatures import signature_key
 
@@ -37,6 +38,13 @@ _LARGE_BYTES: Final = 2**15
 _LARGE_AT_ONCE: Final = 2
 
 _METHODS: Final = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+_ROOT: Final = "/v1/"
+_ORIGIN: Final = re.compile("https?://")
+_CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 _LARGEST_VERSION: Final = 2**63 - 1
 
 _MODEL: Final = (
@@ -48,43 +56,45 @@ _MODEL_STATE: Final = re.compile(_MODEL + r"(?:/(?P<metadata>metadata))?", re.AS
 _T = TypeVar("_T")
 
 
-class _TooLargeError(ServingError):
-    """A request body is longer than allowed."""
-
-    def __init__(self, max_request_bytes: int) -> None:
-        super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, f"Request body is larger than {max_request_bytes} bytes")
-
-
-class _ClientGoneError(ServingError):
-    """The client has closed its connection; nobody reads the answer."""
-
-    def __init__(self) -> None:
-        super().__init__(grpc.StatusCode.CANCELLED, "The client has closed the connection")
-
-
 class RestApi:
     """Answers REST requests; `rest_app` describes the arguments."""
 
-    def __init__(self, backend: Backend, *, timeout: float, max_request_bytes: int) -> None:
+    def __init__(self, backend: Backend, *, timeout: float, max_request_bytes: int, cors: bool) -> None:
         self._backend = backend
         self._timeout = timeout
         self._max_request_bytes = max_request_bytes
+        self._headers = _CORS if cors else {}
         self._threads = ThreadPoolExecutor(_LARGE_AT_ONCE, "large JSON")
 
     async def answer(self, request: Request) -> Response:
         """Answers one request; errors become `{"error": "..."}` with TensorFlow Serving's status."""
         try:
-            return _response(200, await self._called(request))
-        except _TooLargeError as error:
-            # The rest of the body is not read, so the connection cannot be used again.
-            return _response(413, {"error": error.message}, {"Connection": "close"})
+            if not _path(request).lower().startswith(_ROOT):
+                return self._error(404, f"Not found: {request.method} {_path(request)}; the models are at /v1/models")
+            if request.method == "OPTIONS":
+                return self._preflight(request)
+            return self._response(200, await self._called(request))
+        except UnreadBodyError as error:
+            return self._error(error.status, error.message, {"Connection": "close"})
         except ServingError as error:
-            return _response(http_status(error.code), {"error": error.message})
+            return self._error(http_status(error.code), error.message)
         except Exception:
-            return _response(500, {"error": unexpected().message})
+            return self._error(500, unexpected().message)
+
+    def _response(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+        return Response(rest_responses.written(body), status, {**self._headers, **(headers or {})}, "application/json")
+
+    def _error(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+        return self._response(status, {"error": message}, headers)
+
+    def _preflight(self, request: Request) -> Response:
+        """Answers what a browser asks before it sends a page's request to another server."""
+        if not _ORIGIN.match(request.headers.get("origin", "")):
+            raise failed_precondition("Origin header is missing in CORS preflight")
+        return Response(None, 200, self._headers)
 
     async def _called(self, request: Request) -> dict[str, Any]:
-        path = request.scope["raw_path"].decode("ascii", "replace")
+        path = _path(request)
         inference = _INFERENCE.fullmatch(path) if request.method == "POST" else None
         if inference and inference["name"]:
             with contextlib.ExitStack() as memory:
@@ -105,16 +115,11 @@ class RestApi:
 
     async def _body(self, request: Request, memory: contextlib.ExitStack) -> bytes:
         """Reads the body, and reserves the memory of its values in `memory`."""
-        body = bytearray()
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > self._max_request_bytes:
-                    raise _TooLargeError(self._max_request_bytes)
-                memory.enter_context(self._backend.memory.reserved(BYTES_PER_JSON_BYTE * len(chunk)))
-        except ClientDisconnect:
-            raise _ClientGoneError from None
-        return bytes(body)
+
+        def reserve(size: int) -> None:
+            memory.enter_context(self._backend.memory.reserved(BYTES_PER_JSON_BYTE * size))
+
+        return await read_body(request, self._max_request_bytes, reserve)
 
     async def _in_time(self, answer: Coroutine[Any, Any, dict[str, Any]], request: Request) -> dict[str, Any]:
         """Returns the answer, and drops the work when the time is over or the client gone."""
@@ -126,7 +131,7 @@ class RestApi:
             if answering.done():
                 return answering.result()
             if leaving.done():
-                raise _ClientGoneError
+                raise ClientGoneError
             raise ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, f"Timed out after {self._timeout} seconds")
         finally:
             answering.cancel()
@@ -163,7 +168,9 @@ class RestApi:
             return name, servable.signatures[name].inputs
 
 
-def rest_app(backend: Backend, *, timeout: float, max_request_bytes: int, metrics_path: str | None) -> Starlette:
+def rest_app(
+    backend: Backend, *, timeout: float, max_request_bytes: int, metrics_path: str | None, cors: bool = False
+) -> Starlette:
     """Builds the HTTP application.
 
     Args:
@@ -171,13 +178,14 @@ def rest_app(backend: Backend, *, timeout: float, max_request_bytes: int, metric
         timeout: Maximum seconds per request.
         max_request_bytes: Maximum size of a body; longer ones are refused with 413.
         metrics_path: URL path of the metrics; None for no metrics.
+        cors: Whether answers allow pages of other servers to read them.
     """
 
     async def metrics(request: Request) -> Response:
         del request
         return Response(backend.metrics.page(), media_type=CONTENT_TYPE)
 
-    api = RestApi(backend, timeout=timeout, max_request_bytes=max_request_bytes)
+    api = RestApi(backend, timeout=timeout, max_request_bytes=max_request_bytes, cors=cors)
 
     async def page(request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
@@ -193,8 +201,10 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(rest_responses.written(body), status, headers, "application/json")
+def _path(request: Request) -> str:
+    """Returns the path as the client sent it."""
+    path: bytes = request.scope["raw_path"]
+    return path.decode("ascii", "replace")
 
 
 def _model_spec(match: re.Match[str]) -> ModelSpec:

@@ -1,8 +1,6 @@
 """Converts request bodies of TensorFlow Serving's REST API to the content of gRPC requests."""
 
-import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,7 +9,8 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import input_pb2
 
-from serving.server.api.json_tensor import base64_bytes, check_lossless, flat, is_base64, shown, tensor, type_name
+from serving.server.api.json_document import format_error, members_of, parse_object, shown
+from serving.server.api.json_tensor import base64_bytes, check_lossless, flat, is_base64, tensor, type_name
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.execution.tensors import shown_shape
 
@@ -24,32 +23,17 @@ _INPUTS: Final = "inputs"
 _CONTEXT: Final = "context"
 _EXAMPLES: Final = "examples"
 _INT64: Final = range(-(2**63), 2**63)
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Parses the body of a request, a JSON object in UTF-8; NaN and Infinity are numbers.
+    """Parses the body of a request; see `parse_object`.
 
     Raises:
         ServingError: INVALID_ARGUMENT if the body is not a JSON object, or its signature name is not a string.
     """
-    if not body:
-        raise invalid_argument("JSON Parse error: The document is empty")
-    try:
-        text = body.decode()
-        document = json.loads(text)
-        if _SURROGATE.search(text):
-            json.dumps(document, ensure_ascii=False).encode()  # fails for a lone surrogate, which the parser accepts
-    except json.JSONDecodeError as error:
-        raise invalid_argument(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except UnicodeError:
-        raise invalid_argument("JSON Parse error: Invalid encoding in string.") from None
-    except (ValueError, RecursionError):
-        raise invalid_argument("JSON Parse error: Number too long or lists nested too deep.") from None
-    if not isinstance(document, dict):
-        raise _format_error(document, "Is not object")
+    document = parse_object(body)
     if not isinstance(document.get(SIGNATURE_NAME, ""), str):
-        raise _format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
+        raise format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
     return document
 
 
@@ -70,7 +54,7 @@ def predict_inputs(document: Mapping[str, Any], signature: str, inputs: Inputs) 
     if not inputs:
         raise invalid_argument(f"Failed to get input map for signature: {signature}")
     if _INSTANCES in document and _INPUTS in document:
-        raise _format_error(
+        raise format_error(
             document, f"Not formatted correctly expecting only one of '{_INPUTS}' or '{_INSTANCES}' keys to exist "
         )
     if _INPUTS in document:
@@ -79,9 +63,9 @@ def predict_inputs(document: Mapping[str, Any], signature: str, inputs: Inputs) 
         raise invalid_argument(f"Missing '{_INPUTS}' or '{_INSTANCES}' key")
     instances = document[_INSTANCES]
     if not isinstance(instances, list):
-        raise _format_error(document, f"Excepting '{_INSTANCES}' to be an list/array")
+        raise format_error(document, f"Excepting '{_INSTANCES}' to be an list/array")
     if not instances:
-        raise _format_error(document, f"No values in '{_INSTANCES}' array")
+        raise format_error(document, f"No values in '{_INSTANCES}' array")
     return _rows(instances, inputs), True
 
 
@@ -97,17 +81,13 @@ def examples(document: Mapping[str, Any]) -> input_pb2.Input:
         into = found.example_list_with_context.examples
         found.example_list_with_context.context.CopyFrom(_example(document[_CONTEXT]))
     if _EXAMPLES not in document:
-        raise _format_error(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
+        raise format_error(document, f"When method is classify, key '{_EXAMPLES}' is expected and was not found")
     if not isinstance(document[_EXAMPLES], list):
-        raise _format_error(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
+        raise format_error(document, f"Expecting '{_EXAMPLES}' value to be an list/array")
     if not document[_EXAMPLES]:
-        raise _format_error(document, f"'{_EXAMPLES}' value is an empty array")
+        raise format_error(document, f"'{_EXAMPLES}' value is an empty array")
     into.extend([_example(value) for value in document[_EXAMPLES]])
     return found
-
-
-def _format_error(value: Any, problem: str) -> ServingError:
-    return invalid_argument(f"JSON Value: {shown(value)} {problem}")
 
 
 def _columns(value: Any, inputs: Inputs) -> Tensors:
@@ -138,7 +118,7 @@ def _rows(instances: list[Any], inputs: Inputs) -> Tensors:
             kinds = ("object but got list", "value/list but got object")
             raise invalid_argument(f"Expecting {kinds[not named]} at item {number} of input list")
         row = instance if named else dict.fromkeys(inputs, instance)
-        for name, value in row.items():
+        for name, value in members_of(row):
             where = f"element: {number} key: {name}" if named else f"element: {number}"
             try:
                 _add(name, value, inputs, shapes, elements)
@@ -172,7 +152,7 @@ def _example(value: Any) -> example_pb2.Example:
     if not isinstance(value, dict):
         raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
     example = example_pb2.Example()
-    for name, content in value.items():
+    for name, content in dict(members_of(value)).items():  # the last of repeated keys counts
         feature = example.features.feature[name]
         for element in content if isinstance(content, list) else [content]:
             _add_to_feature(feature, name, element)

@@ -160,4 +160,4 @@ def read_text_proto(file: Path, message: Any, advice: str, *, hide_content: bool
         reason = str(error)
     except text_format.ParseError as error:
         reason = f"line {error.GetLine()}, column {error.GetColumn()}" if hide_content else str(error)
-    raise SettingsError(f"{file} is not a {name} in text format: {reason}; {advice}")
+    raise SettingsError(f"{file}: Error parsing text-format {name}: {reason}; {advice}")

@@ -1,4 +1,4 @@
-"""The options of the server: those flags of tensorflow_model_server that it supports. Imports nothing heavy."""
+"""The options of the server: the flags of tensorflow_model_server, and some more. Imports nothing heavy."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -39,7 +39,8 @@ class ServerOptions(BaseModel):
     """The flags of `imdb-attention serve`, whose help describes them.
 
     Names and defaults are TensorFlow Serving's; `host` and the limits at the end are ours. A negative
-    `load_retry_interval_micros` counts as 0.
+    `load_retry_interval_micros` counts as 0, and `num_request_iterations_for_warmup` below 1 as 1. The flags in
+    `config.unused_flags` are no options.
 
     The methods raise SettingsError if the file that they read is not valid.
 
@@ -62,13 +63,18 @@ class ServerOptions(BaseModel):
     ssl_config_file: str = ""
     grpc_channel_arguments: str = ""
     rest_api_timeout_in_ms: PositiveInt = 30_000
+    rest_api_enable_cors_support: bool = False
     enforce_session_run_timeout: bool = True
     enable_batching: bool = False
     batching_parameters_file: str = ""
     enable_model_warmup: bool = True
+    num_request_iterations_for_warmup: int = 0
     max_num_load_retries: NonNegativeInt = 5
     load_retry_interval_micros: int = 60_000_000
     num_load_threads: NonNegativeInt = 0
+    saved_model_tags: str = "serve"
+    enable_signature_method_name_check: bool = False
+    use_alts_credentials: bool = False
     enable_grpc_healthcheck_service: bool = False
     monitoring_config_file: str = ""
     max_connections: PositiveInt = 1000
@@ -133,8 +139,15 @@ class ServerOptions(BaseModel):
         """`load_retry_interval_micros` in seconds."""
         return max(0, self.load_retry_interval_micros) / 1e6
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """`saved_model_tags` one by one."""
+        return tuple(tag.strip() for tag in self.saved_model_tags.split(","))
+
     def _check_pairs(self) -> None:
         given = self.model_fields_set
+        if self.use_alts_credentials:
+            raise SettingsError("--use_alts_credentials is not supported; give --ssl_config_file for TLS")
         if self.model_config_file and (self.model_base_path or "model_name" in given):
             raise SettingsError(
                 f"--model_config_file={self.model_config_file} already lists the models; leave it out, or leave out "

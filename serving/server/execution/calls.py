@@ -93,8 +93,8 @@ async def multi_inference(
     """Runs several classifying and regressing signatures on the same tf.Examples, in the version of the first task.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for tasks of different models, and for signatures that are unknown, repeated or
-            read different tensors; UNIMPLEMENTED for another method; otherwise as for `classify`.
+        ServingError: INVALID_ARGUMENT for tasks of different models, and for signatures that are unknown or repeated;
+            UNIMPLEMENTED for another method; otherwise as for `classify`.
     """
     spec = request.tasks[0].model_spec if request.tasks else ModelSpec()
     with lookup(spec) as servable:

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +16,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 from serving.server.execution.process_memory import return_memory
-from serving.server.execution.session import least_busy, open_session
+from serving.server.execution.session import feed_tensor, least_busy, open_session
 from serving.server.execution.tensors import Arrays
 
 _ANY_SIZE: Final = -1
@@ -46,15 +46,25 @@ class Servable:
         version: Number of the version.
         path: Folder of `saved_model.pb`.
         signatures: All signatures of the SavedModel, by key.
+        checks_methods: Whether signatures for tf.Examples must have their method's name, which those of TensorFlow 2
+            lack.
     """
 
     def __init__(
-        self, name: str, version: int, path: str, session: tf.compat.v1.Session, signatures: Mapping[str, SignatureDef]
+        self,
+        name: str,
+        version: int,
+        path: str,
+        session: tf.compat.v1.Session,
+        signatures: Mapping[str, SignatureDef],
+        *,
+        checks_methods: bool = False,
     ) -> None:
         self.name = name
         self.version = version
         self.path = path
         self.signatures = signatures
+        self.checks_methods = checks_methods
         self._session: tf.compat.v1.Session | None = session
         self._endpoints = {key: _endpoints_of(session.graph, definition) for key, definition in self.signatures.items()}
         self._running = 0
@@ -62,13 +72,21 @@ class Servable:
         self._changed = threading.Condition()
 
     @classmethod
-    def load(cls, name: str, version: int, path: str) -> "Servable":
-        """Loads a SavedModel.
+    def load(
+        cls,
+        name: str,
+        version: int,
+        path: str,
+        *,
+        tags: Collection[str] = (tf.saved_model.SERVING,),
+        checks_methods: bool = False,
+    ) -> "Servable":
+        """Loads a SavedModel; `open_session` describes `tags`, and the class the other arguments.
 
         Raises:
             ServingError: The SavedModel cannot be served; see `open_session`.
         """
-        return cls(name, version, path, *open_session(path))
+        return cls(name, version, path, *open_session(path, tags), checks_methods=checks_methods)
 
     def run(
         self, signature: str, inputs: Arrays, outputs: Sequence[str] | None = None, timeout: float | None = None
@@ -146,7 +164,7 @@ class Servable:
 
 def _endpoints_of(graph: tf.Graph, definition: SignatureDef) -> _Signature:
     try:
-        feeds = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.inputs.items()}
+        feeds = {alias: feed_tensor(graph, info.name) for alias, info in definition.inputs.items()}
         fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}
     except (KeyError, ValueError) as error:
         return _Signature({}, {}, frozenset(), str(error))

@@ -13,7 +13,7 @@ import copy
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 import grpc
@@ -26,6 +26,8 @@ from serving.server.errors import ServingError, failed_precondition, from_tensor
 POOLS: Final = os.cpu_count() or 1
 
 _INIT_OP: Final = "__saved_model_init_op"
+_PLACEHOLDERS: Final = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")
+_FEED: Final = "serving_feed"
 _INIT_OP_COLLECTIONS: Final = ("saved_model_main_op", "legacy_init_op")
 
 # TensorFlow's named pools belong to the process, not to a session: all versions of all models share these counts.
@@ -54,14 +56,20 @@ def least_busy() -> Iterator[int]:
             _runs[pool] -= 1
 
 
-def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_pb2.SignatureDef]]:
+def open_session(
+    path: str, tags: Collection[str] = (tf.saved_model.SERVING,)
+) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_pb2.SignatureDef]]:
     """Loads the SavedModel in a folder; returns a session on its final graph, and all signatures by key.
+
+    Args:
+        path: The folder.
+        tags: Tags of the graph to load.
 
     Raises:
         ServingError: The SavedModel is missing, damaged or incomplete, or a signature reads a variable that nothing
             restores. TensorFlow Serving notices such a variable only when it runs the signature.
     """
-    meta_graph = _read_meta_graph(path)
+    meta_graph = _read_meta_graph(path, frozenset(tags))
     _forget_input_shapes(meta_graph)
     session = tf.compat.v1.Session(graph=tf.Graph(), config=session_config())
     with contextlib.ExitStack() as failure:
@@ -84,7 +92,7 @@ def open_session(path: str) -> tuple[tf.compat.v1.Session, dict[str, meta_graph_
     return session, {key: copy.deepcopy(signature) for key, signature in meta_graph.signature_def.items()}
 
 
-def _read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
+def _read_meta_graph(path: str, tags: frozenset[str]) -> meta_graph_pb2.MetaGraphDef:
     file = os.path.join(path, "saved_model.pb")
     if not tf.io.gfile.exists(file):
         raise ServingError(
@@ -99,26 +107,67 @@ def _read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
     except DecodeError:
         raise ServingError(grpc.StatusCode.DATA_LOSS, f"Can't parse {path}/saved_model.pb as binary proto") from None
     for meta_graph in saved.meta_graphs:
-        if set(meta_graph.meta_info_def.tags) == {tf.saved_model.SERVING}:
+        if tags == set(meta_graph.meta_info_def.tags):
             return meta_graph
     raise ServingError(
         grpc.StatusCode.NOT_FOUND,
-        f"Could not find meta graph def matching supplied tags: {{ {tf.saved_model.SERVING} }} in {path}",
+        f"Could not find meta graph def matching supplied tags: {{ {' '.join(sorted(tags))} }} in {path}",
     )
 
 
+def feed_tensor(graph: tf.Graph, name: str) -> tf.Tensor:
+    """Returns the tensor to feed for the input `name` of a signature, in the graph of `open_session`."""
+    with contextlib.suppress(KeyError):
+        return graph.get_tensor_by_name(_feed_name(name))
+    return graph.get_tensor_by_name(name)
+
+
 def _forget_input_shapes(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
-    """Removes the placeholders' shapes: Python's sessions would check them, the C++ runtime does not."""
+    """Lets inputs have any shape: Python's sessions check the shapes that they know, the C++ runtime does not.
+
+    A placeholder loses its shape. Any other tensor, such as a feature parsed from a tf.Example, has an inferred shape;
+    all that reads it then reads a placeholder of no shape, whose default is this tensor.
+    """
     inputs = {
-        tensor.name.partition(":")[0]
+        _output_name(tensor.name): tensor.dtype
         for definition in meta_graph.signature_def.values()
         for tensor in definition.inputs.values()
+        if tensor.name
     }
-    for node in meta_graph.graph_def.node:
-        if node.name in inputs and "shape" in node.attr:
+    graph = meta_graph.graph_def
+    kinds = {node.name: node.op for node in graph.node}
+    inferred = {
+        name: dtype for name, dtype in inputs.items() if kinds.get(_node_name(name)) not in (None, *_PLACEHOLDERS)
+    }
+    placeholders = {_node_name(name) for name in inputs} - {_node_name(name) for name in inferred}
+    for node in graph.node:
+        if node.name in placeholders and "shape" in node.attr:
             node.attr["shape"].shape.Clear()
             node.attr["shape"].shape.unknown_rank = True
             node.attr.pop("_output_shapes", None)
+        for number, name in enumerate(node.input):
+            if not name.startswith("^") and _output_name(name) in inferred:
+                node.input[number] = _feed_name(_output_name(name))
+                node.attr.pop("_output_shapes", None)
+    for name, dtype in inferred.items():
+        node = graph.node.add(name=_node_name(_feed_name(name)), op="PlaceholderWithDefault", input=[name])
+        node.attr["dtype"].type = dtype
+        node.attr["shape"].shape.unknown_rank = True
+
+
+def _output_name(name: str) -> str:
+    """Returns the name of a tensor with its number; `x` stands for `x:0`."""
+    return name if ":" in name else f"{name}:0"
+
+
+def _node_name(tensor: str) -> str:
+    return tensor.partition(":")[0]
+
+
+def _feed_name(tensor: str) -> str:
+    """Returns the name of the placeholder through which a tensor is fed that is none itself."""
+    node, _, number = _output_name(tensor).partition(":")
+    return f"{node}/{_FEED}_{number}:0"
 
 
 def _restore(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraphDef, path: str) -> None:

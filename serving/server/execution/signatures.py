@@ -91,7 +91,7 @@ def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, 
         ServingError: INVALID_ARGUMENT for an unknown signature and for one with too many inputs or outputs;
             FAILED_PRECONDITION for other names of inputs or outputs.
     """
-    key, signature = _signature_of(servable, spec)
+    key, signature = _signature_of(servable, spec, "classification", CLASSIFY_METHOD)
     if len(signature.outputs) not in {1, 2}:
         raise invalid_argument(f"Expected one or two output Tensors, found {len(signature.outputs)}")
     if INPUTS not in signature.inputs:
@@ -107,7 +107,7 @@ def classification(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, 
 
 def regression(servable: Servable, spec: model_pb2.ModelSpec) -> str:
     """Returns the key of a signature for Regress; raises ServingError as `classification` does."""
-    key, signature = _signature_of(servable, spec)
+    key, signature = _signature_of(servable, spec, "regression", REGRESS_METHOD)
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
     if INPUTS not in signature.inputs:
@@ -121,10 +121,10 @@ def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]
     """Checks that the tasks of a MultiInferenceRequest can be answered together.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for different models, for unknown and repeated signatures, and for signatures
-            that read different tensors; UNIMPLEMENTED for another method; otherwise as for `classification`.
+        ServingError: INVALID_ARGUMENT for different models, and for unknown and repeated signatures; UNIMPLEMENTED for
+            another method; otherwise as for `classification`.
     """
-    names, keys, tensors = set[str](), set[str](), set[str]()
+    names, keys = set[str](), set[str]()
     for task in tasks:
         if not task.model_spec.name:
             raise invalid_argument("Found ModelSpec with an empty model name.")
@@ -143,17 +143,18 @@ def check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask]
             regression(servable, task.model_spec)
         else:
             raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}")
-        tensors.add(servable.signatures[key].inputs[INPUTS].name)
-        if len(tensors) > 1:
-            raise invalid_argument("Input tensor must be the same for all Signatures.")
 
 
-def _signature_of(servable: Servable, spec: model_pb2.ModelSpec) -> tuple[str, meta_graph_pb2.SignatureDef]:
-    """Finds a signature for tf.Examples, which must have one input."""
+def _signature_of(
+    servable: Servable, spec: model_pb2.ModelSpec, kind: str, method: str
+) -> tuple[str, meta_graph_pb2.SignatureDef]:
+    """Finds a signature for tf.Examples, which must have one input and, if the servable checks it, the method."""
     key = signature_key(spec)
     if key not in servable.signatures:
         raise invalid_argument(f"No signature was found with the name: {key}")
     signature = servable.signatures[key]
+    if servable.checks_methods and signature.method_name != method:
+        raise invalid_argument(f"Expected {kind} signature method_name to be {method}. Was: {signature.method_name}")
     if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
     return key, signature

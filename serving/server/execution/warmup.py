@@ -22,18 +22,22 @@ WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS: Final = 1000
 
 
-def warm_up(servable: Servable) -> int:
+def warm_up(servable: Servable, iterations: int = 1) -> int:
     """Replays the requests in the model's warm-up file, if it has one, and returns their number.
+
+    Args:
+        servable: The model.
+        iterations: Number of times that each request is replayed.
 
     Raises:
         ServingError: The file cannot be read, has more than 1,000 records or a record that is not the PredictionLog of
             a predict, classify, regress or multi-inference request, or a request fails.
     """
     path = os.path.join(servable.path, WARMUP_FILE)
-    return asyncio.run(_replay(servable, path)) if tf.io.gfile.exists(path) else 0
+    return asyncio.run(_replay(servable, path, iterations)) if tf.io.gfile.exists(path) else 0
 
 
-async def _replay(servable: Servable, path: str) -> int:
+async def _replay(servable: Servable, path: str, iterations: int) -> int:
     count = 0
     for count, record in enumerate(_records(path), start=1):
         if count > MAX_RECORDS:
@@ -42,7 +46,8 @@ async def _replay(servable: Servable, path: str) -> int:
             log = prediction_log_pb2.PredictionLog.FromString(record)
         except DecodeError:
             raise invalid_argument(f"Failed to parse warmup record: {record!r} from {path}") from None
-        await _run(log, servable)
+        for _ in range(iterations):
+            await _run(log, servable)
     return count
 
 

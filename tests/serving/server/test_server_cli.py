@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from imdb_core.errors import SettingsError
 from serving.server import cli, process
 from serving.server.config.options import ServerOptions
+from serving.server.config.unused_flags import WITHOUT_EFFECT
 
 
 @pytest.fixture
@@ -33,7 +35,90 @@ def serve(*flags: str) -> None:
 
 
 def test_every_option_is_a_flag_and_every_flag_an_option() -> None:
-    assert {parameter.name for parameter in cli.serve.params} == set(ServerOptions.model_fields)
+    assert {parameter.name for parameter in cli.serve.params} == {
+        *ServerOptions.model_fields,
+        *WITHOUT_EFFECT,
+        "version",
+    }
+
+
+# The flags of main.cc at tag 2.16.1, and two that later versions have.
+TENSORFLOW_SERVING = [
+    "allow_version_labels_for_unavailable_models",
+    "batching_parameters_file",
+    "enable_batching",
+    "enable_grpc_healthcheck_service",
+    "enable_model_warmup",
+    "enable_per_model_batching_parameters",
+    "enable_profiler",
+    "enable_serialization_as_tensor_content",
+    "enable_signature_method_name_check",
+    "enforce_session_run_timeout",
+    "file_system_poll_wait_seconds",
+    "flush_filesystem_caches",
+    "grpc_channel_arguments",
+    "grpc_max_threads",
+    "grpc_socket_path",
+    "load_retry_interval_micros",
+    "max_num_load_retries",
+    "mixed_precision",
+    "model_base_path",
+    "model_config_file",
+    "model_config_file_poll_wait_seconds",
+    "model_name",
+    "monitoring_config_file",
+    "num_load_threads",
+    "num_request_iterations_for_warmup",
+    "num_tflite_interpreters_per_pool",
+    "num_tflite_pools",
+    "num_unload_threads",
+    "per_process_gpu_memory_fraction",
+    "platform_config_file",
+    "port",
+    "prefer_tflite_model",
+    "remove_unused_fields_from_bundle_metagraph",
+    "rest_api_enable_cors_support",
+    "rest_api_num_threads",
+    "rest_api_port",
+    "rest_api_timeout_in_ms",
+    "saved_model_tags",
+    "skip_initialize_tpu",
+    "ssl_config_file",
+    "tensorflow_inter_op_parallelism",
+    "tensorflow_intra_op_parallelism",
+    "tensorflow_session_config_file",
+    "tensorflow_session_parallelism",
+    "thread_pool_factory_config_file",
+    "use_alts_credentials",
+    "version",
+    "xla_cpu_compilation_enabled",
+]
+
+
+def test_every_flag_of_tensorflow_serving_is_known() -> None:
+    assert len(TENSORFLOW_SERVING) == 48
+    assert set(TENSORFLOW_SERVING) <= {parameter.name for parameter in cli.serve.params}
+
+
+def test_flags_that_change_nothing_are_accepted_with_one_warning(started: list[ServerOptions]) -> None:
+    given = [f"--{name}=1" for name in WITHOUT_EFFECT]
+    result = CliRunner(mix_stderr=False).invoke(cli.serve, ["--model_base_path=/m", *given, "--enable_profiler"])
+    assert (result.exit_code, started) == (0, [ServerOptions(model_base_path="/m")])
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("Warning: these flags of tensorflow_model_server change nothing here: --enable_p")
+    for name, reason in WITHOUT_EFFECT.items():
+        assert f"--{name}: {reason}" in result.stderr
+
+
+def test_the_version_is_shown_without_a_model(started: list[ServerOptions]) -> None:
+    result = CliRunner().invoke(cli.serve, ["--version"])
+    assert result.exit_code == 0
+    assert result.output == (
+        f"imdb-attention: {version('imdb-attention')}\n"
+        f"TensorFlow ModelServer API: {version('tensorflow-serving-api')}\n"
+        f"TensorFlow Library: {version('tensorflow')}\n"
+    )
+    assert started == []
 
 
 def test_the_help_shows_the_defaults() -> None:

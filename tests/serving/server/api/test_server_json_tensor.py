@@ -61,6 +61,8 @@ def test_bytes_are_base64_in_both_directions(value: bytes) -> None:
 def test_base64_needs_no_padding() -> None:
     assert flat({"b64": "YWI"}, STRING) == ([], [b"ab"])
     assert flat({"b64": "YWI="}, STRING) == ([], [b"ab"])
+    assert flat({"b64": "YWI."}, STRING) == ([], [b"ab"])
+    assert flat({"b64": "YW\r\n I\t=\n"}, STRING) == ([], [b"ab"])
 
 
 def test_invalid_utf8_gets_replacement_characters() -> None:
@@ -117,6 +119,9 @@ def test_the_shape_is_that_of_the_lists(value: Any, shape: list[int]) -> None:
             "Cannot convert JSON value: 9007199254740992 to double without loss of precision.",
         ),
         ([{"b64": "!"}], STRING, "Unable to base64 decode"),
+        ([{"b64": "YWI=="}], STRING, "Unable to base64 decode"),
+        ([{"b64": "Y=WI"}], STRING, "Unable to base64 decode"),
+        ([{"b64": "YWI_"}], STRING, "Unable to base64 decode"),
         ([{"b64": 1}], STRING, 'JSON Value: {\n    "b64": 1\n} not formatted correctly for base64 data'),
     ],
 )

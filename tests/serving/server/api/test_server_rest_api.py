@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import gzip
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from contract_models import HALF, HURT, SUM
 from prometheus_client.parser import text_string_to_metric_families
-from running_server import RunningServer
+from running_server import RunningServer, running_server
+from tiny_models import write_half_plus_two
 
 pytestmark = pytest.mark.slow
 
@@ -261,3 +264,52 @@ def test_a_connection_stays_open_after_an_error(contract_server: RunningServer) 
             while not answer.endswith(b'"}'):
                 answer += connection.recv(4096)
             assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_gzip_body_is_read(client: httpx.Client) -> None:
+    body = gzip.compress(b'{"instances": [1.0, 2.0]}')
+    packed = {"Content-Encoding": "gzip"}
+    response = client.post(f"/v1/models/{HALF}:predict", content=body, headers=packed)
+    assert (response.status_code, response.json()) == (200, {"predictions": [4.5, 5.0]})
+    bomb = gzip.compress(b" " * 2**26)
+    assert len(bomb) < 2**17
+    response = client.post(f"/v1/models/{HALF}:predict", content=bomb, headers=packed)
+    assert (response.status_code, response.json()) == (413, {"error": "Request body is larger than 33554432 bytes"})
+    response = client.post(f"/v1/models/{HALF}:predict", content=body, headers={"Content-Encoding": "br"})
+    assert response.status_code == 415
+    assert client.get(f"/v1/models/{HALF}").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "PUT"])
+@pytest.mark.parametrize("path", ["/favicon.ico", "/v2/models/x", "/v1", "//v1/models/x", "/models/x:predict"])
+def test_paths_outside_the_api_are_not_found(client: httpx.Client, method: str, path: str) -> None:
+    response = client.request(method, path, content=b"{}")
+    assert response.status_code == 404
+    assert response.json() == {"error": f"Not found: {method} {path}; the models are at /v1/models"}
+
+
+def test_without_cors_no_answer_allows_other_pages(client: httpx.Client) -> None:
+    path = f"/v1/models/{HALF}:predict"
+    allowed = client.options(path, headers={"Origin": "https://example.org"})
+    assert (allowed.status_code, allowed.content) == (200, b"")
+    refused = client.options(path)
+    assert (refused.status_code, refused.json()) == (400, {"error": "Origin header is missing in CORS preflight"})
+    answers = (allowed, refused, client.get(path), client.get(f"/v1/models/{HALF}"))
+    assert not any("access-control-allow-origin" in answer.headers for answer in answers)
+
+
+def test_with_cors_every_answer_allows_other_pages(tmp_path: Path) -> None:
+    write_half_plus_two(tmp_path / "m" / "1")
+    with running_server(f"--model_base_path={tmp_path / 'm'}", "--rest_api_enable_cors_support") as server:
+        path = f"{server.url}/v1/models/default"
+        answers = [
+            httpx.options(f"{path}:predict", headers={"Origin": "https://example.org"}),
+            httpx.post(f"{path}:predict", json={"instances": [1.0]}),
+            httpx.post(f"{path}:predict", content=b"x"),
+            httpx.get(path),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 200]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["access-control-allow-methods"] == "POST, GET"
+        assert answer.headers["access-control-allow-headers"] == "Content-Type"

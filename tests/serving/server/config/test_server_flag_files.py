@@ -42,9 +42,9 @@ def test_an_ssl_config_may_authenticate_clients_too(tmp_path: Path) -> None:
         ("", "lacks server_key or server_cert; give both"),
         ('server_key: "k"', "lacks server_key or server_cert"),
         (KEY + "client_verify: true", "has client_verify and no custom_ca; give"),
-        ("server_key: secret", "is not a tensorflow.serving.SSLConfig in text format"),
-        ("key_file: 'x'", "is not a tensorflow.serving.SSLConfig in text format"),
-        (b"\xff", "is not a tensorflow.serving.SSLConfig in text format"),
+        ("server_key: secret", "Error parsing text-format tensorflow.serving.SSLConfig"),
+        ("key_file: 'x'", "Error parsing text-format tensorflow.serving.SSLConfig"),
+        (b"\xff", "Error parsing text-format tensorflow.serving.SSLConfig"),
     ],
 )
 def test_an_invalid_ssl_config_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -54,7 +54,9 @@ def test_an_invalid_ssl_config_is_refused(tmp_path: Path, content: str | bytes, 
 
 @pytest.mark.parametrize("content", ["server_key: topsecret", "server_cert: ''\nserver_key: 'topsecret", "'topsecret'"])
 def test_an_error_message_never_contains_the_key(tmp_path: Path, content: str) -> None:
-    with pytest.raises(SettingsError, match=r"flag.config is not a .*: line \d, column \d+; give") as raised:
+    with pytest.raises(
+        SettingsError, match=r"flag.config: Error parsing text-format .*: line \d, column \d+; give"
+    ) as raised:
         read_ssl_config(written(tmp_path, content))
     assert "topsecret" not in str(raised.value)
 
@@ -80,7 +82,7 @@ def test_a_monitoring_config_gives_the_path_of_the_metrics(tmp_path: Path, conte
             'prometheus_config { enable: true path: "metrics" }',
             "prometheus_config.path 'metrics'; give a path that starts with a slash",
         ),
-        ("prometheus { }", "is not a tensorflow.serving.MonitoringConfig in text format"),
+        ("prometheus { }", "Error parsing text-format tensorflow.serving.MonitoringConfig"),
     ],
 )
 def test_an_invalid_monitoring_config_is_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -127,7 +129,7 @@ def test_missing_batching_parameters_have_their_defaults(tmp_path: Path, text: s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_batch_size: 128", r'not a tensorflow\.serving\.BatchingParameters in text format: .*Expected "{"'),
+        ("max_batch_size: 128", r'Error parsing text-format tensorflow\.serving\.BatchingParameters: .*Expected "{"'),
         ("max_batch { value: 1 }", r'no field named "max_batch"'),
         ("max_batch_size { value: 1.5 }", "give fields like `max_batch_size { value: 128 }`"),
         ("max_batch_size { value: 0 }", "max_batch_size of the batching parameters is 0; give 1 or more"),

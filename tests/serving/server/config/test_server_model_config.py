@@ -38,7 +38,7 @@ def test_an_invalid_config_file_is_named(tmp_path: Path, content: bytes) -> None
     file = tmp_path / "models.config"
     file.write_bytes(content)
     with pytest.raises(
-        SettingsError, match=f"{file} is not a tensorflow.serving.ModelServerConfig in text format: .*; give"
+        SettingsError, match=f"{file}: Error parsing text-format tensorflow.serving.ModelServerConfig: .*; give"
     ):
         read_model_config(file)
 

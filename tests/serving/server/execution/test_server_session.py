@@ -218,3 +218,40 @@ def test_sessions_accept_every_pool_and_no_other() -> None:
             assert session.run(one, options=tf.compat.v1.RunOptions(inter_op_thread_pool=pool)) == 1
         with pytest.raises(tf.errors.InvalidArgumentError, match="inter_op_thread_pool"):
             session.run(one, options=tf.compat.v1.RunOptions(inter_op_thread_pool=POOLS))
+
+
+def write_parsed(path: Path, tags: list[str]) -> None:
+    """Writes a model of TensorFlow 1 whose input is parsed from a tf.Example, which gives it an inferred shape."""
+    saved_model = tf.compat.v1.saved_model
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        example = tf.compat.v1.placeholder(tf.string, [None], "tf_example")
+        x = tf.identity(tf.io.parse_example(example, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"], "x")
+        assert x.shape.as_list() == [None, 1]
+        y = tf.identity(x * 2.0, "y")
+        signatures = {
+            "serving_default": saved_model.predict_signature_def({"x": x}, {"y": y}),
+            "same": saved_model.predict_signature_def({"x": x}, {"y": y, "x": x}),
+            "regress": saved_model.regression_signature_def(example, y),
+        }
+        builder = saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(session, tags, signatures)
+        builder.save()
+
+
+def test_an_input_with_an_inferred_shape_takes_any_shape(tmp_path: Path) -> None:
+    write_parsed(tmp_path / "1", ["serve"])
+    servable = Servable.load("m", 1, str(tmp_path / "1"))
+    for x in (np.float32([3.0]), np.float32([[3.0]]), np.float32(3.0), np.float32([[1, 2], [3, 4]])):
+        np.testing.assert_array_equal(x * 2, servable.run("serving_default", {"x": x})["y"])
+    example = tf.train.Example()
+    example.features.feature["x"].float_list.value.append(4.0)
+    regressed = servable.run("regress", {"inputs": np.array([example.SerializeToString()], object)})
+    np.testing.assert_array_equal([[8.0]], regressed["outputs"])
+    assert servable.signatures["serving_default"].inputs["x"].name == "x:0"
+    servable.close()
+
+
+def test_the_graph_with_the_given_tags_is_loaded(tmp_path: Path) -> None:
+    write_parsed(tmp_path / "1", ["serve", "tpu"])
+    Servable.load("m", 1, str(tmp_path / "1"), tags=["tpu", "serve"]).close()
+    assert "matching supplied tags: { serve } in" in load_error(tmp_path / "1").message

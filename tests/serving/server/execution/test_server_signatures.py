@@ -16,6 +16,7 @@ class Signatures:
 
     def __init__(self, **signatures: meta_graph_pb2.SignatureDef) -> None:
         self.signatures = signatures
+        self.checks_methods = False
 
 
 def scalar(value: float) -> tensor_pb2.TensorProto:
@@ -109,3 +110,20 @@ def test_other_outputs_are_not_a_regression(definition: meta_graph_pb2.Signature
     with pytest.raises(ServingError) as failure:
         regression(Signatures(s=definition), model_pb2.ModelSpec(signature_name="s"))
     assert str(failure.value).startswith(message)
+
+
+def test_the_method_counts_only_where_it_is_checked() -> None:
+    servable = Signatures(classify=signature("inputs", "scores"), regress=signature("inputs", "outputs"))
+    specs = {name: model_pb2.ModelSpec(name="m", signature_name=name) for name in ("classify", "regress")}
+    assert classification(servable, specs["classify"]) == ("classify", ["scores"])
+    servable.checks_methods = True
+    with pytest.raises(
+        ServingError,
+        match="Expected classification signature method_name to be tensorflow/serving/classify. Was: $",
+    ):
+        classification(servable, specs["classify"])
+    servable.signatures["regress"].method_name = "tensorflow/serving/predict"
+    with pytest.raises(ServingError, match="Expected regression .* to be tensorflow/serving/regress. Was: tensor"):
+        regression(servable, specs["regress"])
+    servable.signatures["regress"].method_name = "tensorflow/serving/regress"
+    assert regression(servable, specs["regress"]) == "regress"

@@ -120,3 +120,12 @@ def test_a_truncated_warmup_file_is_refused(servable: Servable, keep: int) -> No
         warm_up(servable)
     assert failure.value.code == grpc.StatusCode.DATA_LOSS
     assert failure.value.message.endswith(". Please verify your warmup data is in TFRecord format.")
+
+
+def test_each_request_is_replayed_as_often_as_asked(servable: Servable, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+    run = Servable.run
+    monkeypatch.setattr(Servable, "run", lambda self, key, *rest: runs.append(key) or run(self, key, *rest))
+    write(servable, LOGS["predict"], LOGS["regress"])
+    assert warm_up(servable, 3) == 2
+    assert runs == ["serving_default"] * 3 + ["regress"] * 3

@@ -257,7 +257,7 @@ def test_changes_of_the_config_file_are_applied(h: Harness, tmp_path: Path, capl
         return sum(words in message for message in caplog.messages)
 
     for bad, words in (
-        ("model_config_list {", "in text format"),
+        ("model_config_list {", "Error parsing text-format tensorflow.serving.ModelServerConfig"),
         (h.specific(2, stable=1), "models.config: FAILED_PRECONDITION: Request to assign label to version 1"),
         ("", "It is only legal to transition from one ModelConfigList to another"),
     ):
