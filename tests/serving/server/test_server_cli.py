@@ -102,7 +102,7 @@ def test_every_flag_of_tensorflow_serving_is_known() -> None:
 
 def test_flags_that_change_nothing_are_accepted_with_one_warning(started: list[ServerOptions]) -> None:
     given = [f"--{name}=1" for name in WITHOUT_EFFECT]
-    result = CliRunner(mix_stderr=False).invoke(cli.serve, ["--model_base_path=/m", *given, "--enable_profiler"])
+    result = CliRunner().invoke(cli.serve, ["--model_base_path=/m", *given, "--enable_profiler"])
     assert (result.exit_code, started) == (0, [ServerOptions(model_base_path="/m")])
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("Warning: these flags of tensorflow_model_server change nothing here: --enable_p")

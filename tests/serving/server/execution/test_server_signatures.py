@@ -119,11 +119,11 @@ def test_the_method_counts_only_where_it_is_checked() -> None:
     servable.checks_methods = True
     with pytest.raises(
         ServingError,
-        match="Expected classification signature method_name to be tensorflow/serving/classify. Was: $",
+        match=r"Expected classification signature method_name to be tensorflow/serving/classify\. Was: $",
     ):
         classification(servable, specs["classify"])
     servable.signatures["regress"].method_name = "tensorflow/serving/predict"
-    with pytest.raises(ServingError, match="Expected regression .* to be tensorflow/serving/regress. Was: tensor"):
+    with pytest.raises(ServingError, match=r"Expected regression .* to be tensorflow/serving/regress\. Was: tensor"):
         regression(servable, specs["regress"])
     servable.signatures["regress"].method_name = "tensorflow/serving/regress"
     assert regression(servable, specs["regress"]) == "regress"
