@@ -154,10 +154,13 @@ class TransformSettings(Section):
     Attributes:
         vocabulary_size: The number of token ids, including the four special ones.
         max_tokens: The number of tokens that the network reads of a review, including the start mark.
+        normalize: Whether typographic quotes and dashes, invisible characters, full-width letters and separate accents
+            are first given one spelling, so that `don’t` is `don't`; see `imdb_core.normalization`.
     """
 
     vocabulary_size: Annotated[int, Field(ge=5)] = 10_000
     max_tokens: Annotated[int, Field(ge=2)] = 200
+    normalize: bool = True
 
 
 class ModelSettings(Section):

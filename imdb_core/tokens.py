@@ -7,6 +7,8 @@ app.js has a copy in JavaScript. tests/token_cases.json lists texts on which all
 import re
 from typing import Final
 
+from imdb_core.normalization import normalized
+
 # A line break such as `<br />`, or a word: whatever is not separated by white space or punctuation. An apostrophe
 # belongs to a word. The rest of a text is separators. No two repetitions may match the same white space one after the
 # other: a text of blanks would take time that grows with the square of its length.
@@ -16,8 +18,15 @@ PIECE: Final = re.compile(
 )
 
 
-def words(text: str) -> list[str]:
-    """Splits a review into words as the vocabulary spells them: in lower case, with U+FFFD instead of NUL."""
+def words(text: str, *, normalize: bool = False) -> list[str]:
+    """Splits a review into words as the vocabulary spells them: in lower case, with U+FFFD instead of NUL.
+
+    Args:
+        text: The review.
+        normalize: Whether to normalize it first, as `TransformSettings.normalize` says.
+    """
+    if normalize:
+        text = normalized(text).text
     # Lower-casing comes first, as in the graph: the lower case of a capital sigma depends on the rest of the text.
     lowered = text.replace("\0", "\ufffd").lower()
     return [match["word"] for match in PIECE.finditer(lowered) if match["word"]]

@@ -46,7 +46,12 @@ _Outputs = Mapping[str, tf.Tensor]
 
 
 def export_model(
-    model: keras.Model, transform_output: tft.TFTransformOutput, export_dir: str, serving: ServingSettings
+    model: keras.Model,
+    transform_output: tft.TFTransformOutput,
+    export_dir: str,
+    serving: ServingSettings,
+    *,
+    normalize: bool,
 ) -> None:
     """Writes the SavedModel.
 
@@ -68,6 +73,7 @@ def export_model(
         transform_output: Output of the Transform component that wrote the training data.
         export_dir: Folder to write to; it must not hold a model yet.
         serving: Model name and number of warm-up requests.
+        normalize: `TransformSettings.normalize` of that Transform component.
     """
     # On a machine with a GPU the graph would hold cuDNN's op, which no server without a GPU can run.
     for layer in model.layers:
@@ -93,7 +99,7 @@ def export_model(
 
     def explain(text: tf.Tensor) -> _Outputs:
         probabilities, attention = explaining(token_ids(text), training=False)
-        words = preprocessing.tokenize(text)
+        words = preprocessing.tokenize(text, normalize=normalize)
         tokens = preprocessing.align(words, words[:, -max_tokens:], max_tokens, START_TOKEN, PADDING_TOKEN)
         return {PROBABILITIES: probabilities, TOKENS: tokens, ATTENTION: attention}
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from imdb_core import features, file_names
+from imdb_core import features, file_names, normalization
 from imdb_core.settings import TransformSettings
 
 # White space as Unicode and Python's str.split define it; RE2's \s matches only five of these characters.
@@ -42,9 +42,28 @@ def lower_case(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.lower(lowered, encoding="utf-8")
 
 
-def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
-    """Splits reviews in UTF-8, string `[batch]`, into lower-case words, string `[batch, (words)]`."""
-    without_breaks = tf.strings.regex_replace(lower_case(texts), _LINE_BREAK, " ")
+def normalized(texts: tf.Tensor) -> tf.Tensor:
+    """Normalizes reviews in UTF-8, string `[batch]`, by the rule of `imdb_core.normalization`."""
+    # ASCII needs nothing, and most reviews have no other characters.
+    rows = tf.where(tf.strings.length(texts) != tf.strings.length(texts, "UTF8_CHAR"))
+    codes = _replaced(tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8"))
+    for _ in range(normalization.ROUNDS):
+        codes = _composed(codes)
+    return tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
+
+
+def tokenize(texts: tf.Tensor, *, normalize: bool) -> tf.RaggedTensor:
+    """Splits reviews in UTF-8 into lower-case words.
+
+    Args:
+        texts: string `[batch]`.
+        normalize: Whether to normalize the reviews first.
+
+    Returns:
+        string `[batch, (words)]`.
+    """
+    lowered = lower_case(normalized(texts) if normalize else texts)
+    without_breaks = tf.strings.regex_replace(lowered, _LINE_BREAK, " ")
     return tf.strings.split(tf.strings.regex_replace(without_breaks, _SEPARATORS, " "))
 
 
@@ -81,7 +100,7 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
         `token_ids` int64 `[batch, max_tokens]` and `label` int64 `[batch, 1]`.
     """
     settings = TransformSettings.model_validate(custom_config["transform"])
-    words = tokenize(tf.squeeze(inputs[features.TEXT], axis=1))
+    words = tokenize(tf.squeeze(inputs[features.TEXT], axis=1), normalize=settings.normalize)
     # With unit weights, TF Transform counts words within each batch instead of passing every word through Beam.
     # float64 counts exactly up to 2**53.
     vocabulary = tft.vocabulary(
@@ -98,3 +117,34 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
         features.TOKEN_IDS: align(words, word_ids, settings.max_tokens, features.START_ID, features.PADDING_ID),
         features.LABEL: inputs[features.LABEL],
     }
+
+
+def _replaced(codes: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Replaces or removes the code points, int32 `[batch, (characters)]`, that have another spelling."""
+    found, replacements = _looked_up(codes.values, normalization.REPLACEMENTS, tf.int32)
+    values = tf.where(found, replacements, codes.values)
+    return tf.ragged.boolean_mask(codes.with_values(values), codes.with_values(values != normalization.REMOVED))
+
+
+def _composed(codes: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Composes each letter with the combining mark that follows it."""
+    pairs = {_pair(*pair): code for pair, code in normalization.COMPOSITIONS.items()}
+    letters = tf.cast(codes.values, tf.int64)
+    following = tf.concat([letters[1:], [0]], axis=0)
+    found, compositions = _looked_up(_pair(letters, following), pairs, tf.int64)
+    rows = codes.value_rowids()
+    found &= rows == tf.concat([rows[1:], [-1]], axis=0)
+    values = tf.where(found, tf.cast(compositions, tf.int32), codes.values)
+    is_mark = tf.concat([[False], found], axis=0)[:-1]
+    return tf.ragged.boolean_mask(codes.with_values(values), codes.with_values(~is_mark))
+
+
+def _pair(letter: Any, mark: Any) -> Any:
+    return letter * 2**21 + mark
+
+
+def _looked_up(keys: tf.Tensor, table: Mapping[int, int], dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns which keys the table has, and the value of each; unlike a hash table, this has no state."""
+    known, values = (tf.constant(column, dtype) for column in zip(*sorted(table.items()), strict=True))
+    places = tf.minimum(tf.searchsorted(known, keys), len(table) - 1)
+    return tf.gather(known, places) == keys, tf.gather(values, places)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from imdb_core.normalization import Normalized, normalized, unchanged
 from imdb_core.signatures import START_TOKEN
 from imdb_core.tokens import PIECE, folded
 from serving.client.results import Explanation
@@ -48,13 +49,16 @@ def shaded(explanation: Explanation) -> list[Piece]:
         for token, weight in zip(explanation.tokens, explanation.attention, strict=True)
     ]
     mark, read = read[:from_start], read[from_start:]
-    matches = list(PIECE.finditer(explanation.text))
-    found = [match["word"] for match in matches if match["word"]]
-    unread = 0 if from_start else max(len(found) - len(read), 0)
-    if [*map(folded, found[unread:])] == [*map(folded, explanation.tokens[from_start:])]:
-        review = _laid_out(explanation.text, matches, unread, iter(read))
-    else:
-        review = (piece for word in read for piece in (word, Piece(" ")))
+    words = [*map(folded, explanation.tokens[from_start:])]
+    review: Iterable[Piece] = (piece for word in read for piece in (word, Piece(" ")))
+    # A model does not say whether it normalizes reviews.
+    for text in (unchanged(explanation.text), normalized(explanation.text)):
+        matches = list(PIECE.finditer(text.text))
+        found = [match["word"] for match in matches if match["word"]]
+        unread = 0 if from_start else max(len(found) - len(read), 0)
+        if [*map(folded, found[unread:])] == words:
+            review = _laid_out(explanation.text, text, matches, unread, iter(read))
+            break
     return list(_joined([*(piece for start in mark for piece in (start, Piece(" "))), *review]))
 
 
@@ -77,18 +81,22 @@ def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
             yield Piece("".join(piece.text for piece in together), read=False)
 
 
-def _laid_out(text: str, matches: Sequence[re.Match[str]], unread: int, read: Iterator[Piece]) -> Iterator[Piece]:
+def _laid_out(
+    text: str, cut: Normalized, matches: Sequence[re.Match[str]], unread: int, read: Iterator[Piece]
+) -> Iterator[Piece]:
+    """Lays the words that were found in the normalized text over the original."""
     end = 0
     for match in matches:
-        if match.start() > end:
-            yield Piece(printable(text[end : match.start()]), read=unread == 0)
-        end = match.end()
+        start = cut.starts[match.start()]
+        if start > end:
+            yield Piece(printable(text[end:start]), read=unread == 0)
+        end = cut.starts[match.end()]
         if match["line_break"]:
             yield Piece("\n", read=unread == 0)
         elif unread:
             unread -= 1
-            yield Piece(printable(match[0]), read=False)
+            yield Piece(printable(text[start:end]), read=False)
         else:
-            yield dataclasses.replace(next(read), text=printable(match[0]))
+            yield dataclasses.replace(next(read), text=printable(text[start:end]))
     if end < len(text):
         yield Piece(printable(text[end:]))

@@ -1,4 +1,4 @@
-"""The token rules of the design, section 3, in plain Python, independent of the code under test."""
+"""The token rules of the design, section 3, in plain Python; all but the normalization is independent of the code."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from collections.abc import Iterable, Sequence
 
 from hypothesis import strategies as st
 
+from imdb_core.normalization import normalized
+
 SEPARATORS = string.punctuation.replace("'", "")
 BREAKS = ("<br />", "<br>", "<BR/>", "< Br / >", "</br>", "<br\nclear='all'>", "<bR\u3000/>", "<br/class=x>")
 NO_BREAKS = ("<b>", "<brr>", "< b r >", "<br", "br />", "<br <i>", "<\\br>", "<br\0>", "<br'>", "<//br>")
 
 
-def words_of(review: bytes) -> list[str]:
-    text = review.decode("utf-8", errors="replace").replace("\0", "\ufffd")
-    lowered = without_breaks(text).lower()
+def words_of(review: bytes, *, normalize: bool = True) -> list[str]:
+    text = review.decode("utf-8", errors="replace")
+    if normalize:
+        text = normalized(text).text  # has tests of its own
+    lowered = without_breaks(text.replace("\0", "\ufffd")).lower()
     return "".join(" " if character in SEPARATORS else character for character in lowered).split()
 
 
@@ -45,17 +49,36 @@ def token_ids_of(review: bytes, vocabulary: Sequence[str], max_tokens: int) -> l
     return kept + [0] * (max_tokens - len(kept))
 
 
-def tokens_of(review: bytes, max_tokens: int) -> list[bytes]:
-    kept = [b"[START]", *(word.encode() for word in words_of(review))][-max_tokens:]
+def tokens_of(review: bytes, max_tokens: int, *, normalize: bool = True) -> list[bytes]:
+    kept = [b"[START]", *(word.encode() for word in words_of(review, normalize=normalize))][-max_tokens:]
     return kept + [b""] * (max_tokens - len(kept))
 
 
 # The lower case of a capital sigma depends on its neighbours, such as an accent or a soft hyphen.
 _PIECES = st.one_of(
     st.sampled_from(
-        ["a", "The", "FILM", "isn't", "'", "Σ", "σ", "\u0301", "\u00ad", "İ", "🎬", "👩‍👩‍👧", "naïve", "ẞ"]
+        [
+            "a",
+            "The",
+            "FILM",
+            "isn't",
+            "'",
+            "Σ",
+            "σ",
+            "\u0301",
+            "\u00ad",
+            "İ",
+            "🎬",
+            "👩‍👩‍👧",
+            "naïve",
+            "ẞ",
+            "don’t",
+            "Ｗow",
+        ]
     ),
-    st.sampled_from([" ", "\t", "\r\n", "\u00a0", "\u2028", ".", "--", "(", "<", ">", "/", "\0", "\ufeff"]),
+    st.sampled_from(
+        [" ", "\t", "\r\n", "\u00a0", "\u2028", ".", "--", "(", "<", ">", "/", "\0", "\ufeff", "—", "“", "…"]
+    ),
     st.sampled_from(BREAKS + NO_BREAKS),
     st.text(max_size=20),
 )

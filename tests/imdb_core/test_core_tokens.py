@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from awkward_texts import AWKWARD_TEXTS, SECONDS
-from token_cases import TOKEN_CASES, for_each_token_case
+from token_cases import TOKEN_CASES, for_each_token_case, words_of_case
 
 from imdb_core.tokens import PIECE, folded, words
 
@@ -15,9 +15,10 @@ def test_a_text_is_cut_into_the_pieces_of_the_table(case: dict[str, Any]) -> Non
     assert pieces == case["pieces"]
 
 
+@pytest.mark.parametrize("normalize", [False, True])
 @for_each_token_case
-def test_words_are_those_of_the_table(case: dict[str, Any]) -> None:
-    assert words(case["text"]) == case["words"]
+def test_words_are_those_of_the_table(case: dict[str, Any], normalize: bool) -> None:
+    assert words(case["text"], normalize=normalize) == words_of_case(case, normalize=normalize)
 
 
 @for_each_token_case
@@ -45,5 +46,5 @@ def test_the_table_has_every_separator_and_all_white_space() -> None:
 @pytest.mark.parametrize("text", AWKWARD_TEXTS.values(), ids=AWKWARD_TEXTS)
 def test_the_time_grows_with_the_length_of_a_text_alone(text: str) -> None:
     started = time.process_time()
-    words(text)
+    words(text, normalize=True)
     assert time.process_time() - started < SECONDS

@@ -19,7 +19,7 @@ class TinySentiment(tf.Module):
         self.bias = tf.Variable(bias)
 
     def _tokens(self, text: tf.Tensor) -> tf.Tensor:
-        words = tokenize(text)
+        words = tokenize(text, normalize=True)
         return align(words, words[:, -MAX_TOKENS:], MAX_TOKENS, "[START]", "")
 
     def _probabilities(self, text: tf.Tensor) -> tf.Tensor:

@@ -61,7 +61,10 @@ def describe_data(run: PastRun) -> DataSection | None:
         return None
     ingest = json.loads(report.read_text())
     texts = {split: _texts(examples, split) for split in (TRAIN, TEST)}
-    split_words = {split: [words(text) for text in found] for split, found in texts.items() if found}
+    normalize = bool(run.settings.get("transform.normalize"))  # runs before this setting did not
+    split_words = {
+        split: [words(text, normalize=normalize) for text in found] for split, found in texts.items() if found
+    }
     most_tokens = run.settings.get("transform.max_tokens")
     words_file = run.file("Transform", "transform_graph", f"transform_fn/assets/{file_names.VOCABULARY}")
     vocabulary = set(words_file.read_text("utf-8").splitlines()) if words_file else set()

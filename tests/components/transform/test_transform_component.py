@@ -22,7 +22,7 @@ def test_the_node_runs_our_function_on_the_given_splits_and_caches_by_its_code()
     assert getattr(import_module(module), name) is preprocessing_fn
     assert json.loads(properties["splits_config"]) == {"analyze": ["train"], "transform": ["train", "eval"]}
     assert json.loads(properties["custom_config"]) == {
-        "transform": {"vocabulary_size": 40, "max_tokens": 12},
+        "transform": {"vocabulary_size": 40, "max_tokens": 12, "normalize": True},
         "code_digest": code_digest("components.transform.preprocessing"),
     }
     assert properties["disable_statistics"] == 1

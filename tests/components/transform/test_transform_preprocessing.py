@@ -23,7 +23,7 @@ TokenIds = Callable[[Sequence[bytes]], list[list[int]]]
 
 
 def tokenized(*reviews: str | bytes) -> list[list[bytes]]:
-    return tokenize(tf.constant(reviews, tf.string, [len(reviews)])).to_list()
+    return tokenize(tf.constant(reviews, tf.string, [len(reviews)]), normalize=False).to_list()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def tokenized(*reviews: str | bytes) -> list[list[bytes]]:
 )
 def test_words(review: str | bytes, words: list[str]) -> None:
     assert tokenized(review) == [[word.encode() for word in words]]
-    assert words_of(review if isinstance(review, bytes) else review.encode()) == words
+    assert words_of(review if isinstance(review, bytes) else review.encode(), normalize=False) == words
 
 
 @pytest.mark.parametrize("tag", BREAKS)
@@ -55,7 +55,7 @@ def test_any_spelling_of_the_break_separates_words(tag: str) -> None:
 @pytest.mark.parametrize("tag", NO_BREAKS)
 def test_other_tags_are_text(tag: str) -> None:
     words = [word.decode() for word in tokenized(f"one{tag}two")[0]]
-    assert words == words_of(f"one{tag}two".encode())
+    assert words == words_of(f"one{tag}two".encode(), normalize=False)
     assert words != ["one", "two"]
 
 
@@ -63,7 +63,7 @@ def test_every_character_is_separated_and_lowered_as_python_does() -> None:
     # Python 3.10 and the ICU in TensorFlow 2.16 both implement Unicode 13.
     words = [f"Ab{chr(code)}cd" for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
     reviews = [" ".join(words[start : start + 256]).encode() for start in range(0, len(words), 256)]
-    assert tokenized(*reviews) == [[word.encode() for word in words_of(review)] for review in reviews]
+    assert tokenized(*reviews) == [[word.encode() for word in words_of(review, normalize=False)] for review in reviews]
 
 
 def test_separators_are_those_of_the_design() -> None:
@@ -71,14 +71,16 @@ def test_separators_are_those_of_the_design() -> None:
     assert tokenized("a".join(SEPARATORS)) == [[b"a"] * (len(SEPARATORS) - 1)]
 
 
+@pytest.mark.parametrize("normalize", [False, True])
 @settings(max_examples=200)
-@given(st.lists(REVIEWS, max_size=4), st.integers(2, 20))
-def test_tokenize_and_align_agree_with_the_oracle(reviews: list[bytes], max_tokens: int) -> None:
-    words = tokenize(tf.constant(reviews, tf.string, [len(reviews)]))
-    assert words.to_list() == [[word.encode() for word in words_of(review)] for review in reviews]
+@given(reviews=st.lists(REVIEWS, max_size=4), max_tokens=st.integers(2, 20))
+def test_tokenize_and_align_agree_with_the_oracle(reviews: list[bytes], max_tokens: int, normalize: bool) -> None:
+    words = tokenize(tf.constant(reviews, tf.string, [len(reviews)]), normalize=normalize)
+    expected = [[word.encode() for word in words_of(review, normalize=normalize)] for review in reviews]
+    assert words.to_list() == expected
     aligned = align(words, words[:, -max_tokens:], max_tokens, "[START]", "")
     assert aligned.shape == (len(reviews), max_tokens)
-    assert aligned.numpy().tolist() == [tokens_of(review, max_tokens) for review in reviews]
+    assert aligned.numpy().tolist() == [tokens_of(review, max_tokens, normalize=normalize) for review in reviews]
 
 
 def test_vocabulary_is_by_falling_frequency_and_ties_by_falling_bytes(transformed: Transformed) -> None:
@@ -137,7 +139,7 @@ def test_a_word_that_is_not_in_the_vocabulary_is_2(token_ids_in_graph: TokenIds)
 def test_ten_thousand_words_at_the_default_length() -> None:
     rng = np.random.default_rng(1)
     review = " ".join(rng.choice(["Good", "bad,", "don't", "Ünlü", "<br />", "🎬"], size=10_000)).encode()
-    words, max_tokens = tokenize(tf.constant([review, b""])), TransformSettings().max_tokens
+    words, max_tokens = tokenize(tf.constant([review, b""]), normalize=True), TransformSettings().max_tokens
     aligned = align(words, words[:, -max_tokens:], max_tokens, "[START]", "").numpy().tolist()
     assert aligned == [tokens_of(review, 200), tokens_of(b"", 200)]
     assert aligned[0][0] != b"[START]"
@@ -154,7 +156,7 @@ for locale in ("tr_TR.UTF-8", "lt_LT.UTF-8"):
     if not os.fork():
         os.environ["LC_ALL"] = locale
         naive = [text.decode() for text in tf.strings.lower(texts, encoding="utf-8").numpy()]
-        words = [[word.decode() for word in row] for row in tokenize(tf.constant(texts)).to_list()]
+        words = [[word.decode() for word in row] for row in tokenize(tf.constant(texts), normalize=False).to_list()]
         print(json.dumps({"naive": naive, "words": words}), flush=True)
         os._exit(0)
     assert os.wait()[1] == 0
@@ -167,7 +169,7 @@ def test_lower_case_does_not_depend_on_the_locale() -> None:
         [sys.executable, "-c", _IN_OTHER_LOCALES], input=json.dumps(texts), capture_output=True, text=True, check=True
     )
     seen = [json.loads(line) for line in run.stdout.splitlines()]
-    assert [row["words"] for row in seen] == [[words_of(text.encode()) for text in texts]] * 2
+    assert [row["words"] for row in seen] == [[words_of(text.encode(), normalize=False) for text in texts]] * 2
     # Both locales took effect, each in its own way.
     lowered = [text.lower() for text in texts]
     assert lowered not in [row["naive"] for row in seen]

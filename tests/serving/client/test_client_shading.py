@@ -6,14 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.transform.preprocessing import align, tokenize
+from imdb_core.normalization import normalized
 from serving.client.results import Explanation
 from serving.client.shading import Piece, notes, printable, shaded
 
 MAX_TOKENS = 12
-WORDS = st.sampled_from(
-    ["Film", "don't", "ÜNLÜ", "ΟΔΟΣ", "İyi", "Straße", "ﬁlm", "日本", "🎬", "br", "a\0b", "x" * 20, "é", "'"]
+WORDS = st.one_of(
+    st.sampled_from(
+        ["Film", "don't", "ÜNLÜ", "ΟΔΟΣ", "İyi", "Straße", "ﬁlm", "日本", "🎬", "br", "a\0b", "x" * 20, "é", "'"]
+    ),
+    st.sampled_from(["é", "'", "don’t", "cafe\u0301", "co\u00adop"]),
 )
-BETWEEN = st.sampled_from([" ", "  ", ", ", "\t", "\n", "\u00a0", "\u2028", "\x1f", "...", "-", "<", ">", '"', "/"])
+BETWEEN = st.one_of(
+    st.sampled_from([" ", "  ", ", ", "\t", "\n", "\u00a0", "\u2028", "\x1f", "...", "-", "<", ">", '"', "/"]),
+    st.sampled_from(["—", "“"]),
+)
 BREAKS = st.sampled_from(["<br />", "<BR>", "</br>", "< br / >", '<br clear="all">', "<br/class=x>"])
 REVIEWS = st.lists(st.tuples(WORDS, BETWEEN | BREAKS), max_size=20).map(lambda pairs: "".join(sum(pairs, ())))
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -23,15 +30,16 @@ def explained(text: str, tokens: list[str], attention: list[float], version: int
     return Explanation(text, "positive", 0.9, {"negative": 0.1, "positive": 0.9}, version, tokens, attention)
 
 
-def as_the_network_reads(text: str) -> list[str]:
-    words = tokenize(tf.constant([text.encode()]))
+def as_the_network_reads(text: str, *, normalize: bool) -> list[str]:
+    words = tokenize(tf.constant([text.encode()]), normalize=normalize)
     row = align(words, words[:, -MAX_TOKENS:], MAX_TOKENS, "[START]", "")[0]
     return [token.decode() for token in row.numpy() if token]
 
 
-@given(REVIEWS | ANY_TEXT)
-def test_each_word_of_the_review_has_the_attention_of_its_token(text: str) -> None:
-    tokens = as_the_network_reads(text)
+@pytest.mark.parametrize("normalize", [False, True])
+@given(text=REVIEWS | ANY_TEXT)
+def test_each_word_of_the_review_has_the_attention_of_its_token(text: str, normalize: bool) -> None:
+    tokens = as_the_network_reads(text, normalize=normalize)
     attention = [1.0 + place for place in range(len(tokens))]
     pieces = shaded(explained(text, tokens, attention))
     assert [piece.attention for piece in pieces if piece.attention is not None] == attention
@@ -41,7 +49,8 @@ def test_each_word_of_the_review_has_the_attention_of_its_token(text: str) -> No
     review = pieces[2 * from_start :]
     # The words are those of the review, not the network's lower-case ones; nothing is lost or added.
     shown = "".join(piece.text for piece in review)
-    assert shown == printable(text) if "br" not in text.lower() else shown.startswith(printable(text.partition("<")[0]))
+    plain = normalized(text).text.lower() + text.lower()
+    assert shown == printable(text) if "br" not in plain else shown.startswith(printable(text.partition("<")[0]))
     assert all(piece.read for piece in pieces) or not from_start
 
 
@@ -62,6 +71,17 @@ def test_the_pieces_of_a_review_with_markup() -> None:
         Piece(">,"),
         Piece("\n"),
         Piece("Don't", 2, 0.5),
+        Piece("!"),
+    ]
+
+
+def test_the_pieces_of_a_review_that_the_network_normalizes() -> None:
+    text = "\ufeffDon’t—cafe\u0301\u00ad!"
+    assert shaded(explained(text, ["[START]", "don't", "caf\u00e9"], [0, 1, 2]))[2:] == [
+        Piece("\ufeff"),
+        Piece("Don’t", 1, 0.5),
+        Piece("—"),
+        Piece("cafe\u0301\u00ad", 2, 1.0),
         Piece("!"),
     ]
 

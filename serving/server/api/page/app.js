@@ -10,6 +10,66 @@ const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\
 const PUNCTUATION = "!\"#$%&()*+,\\-.\\/:;<=>?@\\[\\]\\\\^_`{|}~";
 const PIECE = new RegExp(
   `(?<br><[${SPACE}]*(?:/[${SPACE}]*)?br(?:[${SPACE}/][^<>]*)?>)|(?<word>[^${SPACE}${PUNCTUATION}]+)`, "giu");
+// The same tables as imdb_core/normalization.py.
+const APOSTROPHES = [0x91, 0x92, 0xb4, 0x2bc, 0x2018, 0x2019, 0x201b, 0x2032, 0xff07];
+const SPACES = [
+  [0x82, 0x82], [0x84, 0x85], [0x8b, 0x8b], [0x93, 0x97], [0x9b, 0x9b], [0xa1, 0xa1], [0xab, 0xab], [0xb6, 0xb7],
+  [0xbb, 0xbb], [0xbf, 0xbf], [0x2010, 0x2017], [0x201a, 0x201a], [0x201c, 0x201f], [0x2020, 0x2027],
+  [0x2030, 0x2031], [0x2033, 0x205e], [0x2212, 0x2212], [0x2e00, 0x2e5d], [0x3001, 0x3003], [0x3008, 0x3011],
+  [0x3014, 0x301f], [0x3030, 0x3030], [0xfe10, 0xfe19], [0xfe30, 0xfe6b],
+];
+const REMOVED = [
+  [0xad, 0xad], [0x34f, 0x34f], [0x61c, 0x61c], [0x180b, 0x180e], [0x200b, 0x200f], [0x202a, 0x202e],
+  [0x2060, 0x206f], [0xfe00, 0xfe0f], [0xfeff, 0xfeff], [0xe0001, 0xe007f], [0xe0100, 0xe01ef],
+];
+const FULL_WIDTH = [0xff01, 0xff5e, 0xfee0];
+const COMPOSED = [0xc0, 0x1fff];
+const ROUNDS = 3;
+
+const REPLACEMENTS = new Map();
+for (const [ranges, replacement] of [[SPACES, 0x20], [REMOVED, null], [[[0xfdd0, 0xfdef]], 0xfffd]]) {
+  for (const [first, last] of ranges) for (let code = first; code <= last; code++) REPLACEMENTS.set(code, replacement);
+}
+for (let plane = 0; plane < 0x110000; plane += 0x10000) {
+  for (const code of [0xfffe, 0xffff]) REPLACEMENTS.set(plane + code, 0xfffd);
+}
+for (let code = FULL_WIDTH[0]; code <= FULL_WIDTH[1]; code++) REPLACEMENTS.set(code, code - FULL_WIDTH[2]);
+for (const code of APOSTROPHES) REPLACEMENTS.set(code, 0x27);
+
+const COMPOSITIONS = new Map();
+for (let code = COMPOSED[0]; code <= COMPOSED[1]; code++) {
+  const whole = String.fromCharCode(code);
+  const parts = whole.normalize("NFD");
+  const before = parts.slice(0, -1).normalize("NFC");
+  if (before.length === 1 && parts.normalize("NFC") === whole) COMPOSITIONS.set(before + parts.at(-1), whole);
+}
+
+// A text as it is; `starts` has the place of each code unit in the original text, and its length.
+const unchanged = (text) => ({ text, starts: [...Array(text.length + 1).keys()] });
+
+// A text in the spelling of networks that normalize reviews.
+function normalized(text) {
+  let found = [];
+  let place = 0;
+  for (const character of text) {
+    const replacement = REPLACEMENTS.get(character.codePointAt(0));
+    if (replacement === undefined) found.push([character, place]);
+    else if (replacement !== null) found.push([String.fromCharCode(replacement), place]);
+    place += character.length;
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    const composed = [];
+    found.forEach(([character, start], at) => {
+      const whole = at ? COMPOSITIONS.get(found[at - 1][0] + character) : undefined;
+      if (whole) composed.at(-1)[0] = whole;
+      else composed.push([character, start]);
+    });
+    found = composed;
+  }
+  const starts = found.flatMap(([character, start]) => Array(character.length).fill(start));
+  return { text: found.map(([character]) => character).join(""), starts: [...starts, text.length] };
+}
+
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const SURROGATE = /[\ud800-\udfff]/gu;
 
@@ -29,26 +89,35 @@ function shaded(text, tokens, attention) {
     read: true,
   }));
   const pieces = fromStart ? [known.shift(), between(" ")] : [];
-  const matches = [...text.matchAll(PIECE)];
-  const words = matches.filter((match) => match.groups.word);
-  let unread = fromStart ? 0 : Math.max(words.length - known.length, 0);
-  const found = words.slice(unread).map((match) => folded(match[0])).join("\n");
-  if (found !== tokens.slice(fromStart ? 1 : 0).map(folded).join("\n")) {
-    return [...pieces, ...known.flatMap((word) => [word, between(" ")])];
-  }
-  let end = 0;
-  for (const match of matches) {
-    if (match.index > end) pieces.push(between(text.slice(end, match.index), unread === 0));
-    end = match.index + match[0].length;
-    if (match.groups.br) pieces.push(between("\n", unread === 0));
-    else if (unread-- > 0) pieces.push(between(match[0], false));
-    else {
-      unread = 0;
-      pieces.push({ ...known.shift(), text: printable(match[0]) });
+  const wanted = tokens.slice(fromStart ? 1 : 0).map(folded).join("\n");
+  // A model does not say whether it normalizes reviews.
+  for (const cut of [unchanged(text), normalized(text)]) {
+    const matches = [...cut.text.matchAll(PIECE)];
+    const words = matches.filter((match) => match.groups.word);
+    const unread = fromStart ? 0 : Math.max(words.length - known.length, 0);
+    if (words.slice(unread).map((match) => folded(match[0])).join("\n") === wanted) {
+      return joined([...pieces, ...laidOut(text, cut.starts, matches, unread, known, between)]);
     }
   }
+  return [...pieces, ...known.flatMap((word) => [word, between(" ")])];
+}
+
+// The words that were found in the normalized text, laid over the original.
+function laidOut(text, starts, matches, unread, known, between) {
+  const pieces = [];
+  let end = 0;
+  for (const match of matches) {
+    const start = starts[match.index];
+    if (start > end) pieces.push(between(text.slice(end, start), unread === 0));
+    end = starts[match.index + match[0].length];
+    if (match.groups.br) pieces.push(between("\n", unread === 0));
+    else if (unread > 0) {
+      unread--;
+      pieces.push(between(text.slice(start, end), false));
+    } else pieces.push({ ...known.shift(), text: printable(text.slice(start, end)) });
+  }
   if (end < text.length) pieces.push(between(text.slice(end)));
-  return joined(pieces);
+  return pieces;
 }
 
 // A long review has many pieces that the network does not read: neighbours become one.

@@ -12,6 +12,7 @@ import pytest
 from awkward_texts import AWKWARD_TEXTS, SECONDS
 from token_cases import TOKEN_CASES
 
+from imdb_core.normalization import COMPOSITIONS, normalized
 from imdb_core.tokens import PIECE
 from serving.server import api
 
@@ -21,8 +22,10 @@ pytestmark = pytest.mark.slow
 PAGE = 'const document = { getElementById: () => ({ value: "", addEventListener() {} }) };'
 CUT = """
 const cut = (text) => [...text.matchAll(PIECE)].map((match) => (match.groups.br ? "\\n" : match[0]));
-const found = JSON.parse(require("fs").readFileSync(0)).map(({ text, words }) => (
-  { pieces: cut(text), folded: cut(text).filter((piece) => piece !== "\\n").map(folded), words: words.map(folded) }));
+const words = (text) => cut(text).filter((piece) => piece !== "\\n");
+const found = JSON.parse(require("fs").readFileSync(0)).map(({ text, words: spelt }) => (
+  { pieces: cut(text), folded: words(text).map(folded), words: spelt.map(folded),
+    normalized: words(normalized(text).text), starts: normalized(text).starts }));
 console.log(JSON.stringify(found));
 """
 
@@ -47,6 +50,24 @@ def test_pieces_are_those_of_the_table_and_fold_as_the_vocabulary_s_words(
 ) -> None:
     assert found[place]["pieces"] == case["pieces"]
     assert found[place]["folded"] == found[place]["words"]
+
+
+def test_texts_are_normalized_as_in_python(found: list[dict[str, Any]]) -> None:
+    for row, case in zip(found, TOKEN_CASES, strict=True):
+        in_python = normalized(case["text"])
+        expected = [match["word"] for match in PIECE.finditer(in_python.text) if match["word"]]
+        assert row["normalized"] == expected, case["name"]
+        if all(ord(character) < 0x10000 for character in case["text"]):  # beyond, JavaScript counts two places
+            assert row["starts"] == list(in_python.starts), case["name"]
+
+
+def test_every_character_is_normalized_as_in_python() -> None:
+    characters = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code <= 0xDFFF]
+    texts = [f"a{'a'.join(characters[start : start + 4096])}" for start in range(0, len(characters), 4096)]
+    texts.append("".join(f"{chr(letter)}{chr(mark)}a" for letter, mark in COMPOSITIONS))
+    rows = [row["normalized"] for row in run_in_node([{"text": text, "words": []} for text in texts])]
+    in_python = [normalized(text).text for text in texts]
+    assert rows == [[match["word"] for match in PIECE.finditer(text) if match["word"]] for text in in_python]
 
 
 def test_every_character_separates_words_or_not_as_in_python() -> None:
