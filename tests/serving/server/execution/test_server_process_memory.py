@@ -15,7 +15,7 @@ from serving.server.execution import process_memory
 from serving.server.execution.servable import Servable
 
 MIB = 2**20
-SWAPS = 20
+SWAPS = 6
 
 
 class Heavy(tf.Module):
