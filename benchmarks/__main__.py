@@ -13,9 +13,10 @@ from rich.console import Console
 from benchmarks import comparison, figures, machine, results, study, tuning
 from imdb_core.errors import SettingsError
 from imdb_core.files import write_json
+from imdb_core.user_paths import UserPath
 from pipeline.cli import ActionableErrors
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = UserPath(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(cls=ActionableErrors, invoke_without_command=True)
@@ -26,12 +27,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the script and the pipeline."
 )
 @click.option("--limit", type=int, help="Maximum number of reviews per split, for a quick look.")
-@click.option(
-    "--workspace", type=click.Path(path_type=Path), help="New or empty folder; a temporary folder by default."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON record; in the workspace by default."
-)
+@click.option("--workspace", type=UserPath(path_type=Path), help="New or empty folder; a temporary folder by default.")
+@click.option("--out", type=UserPath(path_type=Path, dir_okay=False), help="JSON record; in the workspace by default.")
 @click.pass_context
 def main(
     context: click.Context,

@@ -17,6 +17,7 @@ from components.example_gen.sample.generate import sample_review
 from imdb_core.errors import SettingsError
 from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.files import write_json
+from imdb_core.user_paths import UserPath
 from imdb_core.workspace import workspace_path
 from pipeline.cli import ActionableErrors
 from serving.names import MODELS_FOLDER
@@ -28,7 +29,7 @@ _REVIEWS: Final = 2048
 @click.group(cls=ActionableErrors, invoke_without_command=True)
 @click.option(
     "--model",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=UserPath(exists=True, file_okay=False, path_type=Path),
     help="Folder of a SavedModel; the newest pushed version by default.",
 )
 @click.option("--seconds", default=10.0, show_default=True, help="Duration of each measurement.")
@@ -40,7 +41,7 @@ _REVIEWS: Final = 2048
 @click.option(
     "--flag", "flags", multiple=True, help="A flag for the server, such as --flag=--enable_batching=true; repeatable."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON record here.")
+@click.option("--out", type=UserPath(path_type=Path, dir_okay=False), help="Write the JSON record here.")
 @click.pass_context
 def main(
     context: click.Context,
@@ -86,7 +87,7 @@ def main(
 
 
 @main.command("results")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=UserPath(exists=True, dir_okay=False, path_type=Path))
 def render(file: Path) -> None:
     """Render a record as Markdown, for docs/results.md."""
     click.echo(tables.markdown(json.loads(file.read_text())), nl=False)

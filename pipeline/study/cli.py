@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from imdb_core.user_paths import UserPath
 from pipeline.tfx_cli import command
 
 
@@ -50,7 +51,7 @@ compare = click.Command(
         ),
         click.Option(["--presets"], default="attention,blog", show_default=True, help="Comma-separated names."),
         click.Option(
-            ["--output"], type=click.Path(dir_okay=False, path_type=Path), help="Also write the JSON record here."
+            ["--output"], type=UserPath(dir_okay=False, path_type=Path), help="Also write the JSON record here."
         ),
         *(option for option in command.pipeline_options() if option.name != "pipeline"),
     ],

@@ -18,6 +18,8 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from imdb_core.user_paths import UserPath
+
 CONFIG_VARIABLE: Final = "IMDB_CONFIG"
 SET_VARIABLE: Final = "IMDB_SET"
 VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
@@ -26,13 +28,6 @@ VERBOSE_VARIABLE: Final = "IMDB_VERBOSE"
 WORKSPACE_VARIABLE: Final = "IMDB_WORKSPACE"
 
 RUNNER_FILE: Final = "local_runner.py"
-
-
-class _FileOfUser(click.Path):
-    """A path in which `~` is the home folder; shells leave it alone in `--config=~/my.toml`."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return super().convert(os.path.expanduser(value), param, ctx)
 
 
 def extend(commands: ModuleType) -> None:
@@ -88,7 +83,7 @@ def pipeline_options() -> list[click.Option]:
         ),
         click.Option(
             ["--config"],
-            type=_FileOfUser(exists=True, dir_okay=False, path_type=Path),
+            type=UserPath(exists=True, dir_okay=False, path_type=Path),
             help="TOML file with settings of the pipeline.",
         ),
         click.Option(

@@ -19,7 +19,7 @@ from typing import Any, Final
 from imdb_core import features
 from imdb_core.excerpts import excerpt
 from imdb_core.reviews.errors import ReviewsError
-from imdb_core.reviews.reading import ReviewReader
+from imdb_core.reviews.reading import AUTO, ReviewReader
 from imdb_core.reviews.rows import Found, LeftOut, RawRow, RejectedRow
 from imdb_core.reviews.unpacking import compression_of, container_of
 from imdb_core.settings import TableSettings
@@ -70,7 +70,8 @@ def find_files(pattern: str, output: Path | None = None) -> list[Path]:
     Raises:
         ReviewFileError: No file matches, or `output` does.
     """
-    names = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))
+    place = os.path.expanduser(pattern)
+    names = [place] if os.path.isfile(place) else sorted(glob.glob(place, recursive=True))
     files = [Path(name) for name in names if os.path.isfile(name)]
     if not files:
         raise ReviewFileError(f"there is no file {pattern}; give a file, or a pattern in quotes like 'reviews/*.jsonl'")
@@ -79,15 +80,12 @@ def find_files(pattern: str, output: Path | None = None) -> list[Path]:
     return files
 
 
-def read_reviews(
-    files: Sequence[Path], *, json_lines: bool = False, table: TableSettings = _DEFAULT, tell: Tell = _silent
-) -> Iterator[Review]:
+def read_reviews(files: Sequence[Path], *, table: TableSettings = _DEFAULT, tell: Tell = _silent) -> Iterator[Review]:
     """Reads reviews one by one.
 
     Args:
         files: The files, in the order in which they are read. Only if there are several does `origin` name the file.
-        json_lines: Whether to read all files as JSON lines, whatever their content.
-        table: How tables are read.
+        table: How the files are read.
         tell: Called with one sentence for each table or archive: what was recognised, and what was left out.
 
     Raises:
@@ -96,7 +94,7 @@ def read_reviews(
     for file in files:
         origin = {"file": str(file)} if len(files) > 1 else {}
         try:
-            as_json = True if json_lines else _has_json_lines(file, table)
+            as_json = True if are_json_lines(table) else _has_json_lines(file, table)
             if as_json is not None:
                 with gzip.open(file) if _is_gzip(file) else file.open("rb") as lines:
                     yield from parse_reviews(lines, str(file), json_lines=as_json, origin=origin)
@@ -128,14 +126,24 @@ def _has_json_lines(file: Path, table: TableSettings) -> bool | None:
         return None
     if kind == _TEXT_LINES:
         # A name that promises JSON keeps the promise, or the error names the line.
-        return is_json(file)
+        return table.format == AUTO and is_json(file)
     return True if kind == _OBJECT_LINES and first.columns.startswith("text in 'text'") else None
 
 
-def is_table(start: bytes) -> bool:
-    """Returns whether the start of a stream is that of a table, of JSON in other forms than lines, or is packed."""
-    if not start:
+def are_json_lines(table: TableSettings) -> bool:
+    """Returns whether all reviews are JSON lines with a `text`, whatever the files' content."""
+    return table == TableSettings(format="jsonl")
+
+
+def is_table(start: bytes, table: TableSettings = _DEFAULT) -> bool:
+    """Returns whether a stream with this start is a table, has JSON in other forms than lines, or is packed.
+
+    With other settings than the default ones, it is always read like a file.
+    """
+    if are_json_lines(table) or not start:
         return False
+    if table != _DEFAULT:
+        return True
     if compression_of(start) or container_of(start) or start.startswith(b"PAR1"):
         return True
     reader = ReviewReader(_DEFAULT, lambda path: io.BytesIO(start), _LONGEST, setting="--{}")

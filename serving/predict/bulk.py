@@ -21,7 +21,6 @@ from tfx_bsl.public.proto import model_spec_pb2
 
 from imdb_core.features import TEXT
 from imdb_core.records import in_batches
-from imdb_core.reviews.columns import AUTO
 from imdb_core.settings import TableSettings
 from imdb_core.signatures import PROBABILITIES, SERVING_DEFAULT
 from serving.client.errors import BulkInferenceError
@@ -31,6 +30,7 @@ from serving.names import MODELS_FOLDER
 from serving.predict.output_files import json_line, written_atomically
 from serving.releases.state import read_state
 
+_DEFAULT: Final = TableSettings()
 # The number of reviews that stay together, in order. RunInference combines several of these parts into a batch.
 _TOGETHER: Final = 64
 # They log whole tracebacks of errors that BulkInferenceError reports in one line.
@@ -63,17 +63,14 @@ def released_model(workspace: Path, model: str, version: str | None = None) -> P
     return state.versions[state.number(version if version is not None else str(state.live))].path
 
 
-def predict_in_bulk(
-    saved_model: Path, files: Sequence[Path], output: Path, *, json_lines: bool = False, text_column: str = AUTO
-) -> int:
+def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, table: TableSettings = _DEFAULT) -> int:
     """Predicts the sentiment of all reviews in files; returns their number. The output appears when it is complete.
 
     Args:
         saved_model: A model that the pipeline exported. If the folder's name is a number, it is the version.
         files: Files of reviews; see `serving.client.review_files`.
         output: File for the predictions as JSON lines, in the order of the reviews.
-        json_lines: Whether to read all files as JSON lines, whatever their names.
-        text_column: The column of the text in tables.
+        table: How the files are read.
 
     Raises:
         ReviewFileError: A review cannot be read, or the output cannot be written.
@@ -81,14 +78,13 @@ def predict_in_bulk(
     """
     version = int(saved_model.name) if saved_model.name.isdecimal() else None
     # Validate all lines first: Beam would wrap an error about a line in its own messages.
-    table = TableSettings(text_column=text_column)
-    count = sum(1 for _ in read_reviews(files, json_lines=json_lines, table=table))
+    count = sum(1 for _ in read_reviews(files, table=table))
     with tempfile.TemporaryDirectory() as parts, written_atomically(output) as written:
         with _errors_of(saved_model), beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
             read = (
                 pipeline
                 | beam.Create([tuple(str(file) for file in files)])
-                | beam.FlatMap(_read, json_lines, text_column)
+                | beam.FlatMap(_read, table.model_dump(mode="json"))
             )
             _predict(read, str(saved_model)) | beam.Map(_write, parts, version)
         for part in sorted(Path(parts).iterdir()):
@@ -102,9 +98,8 @@ def _predict(examples: Any, saved_model: str) -> Any:
     return examples | RunInference(model_spec_pb2.InferenceSpecType(saved_model_spec=model))
 
 
-def _read(files: tuple[str, ...], json_lines: bool, text_column: str) -> Iterator[tuple[_Part, list[bytes]]]:
-    table = TableSettings(text_column=text_column)
-    reviews = read_reviews([Path(file) for file in files], json_lines=json_lines, table=table)
+def _read(files: tuple[str, ...], table: dict[str, Any]) -> Iterator[tuple[_Part, list[bytes]]]:
+    reviews = read_reviews([Path(file) for file in files], table=TableSettings.model_validate(table))
     for number, together in enumerate(in_batches(reviews, _TOGETHER)):
         yield _Part(number, tuple(together)), [_example(review.text) for review in together]
 

@@ -10,12 +10,14 @@ from typing import Any, Final, TypeVar
 import click
 
 from imdb_core.file_names import DEFAULT_MODEL
+from imdb_core.user_paths import UserPath
+from serving.client.table_options import table_options, table_settings
 from serving.names import DEFAULT_TARGET
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
-_new_file = click.Path(dir_okay=False, path_type=Path)
+_existing_file = UserPath(exists=True, dir_okay=False, path_type=Path)
+_new_file = UserPath(dir_okay=False, path_type=Path)
 
 _SERVER_OPTIONS: Final = (
     click.option(
@@ -42,13 +44,10 @@ _SERVER_OPTIONS: Final = (
     click.option("--tls-cert", type=_existing_file, help="The client's certificate, if the server requires one (PEM)."),
     click.option("--tls-key", type=_existing_file, help="Private key of --tls-cert (PEM)."),
 )
-_JSON_OPTIONS: Final = (
-    click.option("--jsonl", "json_lines", is_flag=True, help="Read JSON lines, whatever the file's name."),
-    click.option(
-        "--text-column", default="auto", help="Column of the text in tables: a name, a path in JSON, or a number."
-    ),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON lines."),
+_INPUT: Final = click.option(
+    "--input", "pattern", metavar="FILE|GLOB", help="Reviews: a table, JSON lines, an archive, or text with one a line."
 )
+_AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 
 
 # Not the start of an option, and dropped again: it shows that an argument is a text.
@@ -102,17 +101,16 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 
 @click.command(cls=_TextsCommand)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...", callback=_texts)
-@click.option(
-    "--input", "pattern", metavar="FILE|GLOB", help="Reviews: a table, JSON lines, an archive, or text with one a line."
-)
+@_INPUT
 @click.option(
     "--output", type=_new_file, help="File for the predictions as JSON lines; it appears when it is complete."
 )
-@_options(*_JSON_OPTIONS)
+@table_options
+@_AS_JSON
 @click.option("--beam", is_flag=True, help="Run the model here as a Beam pipeline, without a server.")
 @click.option(
     "--saved-model",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=UserPath(exists=True, file_okay=False, path_type=Path),
     help="Model for --beam. Default: the version in $IMDB_WORKSPACE/models that a server would use.",
 )
 @_options(*_SERVER_OPTIONS)
@@ -121,12 +119,10 @@ def predict(
     texts: tuple[str, ...],
     pattern: str | None,
     output: Path | None,
-    json_lines: bool,
-    text_column: str,
     as_json: bool,
     beam: bool,
     saved_model: Path | None,
-    **server: Any,
+    **options: Any,
 ) -> None:
     """Predict the sentiment of reviews: TEXTs, lines of files, or lines of standard input (-).
 
@@ -136,50 +132,41 @@ def predict(
         raise click.UsageError("--saved-model needs --beam; with a server, --model names the model")
     if beam and (texts or not pattern or not output or as_json):
         raise click.UsageError("--beam needs --input and --output, and takes neither TEXT nor --json")
+    table = table_settings(options)
     if beam and pattern and output:
-        version = server["label"] or (None if server["version"] is None else str(server["version"]))
-        _predict_with_beam(
-            pattern,
-            output,
-            saved_model,
-            json_lines=json_lines,
-            text_column=text_column,
-            model=server["model"],
-            version=version,
-        )
+        version = options["label"] or (None if options["version"] is None else str(options["version"]))
+        _predict_with_beam(pattern, output, saved_model, table, model=options["model"], version=version)
         return
     from serving.predict import commands
 
-    commands.predict(
-        texts, pattern, output, json_lines=json_lines, text_column=text_column, as_json=as_json, server=server
-    )
+    commands.predict(texts, pattern, output, table=table, as_json=as_json, server=options)
 
 
 @click.command(cls=_TextsCommand)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...", callback=_texts)
+@_INPUT
 @click.option("--html", type=_new_file, help="Write a web page to this file instead.")
-@_options(*_JSON_OPTIONS)
+@table_options
+@_AS_JSON
 @_options(*_SERVER_OPTIONS)
-def explain(
-    *, texts: tuple[str, ...], html: Path | None, json_lines: bool, text_column: str, as_json: bool, **server: Any
-) -> None:
+def explain(*, texts: tuple[str, ...], pattern: str | None, html: Path | None, as_json: bool, **options: Any) -> None:
     """Show the sentiment of reviews, and each word's attention as the shade of its background.
 
-    Takes TEXTs, or standard input (-) with one review a line. In a pipe it prints the attention and the word instead,
-    one word a line.
+    Takes TEXTs, files, or standard input (-) with one review a line. In a pipe it prints the attention and the word
+    instead, one word a line.
     """
     from serving.predict import commands
 
-    commands.explain(texts, html, json_lines=json_lines, text_column=text_column, as_json=as_json, server=server)
+    table = table_settings(options)
+    commands.explain(texts, pattern, html, table=table, as_json=as_json, server=options)
 
 
 def _predict_with_beam(
     pattern: str,
     output: Path,
     saved_model: Path | None,
+    table: Any,
     *,
-    json_lines: bool,
-    text_column: str,
     model: str,
     version: str | None,
 ) -> None:
@@ -194,5 +181,5 @@ def _predict_with_beam(
 
     if saved_model is None:
         saved_model = bulk.released_model(workspace_path(), model, version)
-    count = bulk.predict_in_bulk(saved_model, files, output, json_lines=json_lines, text_column=text_column)
+    count = bulk.predict_in_bulk(saved_model, files, output, table)
     click.echo(f"{count} predictions of {saved_model} in {output}", err=True)

@@ -19,7 +19,7 @@ from imdb_core.reviews.unpacking import HEAD
 from imdb_core.settings import TableSettings
 from serving.client.client import Client
 from serving.client.results import Prediction
-from serving.client.review_files import Review, find_files, is_table, parse_reviews, read_reviews
+from serving.client.review_files import Review, are_json_lines, find_files, is_table, parse_reviews, read_reviews
 from serving.client.tls import TLS
 from serving.predict.output_files import json_line, written_atomically
 from serving.predict.page import page
@@ -35,8 +35,7 @@ def predict(
     pattern: str | None,
     output: Path | None,
     *,
-    json_lines: bool,
-    text_column: str,
+    table: TableSettings,
     as_json: bool,
     server: Mapping[str, Any],
 ) -> None:
@@ -46,8 +45,7 @@ def predict(
         texts: The reviews. Without any, and with `-`, they come from standard input, unless there is a pattern.
         pattern: Path or glob of files with reviews.
         output: File for the predictions as JSON lines; None prints them.
-        json_lines: Whether to read the input as JSON lines, whatever the files' names.
-        text_column: The column of the text in tables.
+        table: How the files and standard input are read.
         as_json: Whether to print JSON lines.
         server: The command line's options of the server.
 
@@ -55,7 +53,7 @@ def predict(
         ReviewPipelineError: See `serving.client.errors`.
         click.UsageError: No reviews are given, or both texts and a pattern.
     """
-    reviews, count = _reviews(texts, pattern, output, json_lines=json_lines, text_column=text_column)
+    reviews, count = _reviews(texts, pattern, output, table)
     with _client(server) as client:
         answers = _answers(client.predict, reviews, client.batch_size)
         if output:
@@ -66,10 +64,10 @@ def predict(
 
 def explain(
     texts: tuple[str, ...],
+    pattern: str | None,
     html: Path | None,
     *,
-    json_lines: bool,
-    text_column: str,
+    table: TableSettings,
     as_json: bool,
     server: Mapping[str, Any],
 ) -> None:
@@ -81,7 +79,7 @@ def explain(
         ReviewPipelineError: See `serving.client.errors`.
         click.UsageError: No reviews are given.
     """
-    reviews, _ = _reviews(texts, None, None, json_lines=json_lines, text_column=text_column)
+    reviews, _ = _reviews(texts, pattern, html, table)
     with _client(server) as client:
         answers = _answers(client.explain, reviews, client.batch_size)
         if html:
@@ -122,19 +120,19 @@ def _print(answers: Iterable[tuple[Review, Shown]], show: Callable[[Shown, Conso
             sys.stdout.buffer.write(json_line(review.origin, prediction.to_json()).encode())
         else:
             show(prediction, console)
+        sys.stdout.flush()  # what is known is seen, whatever ends the process
 
 
 def _reviews(
-    texts: tuple[str, ...], pattern: str | None, output: Path | None, *, json_lines: bool, text_column: str
+    texts: tuple[str, ...], pattern: str | None, output: Path | None, table: TableSettings
 ) -> tuple[Iterator[Review], int | None]:
     if texts and pattern:
         raise click.UsageError("both TEXT and --input are given; give one")
     if pattern and pattern != _STANDARD_INPUT:
         files = find_files(pattern, output)
         # Validate all lines before the first request, or an error in the last line could show after an hour.
-        table = TableSettings(text_column=text_column)
-        count = sum(1 for _ in read_reviews(files, json_lines=json_lines, table=table, tell=_tell))
-        return read_reviews(files, json_lines=json_lines, table=table), count
+        count = sum(1 for _ in read_reviews(files, table=table, tell=_tell))
+        return read_reviews(files, table=table), count
     if texts and texts != (_STANDARD_INPUT,):
         # Python decodes bytes that are not UTF-8 in arguments to halves of surrogate pairs.
         typed = [text.encode(errors="surrogateescape").decode(errors="replace") for text in texts]
@@ -142,18 +140,17 @@ def _reviews(
     stream = sys.stdin.buffer
     if stream.isatty() and not texts and not pattern:
         raise click.UsageError("no review: give TEXT, or --input FILE, or pipe reviews in")
-    if not json_lines and (stored := _stored(stream)):
+    if stored := _stored(stream, table):
         # Kept until the process ends, because the reviews are read later.
-        table = TableSettings(text_column=text_column)
         count = sum(1 for _ in read_reviews([stored], table=table, tell=_tell))
         return read_reviews([stored], table=table), count
-    return parse_reviews(stream, "standard input", json_lines=json_lines), None
+    return parse_reviews(stream, "standard input", json_lines=are_json_lines(table)), None
 
 
-def _stored(stream: IO[bytes]) -> Path | None:
-    """Stores standard input in a file if its start is that of a table or is packed; returns None for lines of text."""
+def _stored(stream: IO[bytes], table: TableSettings) -> Path | None:
+    """Stores standard input in a file if it is a table or packed; returns None for lines that are read as they come."""
     start = stream.peek(HEAD)[:HEAD] if isinstance(stream, io.BufferedReader) else b""
-    if not is_table(start):
+    if not is_table(start, table):
         return None
     with tempfile.NamedTemporaryFile(prefix="standard-input-", delete=False) as file:
         shutil.copyfileobj(stream, file)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from imdb_core.file_names import DEFAULT_MODEL
+from imdb_core.user_paths import UserPath
 from imdb_core.workspace import workspace_path
+from serving.client.table_options import table_options, table_settings
 from serving.names import CANARY, DEFAULT_TARGET, MODELS_FOLDER, STABLE
 
 if TYPE_CHECKING:
@@ -163,16 +165,26 @@ def _verify(version: str, model: str) -> None:
 @click.option(
     "--input",
     "file",
-    type=click.Path(path_type=Path),
+    type=UserPath(path_type=Path),
     required=True,
-    help="Reviews: JSON lines with `text` and optionally `label` (.jsonl), or text with one a line; .gz too.",
+    help="Reviews, with or without labels: a table, JSON lines, or text with one a line.",
 )
+@table_options
+@click.option("--label-column", default="auto", help="Column of the label in tables.")
 @click.option("--limit", type=click.IntRange(min=1), help="Maximum number of reviews.")
 @click.option("--server", default=DEFAULT_TARGET, show_default=True, metavar="HOST:PORT")
 @_model_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with all flips.")
 def _compare(
-    *, versions: tuple[str, str], file: Path, limit: int | None, server: str, model: str, as_json: bool
+    *,
+    versions: tuple[str, str],
+    file: Path,
+    limit: int | None,
+    server: str,
+    model: str,
+    as_json: bool,
+    label_column: str,
+    **table: Any,
 ) -> None:
     """Send the same reviews to versions V1 and V2 in a server, and compare their answers.
 
@@ -184,7 +196,7 @@ def _compare(
     from serving.releases import running, tables
     from serving.releases.compare import compare, read_reviews
 
-    reviews = read_reviews(file, limit)
+    reviews = read_reviews(file, limit, table_settings(table, label_column=label_column))
     with running.asking(server, model, versions[0]) as first, running.asking(server, model, versions[1]) as second:
         comparison = compare(reviews, versions, (first, second))
     if as_json:

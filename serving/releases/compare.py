@@ -10,13 +10,14 @@ from typing import Final
 import numpy as np
 
 from imdb_core import features
-from imdb_core.settings import DataSettings
+from imdb_core.settings import DataSettings, TableSettings
 from imdb_core.spelling import spelling
 from serving.client import review_files
 from serving.client.results import Prediction
 from serving.releases.errors import ReleaseError
 
 _PERCENTILES: Final = (50, 99)
+_DEFAULT: Final = TableSettings()
 _POSITIVE: Final = features.SENTIMENTS[features.POSITIVE]
 
 
@@ -118,8 +119,8 @@ def compare(
     )
 
 
-def read_reviews(file: Path, limit: int | None = None) -> list[ComparedReview]:
-    """Reads reviews from JSON lines with `text` and, optionally, `label`, or from lines of text.
+def read_reviews(file: Path, limit: int | None = None, table: TableSettings = _DEFAULT) -> list[ComparedReview]:
+    """Reads reviews and, where the file has them, their labels; see `serving.client.review_files`.
 
     Empty lines are skipped. `limit` is the maximum number of reviews.
 
@@ -129,7 +130,7 @@ def read_reviews(file: Path, limit: int | None = None) -> list[ComparedReview]:
     is_json = review_files.is_json(file)
     reviews = (
         ComparedReview(review.text if is_json else review.text.strip(), _sentiment(review, file))
-        for review in review_files.read_reviews([file])
+        for review in review_files.read_reviews([file], table=table)
         if is_json or review.text.strip()
     )
     found = list(islice(reviews, limit))

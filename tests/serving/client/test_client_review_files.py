@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imdb_core.settings import TableSettings
 from serving.client.errors import ReviewFileError
 from serving.client.review_files import Review, find_files, parse_reviews, read_reviews
 
@@ -103,7 +104,9 @@ def test_the_name_of_a_file_decides_how_it_is_read(tmp_path: Path) -> None:
     ]
     (one,) = find_files(f"{tmp_path}/c.jsonl")
     assert list(read_reviews([one])) == [Review("three", {"line": 1, "id": 7})]
-    assert [review.text for review in read_reviews([tmp_path / "d.jsonl.gz"], json_lines=True)] == ["four"]
+    assert [review.text for review in read_reviews([tmp_path / "d.jsonl.gz"], table=TableSettings(format="jsonl"))] == [
+        "four"
+    ]
 
 
 def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
