@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -14,13 +16,15 @@ from pathlib import Path
 import click
 import pytest
 from command_line import approximately, call, rows
-from running_server import RunningServer
+from running_server import RunningServer, running_server
+from tiny_sentiment import write_tiny_sentiment
 
 from serving.client import Client
 from serving.predict.cli import explain, predict
 
 pytestmark = pytest.mark.slow
 
+COMMAND = Path(sys.executable).with_name("imdb-attention")
 TEXTS = ["A warm and funny film", 'Ünlü, don\'t<br />"quote"', ""]
 
 
@@ -105,6 +109,88 @@ def test_a_table_in_a_pipe_is_read_as_a_table(target: str, asked: Client) -> Non
     assert [(row["line"], row["text"]) for row in rows(done.stdout.decode())] == [(1, "Warm"), (2, "Dull")]
     done = subprocess.run(command, input=b"A warm, fine film\nDull\n", capture_output=True, check=True)
     assert [row["line"] for row in rows(done.stdout.decode())] == [1, 2]
+
+
+def test_tables_that_are_not_recognised_are_read_as_the_options_say(target: str, asked: Client, tmp_path: Path) -> None:
+    texts = ["Café; 'fine'", "Dull."]
+    wanted = [approximately({"row": row, **one.to_json()}) for row, one in enumerate(asked.predict(texts), 1)]
+    table = tmp_path / "table"
+    table.write_bytes("pos^'Café; \\'fine\\''\nneg^'Dull.'\n".encode("latin-1"))
+    dialect = {"format": "csv", "delimiter": "^", "quote": "'", "escape": "\\", "encoding": "latin-1", "header": "no"}
+    options = [f"--{name}={value}" for name, value in {**dialect, "text-column": "2"}.items()]
+    for command in ("predict", "explain"):
+        result = call(command, "--json", "--server", target, "--input", str(table), *options)
+        found = [{key: row[key] for key in wanted[0]} for row in rows(result.stdout)]
+        assert found == wanted, result.stderr
+        with table.open("rb") as stdin:
+            arguments = [command, "-", "--json", "--server", target, *options]
+            piped = subprocess.run([COMMAND, *arguments], stdin=stdin, capture_output=True, check=True, text=True)
+        assert [row["text"] for row in rows(piped.stdout)] == texts
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"text": "Dull."}\n')
+    as_text = rows(call("predict", "--json", "--server", target, "--input", str(lines), "--format", "text").stdout)
+    assert [row["text"] for row in as_text] == ['{"text": "Dull."}']
+    refused = call("predict", "--jsonl", "--format", "csv", "x")
+    assert (refused.exit_code, "both --jsonl and --format csv are given; give one" in refused.stderr) == (2, True)
+
+
+def test_paths_may_start_with_a_tilde(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my [reviews].txt").write_text("Dull.\n")
+    result = call("predict", "--input=~/my [reviews].txt", "--output=~/out.jsonl", "--server", target)
+    assert (result.exit_code, len(rows((tmp_path / "out.jsonl").read_text()))) == (0, 1)
+    result = call("explain", "--input=~/my [reviews].txt", "--html=~/page.html", "--server", target)
+    assert (result.exit_code, (tmp_path / "page.html").exists()) == (0, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_what_was_predicted(target: str, number: signal.Signals) -> None:
+    command = [COMMAND, "predict", "-", "--json", "--server", target]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write("Dull.\n" * 2000)
+        process.stdin.flush()
+        first = process.stdout.readline()  # the others are still to come, because standard input is open
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert process.wait(20) == 128 + number
+        assert process.stderr.read() == f"stopped by {number.name}\n"
+    # Whole lines, without a gap.
+    assert [row["line"] for row in rows(first + rest)] == list(range(1, 1 + len(rows(first + rest))))
+
+
+def test_a_server_that_ends_leaves_what_was_predicted(tmp_path: Path) -> None:
+    write_tiny_sentiment(tmp_path / "m" / "1")
+    with running_server(f"--model_base_path={tmp_path / 'm'}", "--model_name=imdb_attention") as server:
+        command = [COMMAND, "predict", "-", "--json", "--server", server.target]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            assert process.stderr
+            process.stdin.write("Dull.\n" * 2000)
+            process.stdin.flush()
+            lines = [process.stdout.readline()]
+            server.process.kill()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write("Dull.\n" * 5000)
+                process.stdin.close()
+            lines += process.stdout.readlines()
+            assert process.wait(60) == 1
+            (line,) = process.stderr.read().splitlines()
+    assert line.startswith("error: ")
+    assert [row["line"] for row in rows("".join(lines))] == list(range(1, len(lines) + 1))
+
+
+def test_a_closed_pipe_ends_predict_quietly(target: str) -> None:
+    command = f"yes Dull. | head -3000 | {COMMAND} predict - --json --server {target} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (len(rows(done.stdout)), done.stderr) == (1, "")
 
 
 def test_predict_as_json(target: str, asked: Client) -> None:
