@@ -11,6 +11,7 @@ import clevercsv
 
 from imdb_core.excerpts import excerpt
 from imdb_core.settings import TableSettings
+from imdb_core.spelling import spelling
 
 AUTO: Final = "auto"
 NONE: Final = "none"
@@ -65,37 +66,54 @@ class Dialect:
         )
 
 
-def find_dialect(head: str, table: TableSettings, *, tabs: bool) -> Dialect:
+def find_dialect(head: str, table: TableSettings, *, tabs: bool, labels: frozenset[str] = frozenset()) -> Dialect:
     """Finds out the dialect of a file; settings overrule what it looks like.
 
     Args:
         head: The start of the file.
         table: The settings.
         tabs: Whether the file's name or the settings say that tabs separate the fields.
+        labels: All known spellings of labels: a separator that leaves a column of labels alone is the right one.
     """
     sample = _whole_lines(head)
     delimiters = ["\t"] if tabs else DELIMITERS
     if table.delimiter != AUTO:
         delimiters = ["\t" if table.delimiter in (TAB, "\\t") else table.delimiter]
-    found = _detected(sample, delimiters)
+    found = _detected(sample, delimiters, labels, is_whole=sample == head)
     quote = found.quote if table.quote == AUTO else (None if table.quote == NONE else table.quote)
     escape = found.escape if table.escape == AUTO else (None if table.escape == NONE else table.escape)
     return Dialect(found.delimiter, quote, escape)
 
 
-def _detected(sample: str, delimiters: list[str]) -> Dialect:
+def _detected(sample: str, delimiters: list[str], labels: frozenset[str], *, is_whole: bool) -> Dialect:
     candidates = [delimiter for delimiter in delimiters if delimiter in sample]
     if not candidates:
         return Dialect(delimiters[0])
+    if len(candidates) > 1:
+        labelled = [delimiter for delimiter in candidates if _has_labels(sample, delimiter, labels)]
+        candidates = labelled if len(labelled) == 1 else candidates
     detected = clevercsv.Detector().detect(sample, delimiters=candidates) if len(candidates) > 1 else None
     delimiter = detected.delimiter if detected and detected.delimiter in candidates else candidates[0]
     if len(candidates) > 1 and detected is None:
         delimiter = max(candidates, key=lambda one: _consistency(sample, one))
     # Of dialects that read a sample equally well the first is the usual one.
-    candidates_of = [Dialect(delimiter)]
-    if '\\"' in sample:
-        candidates_of.append(Dialect(delimiter, '"', "\\"))
-    return min([*candidates_of, Dialect(delimiter, None)], key=lambda dialect: _faults(sample, dialect))
+    return min(_quotings(sample, delimiter), key=lambda dialect: _faults(sample, dialect, is_whole=is_whole))
+
+
+def _quotings(sample: str, delimiter: str) -> list[Dialect]:
+    """Returns the dialects with a separator, the usual one first."""
+    escaping = [Dialect(delimiter, '"', "\\")] if '\\"' in sample else []
+    return [Dialect(delimiter), *escaping, Dialect(delimiter, None)]
+
+
+def _has_labels(sample: str, delimiter: str, labels: frozenset[str]) -> bool:
+    """Returns whether a column holds labels alone, apart from the first record, which may be a header."""
+    for dialect in _quotings(sample, delimiter)[:-1]:
+        records = [one for one in _sample_records(sample, dialect) if isinstance(one, list)][1:]
+        columns = zip(*records, strict=False)
+        if any(all(spelling(field) in labels for field in column) for column in columns):
+            return True
+    return False
 
 
 def _consistency(sample: str, delimiter: str) -> float:
@@ -105,18 +123,18 @@ def _consistency(sample: str, delimiter: str) -> float:
     return counts.count(usual) / len(counts) if usual > 1 else 0.0
 
 
-def _faults(sample: str, dialect: Dialect) -> int:
+def _faults(sample: str, dialect: Dialect, *, is_whole: bool) -> int:
     """Counts the records of a sample that cannot be read, or that have fewer or more fields than most."""
-    records = list(_sample_records(sample, dialect))
+    records = list(_sample_records(sample, dialect, is_whole=is_whole))
     counts = [len(record) for record in records if isinstance(record, list)]
     usual = max(set(counts), key=counts.count, default=0)
     return len(records) - counts.count(usual)
 
 
-def _sample_records(sample: str, dialect: Dialect) -> Iterator[list[str] | csv.Error]:
+def _sample_records(sample: str, dialect: Dialect, *, is_whole: bool = False) -> Iterator[list[str] | csv.Error]:
     for record in read_records(io.StringIO(sample, newline=""), dialect):
         # The end of the sample may cut a field of several lines.
-        if isinstance(record, csv.Error) and _CUT in str(record):
+        if not is_whole and isinstance(record, csv.Error) and _CUT in str(record):
             return
         yield record
 

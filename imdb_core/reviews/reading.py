@@ -134,7 +134,7 @@ class ReviewReader:
 
     def _zip(self, content: Peekable, source: str) -> Iterator[ReaderEvent]:
         left_out: Counter[tuple[str, Any]] = Counter()
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+        with tempfile.TemporaryFile() as file:
             while block := content.read(1 << 20):
                 file.write(block)
             with zipfile.ZipFile(file) as archive:
@@ -223,7 +223,7 @@ class ReviewReader:
         # Every longer field is too long: a character takes at least one byte.
         csv.field_size_limit(self.max_bytes)
         start = start.lstrip("\ufeff")
-        dialect = find_dialect(start, self.table, tabs=kind == "tsv" or name_kind(name) == "tsv")
+        dialect = find_dialect(start, self.table, tabs=kind == "tsv" or name_kind(name) == "tsv", labels=self.labels)
         first = csv_tables.first_record(start, dialect)
         header = csv_tables.has_header(first, self.table, self.labels)
         if kind is None and not (header and _mentions_text(first, self.table)):
