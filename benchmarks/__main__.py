@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import comparison, figures, machine, results, study, tuning
+from benchmarks import ablation, comparison, figures, machine, results, study, tuning
 from imdb_core.errors import SettingsError
 from imdb_core.files import write_json
 from imdb_core.user_paths import UserPath
@@ -62,6 +62,25 @@ def main(
     for warning in figures.warnings(record):
         console.print(f"Warning: {warning}")
     console.print(f"Record: {file}")
+
+
+@main.command("ablation")
+@click.argument("change", metavar="SETTING=VALUE")
+@click.option("--data", default="sample", show_default=True, help="`sample` or the path of an aclImdb .tar.gz.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of both runs.")
+@click.option("--out", type=UserPath(path_type=Path, dir_okay=False), required=True, help="JSON record.")
+def run_ablation(change: str, data: str, seed: int, out: Path) -> None:
+    """Run the pipeline with the defaults and with one other SETTING, and compare the models."""
+    setting, _, value = change.partition("=")
+    try:
+        wanted = ablation.Ablation(setting, json.loads(value), data, seed)
+    except ValueError:
+        raise SettingsError(f"{change!r}: expected SETTING=VALUE, such as transform.normalize=false") from None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="imdb-ablation-") as folder:
+        record = ablation.run(wanted, Path(folder))
+    write_json(out, record)
+    click.echo(ablation.markdown(record), nl=False)
 
 
 @main.command("results")

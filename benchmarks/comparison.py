@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -105,7 +105,7 @@ def _run_script(benchmark: Benchmark, data: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.blog_script", "--data", data, "--seed", str(benchmark.seed)]
     command += ["--out", str(out), "--vocabulary", str(_script_vocabulary(benchmark))]
     command += [] if benchmark.limit is None else ["--limit", str(benchmark.limit)]
-    process = _run(command, {})
+    process = run_command(command, {})
     result: dict[str, Any] = json.loads(out.read_text())
     epochs = [epoch for mode in result["modes"].values() for epoch in mode["epochs"]]
     training = sum(epoch["training_seconds"] for epoch in epochs)
@@ -134,11 +134,16 @@ def _run_pipeline(benchmark: Benchmark, data: str, preset: str) -> dict[str, Any
     # TFX registers pipelines under HOME; this leaves the user's own registration alone.
     home = benchmark.workspace / "home"
     home.mkdir(exist_ok=True)
-    process = _run(pipeline_run.command(settings), {WORKSPACE_VARIABLE: str(workspace), "HOME": str(home)})
+    process = run_command(pipeline_run.command(settings), {WORKSPACE_VARIABLE: str(workspace), "HOME": str(home)})
     return pipeline_run.read_run(workspace, process)
 
 
-def _run(command: Sequence[str], variables: dict[str, str]) -> machine.MeasuredProcess:
+def run_command(command: Sequence[str], variables: Mapping[str, str]) -> machine.MeasuredProcess:
+    """Runs a command to its end without the user's settings.
+
+    Raises:
+        RunError: The command fails.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("IMDB_")}
     process = machine.run_process(command, {"TF_CPP_MIN_LOG_LEVEL": "3", **inherited, **variables}, pipeline_run.ROOT)
     if process.exit_code:

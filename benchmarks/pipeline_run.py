@@ -38,7 +38,7 @@ def read_run(workspace: Path, process: MeasuredProcess) -> dict[str, Any]:
     Raises:
         RunError: There is no record, or the log does not show when the first node began.
     """
-    record = json.loads(_only(workspace, f"reports/*/{RUN_FILE}").read_text())
+    record = json.loads(only(workspace, f"reports/*/{RUN_FILE}").read_text())
     nodes = [
         {
             "node": node["node"],
@@ -55,7 +55,7 @@ def read_run(workspace: Path, process: MeasuredProcess) -> dict[str, Any]:
         "pushed": record["pushed"]["pushed"],
         "seconds": {
             "total": process.seconds,
-            "start_up": _first_node_began(_only(workspace, "logs/*.log")) - process.started_at,
+            "start_up": _first_node_began(only(workspace, "logs/*.log")) - process.started_at,
             "training": training,
             "without_training": process.seconds - training,
             "cpu": process.cpu_seconds,
@@ -72,7 +72,7 @@ def read_vocabulary(workspace: Path) -> list[str]:
     Raises:
         RunError: There is not exactly one.
     """
-    file = _only(workspace, f"artifacts/Transform/transform_graph/*/transform_fn/assets/{VOCABULARY}")
+    file = only(workspace, f"artifacts/Transform/transform_graph/*/transform_fn/assets/{VOCABULARY}")
     return file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
@@ -94,7 +94,12 @@ def check_vocabulary(words: Sequence[str], script_words: Sequence[str] | None, u
     }
 
 
-def _only(workspace: Path, pattern: str) -> Path:
+def only(workspace: Path, pattern: str) -> Path:
+    """Returns the only file or folder of a workspace that matches a pattern.
+
+    Raises:
+        RunError: There is none, or more than one.
+    """
     found = list(workspace.glob(pattern))
     if len(found) != 1:
         raise RunError(
