@@ -27,6 +27,7 @@ _FILE = UserPath(exists=True, dir_okay=False, path_type=Path)
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the script and the pipeline."
 )
 @click.option("--limit", type=int, help="Maximum number of reviews per split, for a quick look.")
+@click.option("--set", "settings", multiple=True, metavar="SETTING=VALUE", help="Setting of the pipeline; repeat it.")
 @click.option("--workspace", type=UserPath(path_type=Path), help="New or empty folder; a temporary folder by default.")
 @click.option("--out", type=UserPath(path_type=Path, dir_okay=False), help="JSON record; in the workspace by default.")
 @click.pass_context
@@ -38,6 +39,7 @@ def main(
     skip_script: bool,
     seed: int,
     limit: int | None,
+    settings: tuple[str, ...],
     workspace: Path | None,
     out: Path | None,
 ) -> None:
@@ -48,7 +50,7 @@ def main(
     names = [name.strip() for name in presets.split(",") if name.strip()]
     fresh = Path(tempfile.gettempdir(), f"imdb-bench-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
     folder = (workspace or fresh).absolute()
-    benchmark = comparison.Benchmark(data, names, folder, not skip_script, seed, limit)
+    benchmark = comparison.Benchmark(data, names, folder, not skip_script, seed, limit, settings)
     file = out or folder / "benchmark.json"
     # A folder that cannot be made is found before the hour of measuring, not after it.
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,7 @@ class Benchmark:
     script: bool = True  # whether to run the blog's script first
     seed: int = 1  # of the script and the pipeline
     limit: int | None = None  # maximum number of reviews per split; None reads all
+    settings: Sequence[str] = ()  # more settings of the pipeline, such as `training.epochs=1`
 
     def __post_init__(self) -> None:
         unknown = [preset for preset in self.presets if preset not in PRESETS]
@@ -52,6 +53,7 @@ class Benchmark:
         """The command that repeats the benchmark on any machine; paths are reduced to file names."""
         options = ["--data", Path(self.data).name, "--presets", ",".join(self.presets), "--seed", str(self.seed)]
         options += [] if self.limit is None else ["--limit", str(self.limit)]
+        options += [part for setting in self.settings for part in ("--set", setting)]
         return shlex.join(["python", "-m", "benchmarks", *options, *([] if self.script else ["--skip-script"])])
 
 
@@ -134,7 +136,8 @@ def _run_pipeline(benchmark: Benchmark, data: str, preset: str) -> dict[str, Any
     # TFX registers pipelines under HOME; this leaves the user's own registration alone.
     home = benchmark.workspace / "home"
     home.mkdir(exist_ok=True)
-    process = run_command(pipeline_run.command(settings), {WORKSPACE_VARIABLE: str(workspace), "HOME": str(home)})
+    command = pipeline_run.command(settings) + [part for setting in benchmark.settings for part in ("--set", setting)]
+    process = run_command(command, {WORKSPACE_VARIABLE: str(workspace), "HOME": str(home)})
     return pipeline_run.read_run(workspace, process)
 
 
