@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from imdb_core.disk import describe_full_disk, is_full_disk
 from imdb_core.files import LocalFiles, replacing
 from serving.client.errors import ReviewFileError
 from serving.client.review_files import GZIP
@@ -41,4 +42,8 @@ def written_atomically(path: Path) -> Iterator[IO[str]]:
             with io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as text:
                 yield text
     except OSError as error:
+        if is_full_disk(error):
+            raise ReviewFileError(
+                f"cannot write {path}: {describe_full_disk([path.parent], 'the answers need more')}"
+            ) from None
         raise ReviewFileError(f"cannot write {path}: {error.strerror}; give a file in a folder that exists") from None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,12 @@ def test_an_unwritable_output_is_an_error(tmp_path: Path) -> None:
             written_atomically(path),
         ):
             pass
+
+
+def test_a_full_disk_is_said_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("/dev/full")  # a real disk that is full
+    with pytest.raises(ReviewFileError) as caught, written_atomically(tmp_path / "out") as file:
+        file.write("x")
+    said, _, room = str(caught.value).partition(" has ")
+    assert said == f"cannot write {tmp_path}/out: the disk of {tmp_path}"
+    assert re.fullmatch(r"[\d.]+ MB left of [\d.,]+ MB; the answers need more; make room there, or use a .* disk", room)
