@@ -60,7 +60,7 @@ def export(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
     @functools.cache
     def exported(preset: str, mode: Mode) -> Exported:
         model, path = a_model(preset, mode, transformed), str(tmp_path_factory.mktemp("export") / "1")
-        export_model(model, transformed.output, path, SERVING)
+        export_model(model, transformed.output, path, SERVING, normalize=True)
         return Exported(model, PRESETS[preset], path, transformed)
 
     return exported
@@ -222,7 +222,7 @@ def test_a_model_trained_on_a_gpu_is_served_without_one(
     traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 12], tf.int64)).graph.as_graph_def()
     assert any("Cudnn" in node.op for node in traced.node)
 
-    export_model(model, transformed.output, path, ServingSettings(warmup_requests=0))
+    export_model(model, transformed.output, path, ServingSettings(warmup_requests=0), normalize=True)
     graph = saved_model(path).meta_graphs[0].graph_def
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     assert [node.op for node in nodes if "Cudnn" in node.op] == []
