@@ -103,6 +103,7 @@ def test_a_second_signal_ends_a_server_that_waits_for_a_load(tmp_path: Path, num
         )
     try:
         wait_until(lambda: process.poll() is not None or "is LOADING" in errors.read_text())
+        time.sleep(1)  # the load is announced a moment before it begins, and ends if it is stopped before
         assert process.poll() is None, errors.read_text()
         process.send_signal(number)
         with pytest.raises(subprocess.TimeoutExpired):
