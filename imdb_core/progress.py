@@ -12,6 +12,8 @@ from typing import Final, Literal
 PROGRESS_LOGGER: Final = "imdb_attention.progress"
 # The attribute of a log record that contains the event.
 EVENT: Final = "progress_event"
+# The attribute with the id of the node that a record is about. Without it, that is the node that began last.
+NODE: Final = "progress_node"
 # The metric that decides which epoch is the best; lower is better.
 EVAL_LOSS: Final = "eval loss"
 
@@ -84,6 +86,14 @@ def tell(event: Event, message: str | None = None) -> None:
     """Sends an event to the views, and a message, if there is one, to the log."""
     level = logging.DEBUG if message is None else logging.INFO
     _logger.log(level, "%s", message or event, extra={EVENT: event})
+
+
+def pass_on(record: logging.LogRecord, node: str) -> None:
+    """Shows a record of another process to the views, as one about a node; its own process has logged it."""
+    setattr(record, NODE, node)
+    for handler in _logger.handlers:
+        if record.levelno >= handler.level:
+            handler.handle(record)
 
 
 def shown(metrics: Mapping[str, float]) -> str:

@@ -223,6 +223,8 @@ class TrainingSettings(Section):
         weight_average: The momentum of an exponential moving average of the weights over the steps. The averaged
             weights are evaluated and kept, see `components.trainer.optimizer`; 0 turns averaging off. If an
             epoch has few steps, the momentum is lowered so that the average covers a third of an epoch at most.
+        clip_norm: The largest global norm of a step's gradients, over all devices; longer ones are scaled down to it. 0
+            turns clipping off.
         patience: The number of epochs without a better `eval` loss after which training stops; 0 turns early stopping
             off and keeps the last weights.
         label_smoothing: The share of the target that training moves to the other class.
@@ -239,6 +241,7 @@ class TrainingSettings(Section):
     schedule: Literal["constant", "cosine"] = "cosine"
     weight_decay: NonNegativeFloat = 0.001
     weight_average: Fraction = 0.99
+    clip_norm: NonNegativeFloat = 0.0
     patience: NonNegativeInt = 2
     label_smoothing: Fraction = 0.05
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1  # NumPy takes no larger one
@@ -340,6 +343,17 @@ class ReportSettings(Section):
     faithfulness_reviews: NonNegativeInt = 1000
     examples: NonNegativeInt = 12
     seed: NonNegativeInt = 1
+
+
+class RunSettings(Section):
+    """How a run uses this machine. The result does not depend on it.
+
+    Attributes:
+        jobs: The number of nodes that may run at a time: `auto` is the number of processor cores; 1 runs them one after
+            the other.
+    """
+
+    jobs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
 
 
 class BeamSettings(Section):

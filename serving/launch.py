@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
-from imdb_core.child_process import LIFELINE_VARIABLE
 from imdb_core.errors import RunError
+from imdb_core.lifeline import LIFELINE_VARIABLE
 from imdb_core.start import module_command
 
 _READY: Final = re.compile(r"grpc://(\S+?),?(?: http://(\S+))?$")
@@ -40,7 +40,7 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Launc
     """Starts a server that is a Python module and prints its addresses: `grpc://HOST:PORT`, then `http://HOST:PORT`.
 
     The server stops at the end of the block. If this process is killed, it stops too: it follows its standard input,
-    see `imdb_core.child_process.follow_lifeline`.
+    see `imdb_core.lifeline.follow_lifeline`.
 
     Raises:
         RunError: The server ended or did not serve within `timeout` seconds; the message quotes its last output.

@@ -8,7 +8,7 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
-from imdb_core.child_process import follow_lifeline
+from imdb_core.lifeline import follow_lifeline
 from serving.server.execution.tensors import to_proto
 
 _SERVICE: Final = "tensorflow.serving.PredictionService"

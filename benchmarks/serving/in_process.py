@@ -1,8 +1,10 @@
 """Calls the signature in one thread without a server, as the baseline of the server's figures."""
 
 import itertools
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +14,6 @@ import numpy.typing as npt
 
 from benchmarks.serving.tables import ALL_CORES, ONE_CORE
 from imdb_core import signatures
-from imdb_core.child_process import run_in_child
 from serving.runtime.cpp_loader import CppSavedModel
 from serving.server.execution.servable import Servable
 
@@ -40,7 +41,10 @@ def in_process(model: Path, texts: Sequence[bytes], seconds: float) -> dict[str,
         by batch size; the smallest `p50_ms` of both sessions; the `best_rate` with its `best_session` and
         `best_batch`.
     """
-    sessions = {name: run_in_child(_measured, _Job(name, model, texts, seconds)) for name in (ALL_CORES, ONE_CORE)}
+    sessions = {}
+    for name in (ALL_CORES, ONE_CORE):
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            sessions[name] = pool.submit(_measured, _Job(name, model, texts, seconds)).result()
     rates = {(name, size): rate for name, found in sessions.items() for size, rate in found["rates"].items()}
     best = max(rates, key=lambda key: rates[key])
     return {

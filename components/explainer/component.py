@@ -29,7 +29,6 @@ def Explainer(
     vector: InputArtifact[standard_artifacts.Model],
     transform_graph: InputArtifact[standard_artifacts.TransformGraph],
     explanations: OutputArtifact[Explanations],
-    padding_masked: Parameter[int],
     report: Parameter[str],
     code_digest: Parameter[str],
 ) -> None:
@@ -42,7 +41,6 @@ def Explainer(
         vector: The model of mode vector, with its Keras model.
         transform_graph: The Transform graph that both were trained on.
         explanations: The folder for the file.
-        padding_masked: 1 if the models mask padding, 0 if they treat it like any other token.
         report: `ReportSettings` as JSON.
         code_digest: Digest of this code. A change of the code makes a new execution.
 
@@ -55,7 +53,6 @@ def Explainer(
         {SCALAR: scalar, VECTOR: vector},
         transform_graph.uri,
         ReportSettings.model_validate_json(report),
-        padding_masked=bool(padding_masked),
     )
     # NaN and infinity are not JSON: no browser could read the file.
     text = json.dumps(document, ensure_ascii=True, allow_nan=False) + "\n"

@@ -29,7 +29,6 @@ def explain_reviews(
     models: Mapping[Mode, Artifact],
     transform_output: str,
     settings: ReportSettings,
-    padding_masked: bool,
 ) -> dict[str, Any]:
     """Measures the attention of both modes and selects reviews to show.
 
@@ -41,7 +40,6 @@ def explain_reviews(
         models: The Model artifacts by mode.
         transform_output: Folder of the Transform graph.
         settings: Numbers of reviews, and the seed.
-        padding_masked: The setting `model.mask`.
 
     Returns:
         The document; docs/adr/0014-explainer.md describes its content.
@@ -61,9 +59,7 @@ def explain_reviews(
 
     networks = {mode: load_trained_model(trained_model_file(model)) for mode, model in models.items()}
     progress = inference.InferenceProgress()
-    functions = {
-        mode: inference.inference_function(network, padding_masked, progress) for mode, network in networks.items()
-    }
+    functions = {mode: inference.inference_function(network, progress) for mode, network in networks.items()}
     # In parallel, because one network alone does not keep two cores busy.
     with ThreadPoolExecutor(len(models)) as pool:
         described = pool.map(lambda mode: describe_mode(functions[mode], token_ids, vocabulary, draws), models)

@@ -17,7 +17,7 @@ import tensorflow_transform as tft
 
 from components.explainer.arrays import Floats, TokenIds
 from components.network.export import signature_inputs
-from components.network.model import explaining_model
+from components.network.model import explaining_model, takes_any_length
 from imdb_core import features, signatures
 from imdb_core.errors import RunError
 from imdb_core.progress import PROGRESS_LOGGER
@@ -76,24 +76,22 @@ def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> TokenIds
         return np.concatenate(list(pool.map(encoded, range(0, len(texts), _BATCH))))
 
 
-def inference_function(network: keras.Model, padding_masked: bool, progress: InferenceProgress) -> InferenceFunction:
+def inference_function(network: keras.Model, progress: InferenceProgress) -> InferenceFunction:
     """Compiles a trained network to a function that takes any number of reviews.
 
     Args:
-        network: A network from `build_model`.
-        padding_masked: Whether the network ignores padding. A batch is then no longer than its longest review.
+        network: A network from `build_model`. If it ignores padding, a batch is no longer than its longest review.
         progress: Counts the reviews of each batch.
 
     Returns:
         The function. It raises RunError if outputs are not finite.
     """
     explaining = explaining_model(network)
-    length = None if padding_masked else network.input_shape[1]
+    signature = [tf.TensorSpec([None, network.input_shape[1]], tf.int64)]
 
-    # `explaining(...)` would accept only the length that the network was built with.
-    @tf.function(input_signature=[tf.TensorSpec([None, length], tf.int64)])  # type: ignore[untyped-decorator]  # no types
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def call(token_ids: tf.Tensor) -> Any:
-        return explaining.call(token_ids, training=False)
+        return explaining(token_ids, training=False)
 
     call.get_concrete_function()  # threads must not trace Keras layers at the same time
 
@@ -104,7 +102,7 @@ def inference_function(network: keras.Model, padding_masked: bool, progress: Inf
         weights: npt.NDArray[np.float32] = np.zeros(token_ids.shape, np.float32)
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            longest = max(lengths[rows[-1]], 1) if padding_masked else token_ids.shape[1]
+            longest = max(lengths[rows[-1]], 1) if takes_any_length(network) else token_ids.shape[1]
             batch_probabilities, batch_weights = call(tf.constant(token_ids[rows, :longest]))
             probabilities[rows], weights[rows, :longest] = batch_probabilities.numpy(), batch_weights.numpy()
             progress.advance(len(rows))

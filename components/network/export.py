@@ -19,7 +19,7 @@ from components.network import model as models
 from components.transform import preprocessing
 from imdb_core import features
 from imdb_core.file_names import WARMUP_FILE
-from imdb_core.settings import ServingSettings
+from imdb_core.settings import ServingSettings, TransformSettings
 from imdb_core.signatures import (
     ATTENTION,
     CLASSES,
@@ -50,8 +50,7 @@ def export_model(
     transform_output: tft.TFTransformOutput,
     export_dir: str,
     serving: ServingSettings,
-    *,
-    normalize: bool,
+    transform: TransformSettings,
 ) -> None:
     """Writes the SavedModel.
 
@@ -66,14 +65,15 @@ def export_model(
     - `classify`: `inputs` string `[n]`, serialized tf.Examples with `text` → `classes` string `[n, 2]`, `scores`
       float32 `[n, 2]`. TensorFlow Serving's Classify call requires these names and tf.Examples.
 
-    `probabilities` is float32 `[n, 2]`, negative first.
+    `probabilities` is float32 `[n, 2]`, negative first. If the network masks padding, a batch takes as many steps as
+    its longest review has tokens.
 
     Args:
         model: A trained network from `build_model`. Its GRU no longer uses cuDNN after this call.
         transform_output: Output of the Transform component that wrote the training data.
         export_dir: Folder to write to; it must not hold a model yet.
         serving: Model name and number of warm-up requests.
-        normalize: `TransformSettings.normalize` of that Transform component.
+        transform: Settings of that Transform component.
     """
     # On a machine with a GPU the graph would hold cuDNN's op, which no server without a GPU can run.
     for layer in model.layers:
@@ -82,10 +82,16 @@ def export_model(
     transform_layer = transform_output.transform_features_layer()
     explaining = models.explaining_model(model)
     sentiments = tf.constant(features.SENTIMENTS)
-    max_tokens = model.input_shape[1]
+    max_tokens = transform.max_tokens
 
     def token_ids(texts: tf.Tensor) -> tf.Tensor:
-        return transform_layer({features.TEXT: texts[:, tf.newaxis]})[features.TOKEN_IDS]
+        padded = transform_layer({features.TEXT: texts[:, tf.newaxis]})[features.TOKEN_IDS]
+        if not models.takes_any_length(model):
+            return padded
+        is_token = tf.not_equal(padded, features.PADDING_ID)
+        # Padding comes last, so the longest review ends at the last column that holds a token.
+        longest = tf.reduce_sum(tf.cast(tf.reduce_any(is_token, axis=0), tf.int32))
+        return padded[:, : tf.maximum(longest, 1)]
 
     def texts_of(examples: tf.Tensor) -> tf.Tensor:
         return tf.io.parse_example(examples, {features.TEXT: tf.io.FixedLenFeature([], tf.string)})[features.TEXT]
@@ -99,7 +105,9 @@ def export_model(
 
     def explain(text: tf.Tensor) -> _Outputs:
         probabilities, attention = explaining(token_ids(text), training=False)
-        words = preprocessing.tokenize(text, normalize=normalize)
+        attention = tf.pad(attention, [[0, 0], [0, max_tokens - tf.shape(attention)[1]]])
+        attention = tf.ensure_shape(attention, [None, max_tokens])
+        words = preprocessing.tokenize(text, normalize=transform.normalize)
         tokens = preprocessing.align(words, words[:, -max_tokens:], max_tokens, START_TOKEN, PADDING_TOKEN)
         return {PROBABILITIES: probabilities, TOKENS: tokens, ATTENTION: attention}
 

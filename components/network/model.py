@@ -5,6 +5,7 @@ from typing import Final
 import keras
 
 from components.network.attention import Attention, word_weights
+from components.network.dropout import Dropout
 from components.network.word_dropout import WordDropout
 from imdb_core import features, signatures
 from imdb_core.modes import Mode
@@ -23,15 +24,17 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
         mode: The attention mode.
 
     Returns:
-        An uncompiled model, `token_ids` int64 `[n, max_tokens]` → probabilities float32 `[n, 2]`, negative first.
+        An uncompiled model, `token_ids` int64 `[n, time]` → probabilities float32 `[n, 2]`, negative first. If padding
+        is masked, `time` may be anything from 1, because padding changes no output; otherwise it is `max_tokens`.
     """
-    token_ids = keras.Input([transform.max_tokens], dtype="int64", name=features.TOKEN_IDS)
+    time = None if model.mask else transform.max_tokens
+    token_ids = keras.Input([time], dtype="int64", name=features.TOKEN_IDS)
     words = WordDropout(model.word_dropout, name="word_dropout")(token_ids) if model.word_dropout else token_ids
 
     # [batch, time, embedding_dim]
     vectors = keras.layers.Embedding(transform.vocabulary_size, model.embedding_dim, name=EMBEDDING)(words)
     if model.embedding_dropout:
-        vectors = keras.layers.SpatialDropout1D(model.embedding_dropout, name="embedding_dropout")(vectors)
+        vectors = Dropout(model.embedding_dropout, shared_axes=[1], name="embedding_dropout")(vectors)
 
     # Only GRU's default arguments run on cuDNN. It gets no mask, because cuDNN rejects rows that are all masked;
     # padding comes last, so it changes no earlier state.
@@ -43,14 +46,19 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
     )  # [batch, units], or [batch, time * units]
 
     if model.dropout:
-        hidden = keras.layers.Dropout(model.dropout, name="dropout_before_dense")(hidden)
+        hidden = Dropout(model.dropout, name="dropout_before_dense")(hidden)
     hidden = keras.layers.Dense(model.dense_units, activation="relu", name="dense")(hidden)
     if model.dropout:
-        hidden = keras.layers.Dropout(model.dropout, name="dropout_after_dense")(hidden)
+        hidden = Dropout(model.dropout, name="dropout_after_dense")(hidden)
     probabilities = keras.layers.Dense(
         len(features.SENTIMENTS), activation="softmax", dtype="float32", name=signatures.PROBABILITIES
     )(hidden)
     return keras.Model(token_ids, probabilities, name=f"{_ATTENTION}_{mode}")
+
+
+def takes_any_length(network: keras.Model) -> bool:
+    """Returns whether padding changes no output of a network from `build_model`, so that a batch needs none."""
+    return network.input_shape[1] is None
 
 
 def explaining_model(model: keras.Model) -> keras.Model:
@@ -60,8 +68,8 @@ def explaining_model(model: keras.Model) -> keras.Model:
         model: A network from `build_model`; both models share its layers.
 
     Returns:
-        A model to call with `training=False`: `token_ids` int64 `[n, max_tokens]` → `[probabilities, weights]`, float32
-        `[n, 2]` and, one weight per token (see `components.network.attention.word_weights`), float32 `[n, max_tokens]`.
+        A model to call with `training=False`: `token_ids` int64 `[n, time]` → `[probabilities, weights]`, float32
+        `[n, 2]` and, one weight per token (see `components.network.attention.word_weights`), float32 `[n, time]`.
     """
     _, weights = model.get_layer(_ATTENTION).output
     return keras.Model(model.input, [model.output, word_weights(weights)], name=f"{model.name}_explained")

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from components.network import draws
 from imdb_core import features
 
 
@@ -16,8 +17,8 @@ class WordDropout(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no t
 
     Args:
         rate: Probability that a word is replaced, 0 to 1.
-        seed: Seed of the random draws; None takes one from Python's `random`, which `keras.utils.set_random_seed`
-            seeds.
+        seed: Seed of the random draws outside `draws.drawing`; None takes one from Python's `random`, which
+            `keras.utils.set_random_seed` seeds.
         **kwargs: Arguments of every Keras layer.
 
     Call arguments:
@@ -40,7 +41,7 @@ class WordDropout(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no t
         """Replaces words; see the class docstring for shapes."""
         if not training:
             return token_ids
-        drawn = keras.random.uniform(keras.ops.shape(token_ids), dtype="float32", seed=self.seed_generator) < self.rate
+        drawn = draws.uniform(keras.ops.shape(token_ids), self.seed_generator) < self.rate
         dropped = keras.ops.logical_and(drawn, token_ids >= features.FIRST_WORD_ID)
         return keras.ops.where(dropped, keras.ops.cast(features.OOV_ID, token_ids.dtype), token_ids)
 

@@ -25,16 +25,18 @@ _PROGRESS: Final = "progress"
 _Arrays = list[npt.NDArray[Any]]
 
 
-class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+class EpochCheckpoint:
     """Saves the full state of training after every epoch, so that it resumes as if never interrupted.
 
-    The checkpoint is one file without pickles, replaced atomically. It holds the variables of the model (including the
-    states of random generators) and of the optimizer (including the averages of weights), the best weights so far and
-    the history. Usage:
+    The checkpoint is one file without pickles, replaced atomically. It holds the variables of the model and of the
+    optimizer (including the averages of weights and the number of steps), the best weights so far and the history.
+    Usage:
 
         checkpoint = EpochCheckpoint(folder, patience=2, monitor="val_loss")
-        checkpoint.restore(model)
-        model.fit(..., initial_epoch=checkpoint.epochs_done, epochs=checkpoint.last_epoch(6), callbacks=[checkpoint])
+        checkpoint.restore(model, optimizer)
+        while checkpoint.epochs_done < 6 and not checkpoint.is_patience_over:
+            ...
+            checkpoint.end_epoch(metrics)
         checkpoint.keep_best()
         checkpoint.discard()  # after the model is saved
 
@@ -42,15 +44,14 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         folder: Folder for this training alone; its name must change with the data and the settings.
         patience: Number of epochs without a better `monitor` after which training stops. With 0, or without values of
             `monitor`, training never stops early and keeps the last weights.
-        monitor: The key of Keras's logs to minimise.
+        monitor: The metric to minimise.
 
     Attributes:
         epochs_done: Number of finished epochs, including those of earlier runs.
-        history: Key of Keras's logs → one float per epoch.
+        history: Name of a metric → one float per epoch.
     """
 
     def __init__(self, folder: str, patience: int, monitor: str) -> None:
-        super().__init__()
         self.folder = folder
         self.patience = patience
         self.monitor = monitor
@@ -58,21 +59,20 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self.history: dict[str, list[float]] = {}
         self._best: _Arrays = []
 
-    def restore(self, model: keras.Model) -> None:
-        """Restores the checkpoint, if there is one, into a compiled model with its initial weights.
+    def restore(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        """Restores the checkpoint, if there is one, into a model with its initial weights and its built optimizer.
 
         A damaged checkpoint causes a warning and is ignored; the next epoch overwrites it.
         """
-        self.set_model(model)
-        model.optimizer.build(model.trainable_variables)
+        self._model, self._optimizer = model, optimizer
         path = os.path.join(self.folder, _FILE)
         if not tf.io.gfile.exists(path):
             return
         try:
             saved = _read(path)
-            variables, optimizer, best = (saved[kind] for kind in ("model", "optimizer", "best"))
+            variables, states, best = (saved[kind] for kind in ("model", "optimizer", "best"))
             _check(variables, model.variables)
-            _check(optimizer, model.optimizer.variables)
+            _check(states, optimizer.variables)
             _check(best or variables, model.variables)
             progress = json.loads(str(saved[_PROGRESS][0]))
             epochs_done, history = int(progress["epochs_done"]), dict(progress["history"])
@@ -80,40 +80,40 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             _log.warning("the checkpoint %s cannot be used, training starts from the first epoch: %s", path, error)
             return
         assign(variables, model.variables)
-        assign(optimizer, model.optimizer.variables)
+        assign(states, optimizer.variables)
         self.epochs_done, self.history, self._best = epochs_done, history, best
         _log.info("training continues after epoch %d of an interrupted run", epochs_done)
 
-    def last_epoch(self, epochs: int) -> int:
-        """Returns the epoch to train up to: `epochs`, or `epochs_done` if training had already stopped early."""
-        return self.epochs_done if self._patience_is_over() else epochs
+    @property
+    def is_patience_over(self) -> bool:
+        """Whether training stops early, after the epochs done so far."""
+        return self._stops_early() and self._epochs_since_best() >= self.patience
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Keeps the weights if they are the best so far, saves the checkpoint, and stops training if patience is over.
+    def end_epoch(self, metrics: Mapping[str, float]) -> None:
+        """Keeps the weights if they are the best so far, and saves the checkpoint.
+
+        Args:
+            metrics: Metrics of the epoch, with `loss` among them.
 
         Raises:
             RunError: The loss became NaN or infinite.
         """
-        logs = {key: float(value) for key, value in (logs or {}).items()}
-        if not math.isfinite(logs["loss"]):
+        if not math.isfinite(metrics["loss"]):
             raise RunError(
-                f"training broke down in epoch {epoch + 1}: the loss is {logs['loss']}; "
+                f"training broke down in epoch {self.epochs_done + 1}: the loss is {metrics['loss']}; "
                 "lower training.learning_rate, or set training.mixed_precision = false"
             )
-        for key, value in logs.items():
+        for key, value in metrics.items():
             self.history.setdefault(key, []).append(value)
-        self.epochs_done = epoch + 1
+        self.epochs_done += 1
         if self._stops_early() and self._epochs_since_best() == 0:
             # `monitor` was measured with these weights.
-            self._best = values_of(averaged_variables(self.model))
+            self._best = values_of(averaged_variables(self._model, self._optimizer))
         self._save()
-        if self._patience_is_over():
-            self.model.stop_training = True
 
     def keep_best(self) -> None:
-        """Sets the model's weights to the best ones; without early stopping the last weights stay."""
-        if self._best:
-            assign(self._best, self.model.variables)
+        """Sets the model's weights to the best ones, without early stopping to the averages of the last ones."""
+        assign(self._best or values_of(averaged_variables(self._model, self._optimizer)), self._model.variables)
 
     def discard(self) -> None:
         """Removes the checkpoint, once the trained model is saved elsewhere."""
@@ -127,14 +127,11 @@ class EpochCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         values = [math.inf if math.isnan(value) else value for value in self.history[self.monitor]]
         return len(values) - 1 - values.index(min(values))
 
-    def _patience_is_over(self) -> bool:
-        return self._stops_early() and self._epochs_since_best() >= self.patience
-
     def _save(self) -> None:
         progress = {"epochs_done": self.epochs_done, "history": self.history}
         kinds: dict[str, _Arrays] = {
-            "model": values_of(self.model.variables),
-            "optimizer": values_of(self.model.optimizer.variables),
+            "model": values_of(self._model.variables),
+            "optimizer": values_of(self._optimizer.variables),
             "best": self._best,
             _PROGRESS: [np.array(json.dumps(progress))],
         }

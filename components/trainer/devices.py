@@ -1,12 +1,11 @@
 """The devices that training runs on."""
 
+import functools
 import logging
-from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
-from imdb_core.child_process import Argument, Result, run_in_child
 from imdb_core.errors import DeviceError
 from imdb_core.settings import TrainingSettings
 
@@ -16,8 +15,10 @@ _log = logging.getLogger(__name__)
 def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
     """Chooses the device and configures TensorFlow and Keras for it. Call it before anything uses TensorFlow.
 
-    GPU memory is taken as needed rather than all at once. Several GPUs share each batch. The function always sets
-    Keras's global dtype policy, because an earlier Trainer in the same process may have changed it.
+    GPU memory is taken as needed rather than all at once. Several GPUs share each batch. A CPU computes with one
+    thread, because the number of threads would change the last digits of the weights; two trainings side by side, one
+    core each, take less time than two with all cores one after the other. The function always sets Keras's global
+    dtype policy, because an earlier Trainer in the same process may have changed it.
 
     Returns:
         The strategy in whose scope to build and compile the model.
@@ -35,7 +36,7 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
             "leave mixed_precision false, or set device = 'gpu'"
         )
     else:
-        hide_gpus()
+        _hide_gpus()
     if training.device == "gpu" and not gpus:
         raise DeviceError(
             "training.device = 'gpu', but TensorFlow sees no GPU here; install the extra `gpu` (it brings CUDA) on a "
@@ -44,38 +45,21 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
     if training.mixed_precision and not gpus:
         _log.warning("no GPU found: training.mixed_precision = true is ignored, the CPU computes in float32")
     keras.config.set_dtype_policy("mixed_float16" if training.mixed_precision and gpus else "float32")
-    return strategy_over(gpus)
+    if not gpus:
+        _use_one_thread()
+    return strategy_over(tuple(gpus))
 
 
-def run_where_gpus_are_visible(function: Callable[[Argument], Result], argument: Argument, device: str) -> Result:
-    """Runs a training, in a process of its own if it may use a GPU that this process hides (see `hide_gpus`).
+@functools.cache
+def strategy_over(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """Returns MirroredStrategy for several logical devices such as `GPU:0`, else TensorFlow's default strategy.
 
-    Args:
-        function: A function at the top level of a module; its argument can be pickled.
-        argument: The function's argument.
-        device: The setting `training.device`.
+    The same devices always get the same strategy: two would mix up their messages between devices.
     """
-    if device != "cpu" and tf.config.list_physical_devices("GPU"):
-        return run_in_child(function, argument)
-    return function(argument)
-
-
-def strategy_over(devices: Sequence[str]) -> tf.distribute.Strategy:
-    """Returns MirroredStrategy for several logical devices such as `GPU:0`, else TensorFlow's default strategy."""
     return tf.distribute.MirroredStrategy(list(devices)) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
-def quiet_keras() -> None:
-    """Keeps Keras from drawing its own progress bars."""
-    keras.config.disable_interactive_logging()
-
-
-def hide_gpus() -> None:
-    """Hides the GPUs from this process for good, because TensorFlow in a Beam stage would take all their memory.
-
-    Raises:
-        DeviceError: TensorFlow already uses the GPUs.
-    """
+def _hide_gpus() -> None:
     try:
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError as error:
@@ -83,6 +67,17 @@ def hide_gpus() -> None:
             "the GPUs can no longer be hidden: TensorFlow already uses them in this process; "
             "start it with the environment variable CUDA_VISIBLE_DEVICES=-1"
         ) from error
+
+
+def _use_one_thread() -> None:
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        _log.warning(
+            "TensorFlow already runs in this process, so this training computes with as many threads as that does; "
+            "its weights may differ in the last digits from those of a process of its own"
+        )
 
 
 def _grown_gpus() -> list[str]:

@@ -1,36 +1,27 @@
 """Fits a network of one attention mode, and evaluates it."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any, Final
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Final
 
 import keras
 import tensorflow as tf
 
-from components.network.model import EMBEDDING, build_model
+from components.network.model import EMBEDDING, build_model, takes_any_length
 from components.trainer.checkpoints import EpochCheckpoint
-from components.trainer.datasets import Examples, evaluation_batches, steps, training_batches
+from components.trainer.datasets import Examples, steps, training_batches
 from components.trainer.embedding_init import cooccurrence_vectors
-from components.trainer.optimizer import EvaluateAveragedWeights, build_optimizer
+from components.trainer.loop import EpochMetrics, Score, TrainingLoop, evaluator
+from components.trainer.optimizer import averaged_weights, build_optimizer
 from components.trainer.progress import TrainingProgress
-from components.trainer.settings import FitSettings, trainer_id
+from components.trainer.settings import FitSettings
 
-# Cross-entropy without label smoothing, comparable between training and evaluation and between settings.
-_LOG_LOSS: Final = "log_loss"
-_ACCURACY: Final = "accuracy"
+_EVALUATED: Final = "val_"
 
 # The metric that early stopping and the Tuner minimise.
-OBJECTIVE: Final = f"val_{_LOG_LOSS}"
-
-_EVALUATION_BATCH: Final = 256
-
-
-@dataclass(frozen=True)
-class Score:
-    """Metrics of a network on held-out examples; `log_loss` is the cross-entropy without label smoothing."""
-
-    log_loss: float
-    accuracy: float
+OBJECTIVE: Final = f"{_EVALUATED}log_loss"
 
 
 def fit(
@@ -41,7 +32,7 @@ def fit(
     strategy: tf.distribute.Strategy,
     checkpoint: EpochCheckpoint,
     log_dir: str,
-    progress: keras.callbacks.Callback | None = None,
+    progress: TrainingProgress,
 ) -> keras.Model:
     """Trains a network, continuing from its last checkpoint if there is one.
 
@@ -52,57 +43,47 @@ def fit(
         strategy: The strategy from `prepare_device`.
         checkpoint: The checkpoint of this training; it monitors `OBJECTIVE`.
         log_dir: Folder for TensorBoard.
-        progress: Callback that reports progress; by default it logs a line per epoch.
+        progress: Reports progress.
 
     Returns:
-        The network with the weights to keep.
+        The network, uncompiled, with the weights to keep.
     """
     network, training = settings.model, settings.training
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
         model = build_model(network, settings.transform, settings.mode)
-        model.compile(
-            optimizer=build_optimizer(training, steps(examples, training.batch_size)),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-            metrics=[_ACCURACY, keras.metrics.CategoricalCrossentropy(name=_LOG_LOSS)],
-            # XLA cannot compile cuDNN's GRU (keras#18456), and is no faster on a CPU.
-            jit_compile=False,
-        )
-        checkpoint.restore(model)
+        optimizer = build_optimizer(training, steps(examples, training.batch_size))
+        optimizer.build(model.trainable_variables)
+        checkpoint.restore(model, optimizer)
         if network.embedding_init == "cooccurrence" and not checkpoint.epochs_done:
             embeddings = model.get_layer(EMBEDDING).embeddings
             initial = keras.ops.convert_to_numpy(embeddings)
             embeddings.assign(cooccurrence_vectors(examples.token_ids, initial, network.embedding_std, training.seed))
-
-    validation: dict[str, Any] = {}
-    if len(held_out.labels):
-        validation["validation_data"] = evaluation_batches(held_out, _EVALUATION_BATCH)
-        validation["validation_steps"] = steps(held_out, _EVALUATION_BATCH)
-    model.fit(
-        training_batches(examples, training.batch_size, training.seed, first_epoch=checkpoint.epochs_done),
-        steps_per_epoch=steps(examples, training.batch_size),
-        initial_epoch=checkpoint.epochs_done,
-        epochs=checkpoint.last_epoch(training.epochs),
-        callbacks=[
-            keras.callbacks.TensorBoard(log_dir, write_graph=False),
-            # Before the checkpoint, which must save the weights that training continues with.
-            EvaluateAveragedWeights(),
-            checkpoint,
+        loop = TrainingLoop(
+            model,
+            optimizer,
+            strategy,
+            seed=training.seed,
+            label_smoothing=training.label_smoothing,
+            clip_norm=training.clip_norm,
+        )
+        evaluate = evaluator(model)
+        while checkpoint.epochs_done < training.epochs and not checkpoint.is_patience_over:
+            progress.begin_epoch(checkpoint.epochs_done + 1)
+            batches = training_batches(
+                examples, training.batch_size, training.seed, checkpoint.epochs_done, by_length=takes_any_length(model)
+            )
+            metrics = loop.run_epoch(batches, progress.end_batch)
+            score = None
+            if len(held_out.labels):
+                with averaged_weights(model, optimizer):
+                    score = evaluate(held_out)
+            checkpoint.end_epoch(_named(metrics, score))
+            _write_summaries(log_dir, checkpoint.history)
             # After the checkpoint, so that a reported epoch is already on disk.
-            progress or TrainingProgress(trainer_id(settings.mode), training, len(examples.labels), loss=_LOG_LOSS),
-        ],
-        verbose=0,
-        **validation,
-    )
-    checkpoint.keep_best()
+            progress.end_epoch(metrics, score)
+        checkpoint.keep_best()
     return model
-
-
-def evaluate(model: keras.Model, held_out: Examples) -> Score:
-    """Evaluates a network from `fit` on at least one example."""
-    batches, count = evaluation_batches(held_out, _EVALUATION_BATCH), steps(held_out, _EVALUATION_BATCH)
-    metrics = model.evaluate(batches, steps=count, return_dict=True, verbose=0)
-    return Score(metrics[_LOG_LOSS], metrics[_ACCURACY])
 
 
 def fingerprint(settings: FitSettings, examples: Examples, held_out: Examples) -> str:
@@ -114,3 +95,20 @@ def fingerprint(settings: FitSettings, examples: Examples, held_out: Examples) -
     for array in (*examples, *held_out):
         digest.update(repr(array.shape).encode() + array.tobytes())
     return digest.hexdigest()
+
+
+def _named(metrics: EpochMetrics, score: Score | None) -> dict[str, float]:
+    evaluated = {f"{_EVALUATED}{name}": value for name, value in asdict(score).items()} if score else {}
+    return {**asdict(metrics), **evaluated}
+
+
+def _write_summaries(log_dir: str, history: Mapping[str, Sequence[float]]) -> None:
+    """Writes the last epoch of a history for TensorBoard, where Keras's own callback would."""
+    for folder, is_evaluated in (("train", False), ("validation", True)):
+        names = [name for name in history if name.startswith(_EVALUATED) == is_evaluated]
+        if not names:
+            continue
+        with tf.summary.create_file_writer(os.path.join(log_dir, folder)).as_default():
+            for name in names:
+                values = history[name]
+                tf.summary.scalar(f"epoch_{name.removeprefix(_EVALUATED)}", values[-1], step=len(values) - 1)

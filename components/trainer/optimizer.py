@@ -5,12 +5,14 @@ checkpoint of the optimizer includes it. Sources: Polyak and Juditsky 1992, "Acc
 by averaging", and Tarvainen and Valpola 2017, "Mean teachers are better role models", for the exponential form.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from imdb_core.settings import TrainingSettings
 
@@ -21,6 +23,8 @@ _LONGEST_AVERAGE: Final = 1 / 3
 def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Builds Adam with a schedule, decoupled weight decay as in AdamW, and an average of the weights.
 
+    If Keras's dtype policy is float16, the loss is scaled so that small gradients do not vanish.
+
     A momentum of 1 - 1 / n averages about the last n steps. The momentum is `training.weight_average`, reduced where
     that would average more than a third of an epoch.
     """
@@ -28,38 +32,66 @@ def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.o
     if training.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=training.epochs * steps_per_epoch)
     longest = max(1.0, steps_per_epoch * _LONGEST_AVERAGE)
-    return keras.optimizers.Adam(
+    adam = keras.optimizers.Adam(
         rate,
         # Keras expects None, not 0, for no weight decay.
         weight_decay=training.weight_decay or None,
         use_ema=training.weight_average > 0,
         ema_momentum=min(training.weight_average, 1 - 1 / longest),
     )
+    is_half = keras.config.dtype_policy().compute_dtype == "float16"
+    return keras.optimizers.LossScaleOptimizer(adam) if is_half else adam
 
 
-class EvaluateAveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Evaluates the averaged weights during `fit`, and restores the trained weights afterwards.
+def scaled_loss(optimizer: keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
+    """Scales a loss as the optimizer of half precision wants it; others leave it as it is."""
+    return optimizer.scale_loss(loss)
+
+
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices],
+    variables: Sequence[keras.Variable],
+    clip_norm: float,
+) -> None:
+    """Updates variables in a replica, by the sum of the gradients of all replicas.
+
+    Args:
+        optimizer: A built optimizer. It adds up the gradients of the replicas itself.
+        gradients: The replica's gradients of the result of `scaled_loss`.
+        variables: The variables, in the same order.
+        clip_norm: The largest global norm of the sum; 0 does not clip it. Keras's own clipping would apply to each
+            replica's gradients by themselves, which is another training for every number of devices.
+    """
+    if clip_norm:
+        context = tf.distribute.get_replica_context()
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        total = context.all_reduce(tf.distribute.ReduceOp.SUM, dense)
+        scale = scaled_loss(optimizer, tf.constant(1.0))
+        clipped, _ = tf.clip_by_global_norm(total, clip_norm * scale)
+        # The optimizer adds them up once more.
+        gradients = [gradient / context.num_replicas_in_sync for gradient in clipped]
+    optimizer.apply(gradients, variables)
+
+
+@contextmanager
+def averaged_weights(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Gives a model the averages of its weights for a while, and then the trained weights again.
 
     Keras's own `SwapEMAWeights` swaps by addition and subtraction, whose rounding changes both.
     """
-
-    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        """Assigns the averages to the model's variables."""
-        self._trained = values_of(self.model.variables)
-        for variable, averaged in zip(self.model.variables, averaged_variables(self.model), strict=True):
-            if variable is not averaged:
-                variable.assign(averaged)
-
-    def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Restores the trained weights."""
-        assign(self._trained, self.model.variables)
-        self._trained = []
+    trained = values_of(model.variables)
+    assign(values_of(averaged_variables(model, optimizer)), model.variables)
+    try:
+        yield
+    finally:
+        assign(trained, model.variables)
 
 
-def averaged_variables(model: keras.Model) -> list[keras.Variable]:
-    """Lists `model.variables`, each replaced by its average if it has one; the model's optimizer must be built."""
+def averaged_variables(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Lists `model.variables`, each replaced by its average if the built optimizer keeps one."""
     # With half precision a loss-scaling optimizer wraps the one that averages.
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if not optimizer.use_ema:
         return list(model.variables)
     averages = {

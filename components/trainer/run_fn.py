@@ -17,9 +17,10 @@ import tensorflow_transform as tft
 from components.network.export import export_model
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import load_examples
-from components.trainer.devices import prepare_device, run_where_gpus_are_visible
+from components.trainer.devices import prepare_device
 from components.trainer.fitting import OBJECTIVE, fingerprint, fit
-from components.trainer.settings import TrainerSettings
+from components.trainer.progress import TrainingProgress
+from components.trainer.settings import TrainerSettings, trainer_id
 from imdb_core import features
 from imdb_core.errors import BadDataError
 from imdb_core.file_names import HISTORY_FILE, TRAINED_MODEL
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainerJob:
-    """The part of TFX's `FnArgs` that a training needs, which can be sent to another process.
+    """The part of TFX's `FnArgs` that a training needs.
 
     Files are paths or patterns. Training stops early by `eval_files`, which may be empty.
     """
@@ -64,7 +65,7 @@ def run_fn(fn_args: FnArgs) -> None:
         model_run_dir=fn_args.model_run_dir,
         serving_model_dir=fn_args.serving_model_dir,
     )
-    run_where_gpus_are_visible(train, job, settings.training.device)
+    train(job)
 
 
 def train(job: TrainerJob) -> None:
@@ -91,7 +92,15 @@ def train(job: TrainerJob) -> None:
 
     folder = os.path.join(settings.checkpoint_root, fingerprint(settings, examples, held_out))
     checkpoint = EpochCheckpoint(folder, settings.training.patience, OBJECTIVE)
-    model = fit(settings, examples, held_out, strategy=strategy, checkpoint=checkpoint, log_dir=job.model_run_dir)
+    model = fit(
+        settings,
+        examples,
+        held_out,
+        strategy=strategy,
+        checkpoint=checkpoint,
+        log_dir=job.model_run_dir,
+        progress=TrainingProgress(trainer_id(settings.mode), settings.training, len(examples.labels)),
+    )
 
     with tf.io.gfile.GFile(os.path.join(job.model_run_dir, HISTORY_FILE), "w") as file:
         file.write(json.dumps(checkpoint.history, indent=2) + "\n")
@@ -99,6 +108,5 @@ def train(job: TrainerJob) -> None:
     tf.io.gfile.makedirs(os.path.dirname(trained))
     # The export turns cuDNN off in the GRU; the Keras file does not record that, so the order does not matter to it.
     model.save(trained)
-    normalize = settings.transform.normalize
-    export_model(model, transform_output, job.serving_model_dir, settings.serving, normalize=normalize)
+    export_model(model, transform_output, job.serving_model_dir, settings.serving, settings.transform)
     checkpoint.discard()

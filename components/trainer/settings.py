@@ -1,5 +1,7 @@
 """The settings of the Trainer, which cross TFX's `custom_config` as JSON. No TensorFlow is imported here."""
 
+from typing import Final
+
 from imdb_core.modes import Mode
 from imdb_core.settings import ModelSettings, Section, ServingSettings, TrainingSettings, TransformSettings
 
@@ -28,6 +30,9 @@ class TrainerSettings(FitSettings):
     checkpoint_root: str
 
 
+TRAINER: Final = "Trainer"
+
+
 def trainer_id(mode: Mode) -> str:
     """Returns the id of the node that trains a mode."""
-    return f"Trainer.{mode}"
+    return f"{TRAINER}.{mode}"

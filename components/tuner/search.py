@@ -12,7 +12,8 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 from pydantic import ValidationError
 
-from components.trainer.fitting import OBJECTIVE, Score
+from components.trainer.fitting import OBJECTIVE
+from components.trainer.loop import Score
 from imdb_core import progress
 from imdb_core.errors import RunError
 from imdb_core.hyperparameters import in_short

@@ -3,29 +3,29 @@
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples
-from components.trainer.devices import prepare_device, run_where_gpus_are_visible
-from components.trainer.fitting import OBJECTIVE, Score, evaluate, fingerprint, fit
-from components.trainer.settings import FitSettings
+from components.trainer.devices import prepare_device
+from components.trainer.fitting import OBJECTIVE, fingerprint, fit
+from components.trainer.loop import EpochMetrics, Score, evaluator
+from components.trainer.progress import TrainingProgress
+from components.trainer.settings import FitSettings, trainer_id
 from imdb_core.files import replacing
 from imdb_core.hyperparameters import with_values
-from imdb_core.modes import Mode
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TrialJob:
-    """One training of a trial, which can be sent to another process; `folder` is for its checkpoint."""
+    """One training of a trial; `folder` is for its checkpoint."""
 
     settings: FitSettings
     examples: Examples
@@ -81,7 +81,7 @@ class Trials:
             with tf.io.gfile.GFile(file) as opened:
                 return Score(**json.loads(opened.read()))
         job = TrialJob(settings, self.examples, self.held_out, folder)
-        score = run_where_gpus_are_visible(train_and_score, job, settings.training.device)
+        score = train_and_score(job)
         with replacing(file, tf.io.gfile) as partial, tf.io.gfile.GFile(partial, "w") as opened:
             opened.write(json.dumps(asdict(score)))
         tf.io.gfile.rmtree(folder)
@@ -104,9 +104,9 @@ def train_and_score(job: TrialJob) -> Score:
         strategy=strategy,
         checkpoint=EpochCheckpoint(job.folder, training.patience, OBJECTIVE),
         log_dir=os.path.join(job.folder, "logs"),
-        progress=_epochs_to_log(job.settings.mode),
+        progress=_EpochsToLog(trainer_id(job.settings.mode), training, len(job.examples.labels)),
     )
-    return evaluate(model, job.held_out)
+    return evaluator(model)(job.held_out)
 
 
 def draw(examples: Examples, count: int, seed: int) -> Examples:
@@ -122,10 +122,12 @@ def _score_file(folder: str) -> str:
     return f"{folder}.json"
 
 
-def _epochs_to_log(mode: Mode) -> keras.callbacks.Callback:
+class _EpochsToLog(TrainingProgress):
     """Writes the epochs of a trial to the log file only: on the terminal each trial has one line."""
 
-    def end(epoch: int, logs: Mapping[str, float]) -> None:
-        _log.info("trial, %s, epoch %d: %s", mode, epoch + 1, {key: round(value, 4) for key, value in logs.items()})
+    def end_batch(self, done: int, metrics: Callable[[], EpochMetrics]) -> None:
+        """Reports nothing."""
 
-    return keras.callbacks.LambdaCallback(on_epoch_end=end)
+    def end_epoch(self, metrics: EpochMetrics, score: Score | None) -> None:
+        """Logs the metrics of the epoch."""
+        _log.info("trial, %s, epoch %d: %s, eval %s", self.node, self.epoch, metrics, score)

@@ -71,7 +71,6 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
         scalar=scalar,
         vector=vector,
         transform_graph=transform_graph,
-        padding_masked=int(config.model.mask),
         report=config.report.model_dump_json(),
         code_digest=code_digest("components.explainer.component"),
     )

@@ -63,9 +63,9 @@ class Board:
         self.note = ""  # the last one about the work as a whole
 
     @property
-    def running(self) -> NodeProgress | None:
-        """The row of the running node, or None."""
-        return next((row for row in reversed(self.rows) if row.state == "running"), None)
+    def running(self) -> list[NodeProgress]:
+        """The rows of the nodes that run, in the order in which they began."""
+        return sorted((row for row in self.rows if row.state == "running"), key=lambda row: row.since)
 
     def update(self, record: logging.LogRecord, now: float) -> NodeProgress | None:
         """Applies a record of the progress logger, and returns the row that it belongs to, if any.
@@ -86,10 +86,11 @@ class Board:
         if isinstance(event, Note):
             self.note = event.text
             return None
-        running = self.running
-        if running is not None:
-            _advance(running, event, record)
-        return running
+        named = getattr(record, progress.NODE, None)
+        about = self._row(named) if named else next(reversed(self.running), None)
+        if about is not None:
+            _advance(about, event, record)
+        return about
 
     def _row(self, node: str) -> NodeProgress:
         row = next((row for row in self.rows if row.node == node), None)

@@ -23,6 +23,7 @@ class FinishedRun:
     nodes: dict[str, PastNode]  # state and outputs by id
     usages: list[NodeUsage]  # of each node that was started
     seconds: float  # wall time of the whole run
+    peak_megabytes: float  # the most memory that all its processes took at a time, in MiB
     log_file: Path  # the full log
     upstream: dict[str, list[str]]  # node id → ids of the nodes that it waits for
 
@@ -31,13 +32,14 @@ def common_record(run: FinishedRun) -> dict[str, Any]:
     """Collects what the record of every run holds.
 
     Returns:
-        JSON: run id, seconds, log, settings, nodes with state, seconds and peak memory, the nodes that each node waits
-        for, and versions of Python, of the operating system and of packages.
+        JSON: run id, seconds, peak memory, log, settings, nodes with state, seconds and peak memory, the nodes that
+        each node waits for, and versions of Python, of the operating system and of packages.
     """
     usages = {usage.node: usage for usage in run.usages}
     return {
         "run_id": run.run_id,
         "seconds": round(run.seconds, 1),
+        "peak_megabytes": round(run.peak_megabytes),
         "log": str(run.log_file),
         "settings": flatten(run.settings.config),
         "nodes": [

@@ -1,28 +1,22 @@
 """Measures the time and memory of each node of a run, and reports when it begins and ends."""
 
-import logging
-import re
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 import psutil
 
 from imdb_core import progress
-from imdb_core.progress import Ending, NodeBegan, NodeEnded
+from imdb_core.progress import NodeBegan, NodeEnded
 
 _SAMPLE_SECONDS: Final = 0.05
 
-# Listing the child processes takes 3 ms of CPU, because it reads all processes of the machine.
+# Listing the child processes takes 3 ms of CPU, because it reads all processes of the machine, and their shares of
+# memory take 10 ms for each GB.
 _FAMILY_SECONDS: Final = 1.0
-
-# LocalDagRunner reports its nodes only in these log lines.
-_NODE_LINE: Final = re.compile(r"Component (\S+) is (running|finished)\.")
-
-_CACHE_LINE: Final = re.compile(r"A cached execution \d+ is used\.")
 
 
 @dataclass
@@ -31,89 +25,127 @@ class NodeUsage:
 
     node: str
     seconds: float = 0.0  # wall time
-    peak_megabytes: float = 0.0  # resident memory of this process and its children in MiB
+    peak_megabytes: float = 0.0  # resident memory of the node's processes in MiB; 0 if it was not executed
     cached: bool = False  # the outputs of an earlier execution were reused
 
 
-class NodeMonitor(logging.Handler):
-    """Measures nodes, whose begin and end it reads from the log lines of LocalDagRunner.
+@dataclass
+class _Running:
+    usage: NodeUsage
+    started: float
+    process: psutil.Process | None = None
+    family: list[psutil.Process] = field(default_factory=list)
+
+
+class NodeMonitor:
+    """Measures nodes, any number at once.
 
     Args:
         on_end: Called with each node that has succeeded, after its end was reported.
+
+    Attributes:
+        usages: The nodes that were started, in this order.
+        peak_megabytes: The most memory that the whole run took at a time, in MiB. Memory that processes share counts
+            once.
     """
 
     def __init__(self, on_end: Callable[[NodeUsage], None] | None = None) -> None:
-        super().__init__(logging.INFO)
+        self.usages: list[NodeUsage] = []
+        self.peak_megabytes = 0.0
         self._on_end = on_end
-        self.usages: list[NodeUsage] = []  # of each node that was started, in order
-        self._started = 0.0
-        self._running: NodeUsage | None = None
+        self._running: dict[str, _Running] = {}
+        self._guard = threading.Lock()
         self._stop = threading.Event()
         self._process = psutil.Process()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Handles a log line of the runner; ignores all others."""
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):  # a library's mistake, which the handler of the log file reports
-            return
-        if self._running is not None and _CACHE_LINE.fullmatch(message):
-            self._running.cached = True
-        match = _NODE_LINE.fullmatch(message)
-        if match is None:
-            return
-        ended = self.end_node()
-        if match[2] == "running":
-            self._started = time.monotonic()
-            self._running = NodeUsage(match[1])
-            self.usages.append(self._running)
-            progress.tell(NodeBegan(match[1]))
-        elif ended is not None:
-            took = "cached" if ended.cached else f"{ended.seconds:6.1f} s"
-            state: Ending = "cached" if ended.cached else "done"
-            progress.tell(NodeEnded(ended.node, ended.seconds, state), f"{ended.node:<20} {took:>9}")
-            if self._on_end is not None:
-                self._on_end(ended)
+    def begin(self, node: str) -> None:
+        """Starts to measure a node, and reports that it began."""
+        usage = NodeUsage(node)
+        with self._guard:
+            self._running[node] = _Running(usage, time.monotonic())
+            self.usages.append(usage)
+        progress.tell(NodeBegan(node))
 
-    def end_node(self) -> NodeUsage | None:
-        """Completes the measurement of the running node and returns it; returns None if no node runs."""
-        ended, self._running = self._running, None
-        if ended is not None:
-            ended.seconds = time.monotonic() - self._started
-            # A short node may end between two samples.
-            ended.peak_megabytes = max(ended.peak_megabytes, _resident([self._process]))
-        return ended
+    def watch_process(self, node: str, process_id: int) -> None:
+        """Measures the memory of a process, and of its children, for a node that runs."""
+        with self._guard, suppress(psutil.Error):
+            running = self._running[node]
+            running.process = psutil.Process(process_id)
+            running.family = [running.process]
 
-    def start(self) -> None:
-        """Starts to measure."""
-        logging.getLogger("absl").addHandler(self)
+    def end(self, node: str, *, cached: bool) -> None:
+        """Completes the measurement of a node that has succeeded, and reports it."""
+        usage = self._measured(node)
+        usage.cached = cached
+        took = "cached" if cached else f"{usage.seconds:6.1f} s"
+        progress.tell(NodeEnded(node, usage.seconds, "cached" if cached else "done"), f"{node:<20} {took:>9}")
+        if self._on_end is not None:
+            self._on_end(usage)
+
+    def fail(self, node: str) -> None:
+        """Completes the measurement of a node that has failed, and reports it as unfinished."""
+        progress.tell(NodeEnded(node, self._measured(node).seconds, "unfinished"))
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Measures memory in the block, and reports the nodes that still run at its end as unfinished."""
         self._thread.start()
+        try:
+            yield
+        finally:
+            for node in list(self._running):
+                self.fail(node)
+            self._stop.set()
+            self._thread.join()
 
-    def stop(self) -> None:
-        """Stops to measure, and reports a node that is still running as unfinished."""
-        if ended := self.end_node():
-            progress.tell(NodeEnded(ended.node, ended.seconds, "unfinished"))
-        self._stop.set()
-        self._thread.join()
-        logging.getLogger("absl").removeHandler(self)
+    def _measured(self, node: str) -> NodeUsage:
+        with self._guard:
+            running = self._running.pop(node)
+        running.usage.seconds = time.monotonic() - running.started
+        return running.usage
 
     def _watch(self) -> None:
-        family = [self._process]
         looked = -_FAMILY_SECONDS
         while not self._stop.wait(_SAMPLE_SECONDS):
+            with self._guard:
+                running = [one for one in self._running.values() if one.process is not None]
             if time.monotonic() - looked >= _FAMILY_SECONDS:
                 looked = time.monotonic()
-                family = [self._process, *self._process.children(recursive=True)]
-            running = self._running
-            if running is not None:
-                running.peak_megabytes = max(running.peak_megabytes, _resident(family))
+                everything = [self._process, *self._process.children(recursive=True)]
+                self.peak_megabytes = max(self.peak_megabytes, _megabytes(everything, _proportional))
+                for one in running:
+                    with suppress(psutil.Error):
+                        one.family = [one.process, *one.process.children(recursive=True)]  # type: ignore[union-attr,list-item]
+            for one in running:
+                one.usage.peak_megabytes = max(one.usage.peak_megabytes, _megabytes(one.family, _resident))
 
 
-def _resident(processes: Sequence[psutil.Process]) -> float:
+def _megabytes(processes: Sequence[psutil.Process], bytes_of: Callable[[psutil.Process], int]) -> float:
     total = 0
     for process in processes:
         # The process may have ended, or belong to another user.
-        with suppress(psutil.Error):
-            total += process.memory_info().rss
+        with suppress(psutil.Error, OSError):
+            total += bytes_of(process)
     return total / 2**20
+
+
+def _resident(process: psutil.Process) -> int:
+    return int(process.memory_info().rss)
+
+
+def _proportional(process: psutil.Process) -> int:
+    """Returns the memory of a process; of what it shares with others its part, where the system tells that."""
+    # psutil reads the same from a list of all mappings, which takes a hundred times as long.
+    for line in _lines(f"/proc/{process.pid}/smaps_rollup"):
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 2**10
+    return _resident(process)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.readlines()
+    except OSError:
+        return []

@@ -50,7 +50,7 @@ class CappedLines:
 
 
 class PlainView(logging.Handler):
-    """Prints nodes in groups, each training on its own line, and the running node at least every half minute.
+    """Prints nodes in groups, each training on its own line, and the running nodes at least every half minute.
 
     Args:
         stream: The stream to write to.
@@ -96,15 +96,13 @@ class PlainView(logging.Handler):
             self.tick()
 
     def tick(self) -> None:
-        """Prints the running node, if nothing was printed for a while."""
+        """Prints the running nodes, if nothing was printed for a while."""
         with self._guard:
             now = self._now()
             if now - self._printed < _QUIET_SECONDS:
                 return
-            running = self._board.running
             parts = _described(self._ended)
-            if running is not None:
-                parts.append(_with_detail(f"{running.node} so far {clock(running.elapsed(now))}", running))
+            parts += [_with_detail(f"{row.node} so far {clock(row.elapsed(now))}", row) for row in self._board.running]
             if parts:
                 self._ended.clear()
                 self._print(", ".join(parts), ends=self._lines.left > _RESERVED)

@@ -22,6 +22,7 @@ from imdb_core.settings import (
     MetadataSettings,
     ModelSettings,
     ReportSettings,
+    RunSettings,
     Section,
     ServingSettings,
     TrainingSettings,
@@ -50,6 +51,7 @@ class PipelineConfig(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
     report: ReportSettings = ReportSettings()
+    run: RunSettings = RunSettings()
     beam: BeamSettings = BeamSettings()
     metadata: MetadataSettings = MetadataSettings()
 

@@ -4,7 +4,6 @@ It runs `serving_default`, because RunInference cannot handle the string outputs
 """
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,18 +30,20 @@ from serving.predict.output_files import json_line, written_atomically
 from serving.releases.state import read_state
 
 _DEFAULT: Final = TableSettings()
-# The number of reviews that stay together, in order. RunInference combines several of these parts into a batch.
+# The number of reviews that stay together. RunInference combines several of these parts into a batch.
 _TOGETHER: Final = 64
+# A batch takes as long as its longest review, so this many reviews are sorted by length before they are cut into parts.
+_SORTED: Final = 64 * _TOGETHER
 # They log whole tracebacks of errors that BulkInferenceError reports in one line.
 _LOUD: Final = ("apache_beam", "tensorflow")
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Reviews that stay together; `number` is the position of the part in the output."""
+    """Reviews that stay together, with their positions in the output; `number` is that of the part."""
 
     number: int
-    reviews: tuple[Review, ...]
+    reviews: tuple[tuple[int, Review], ...]
 
 
 def released_model(workspace: Path, model: str, version: str | None = None) -> Path:
@@ -87,9 +88,8 @@ def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, tabl
                 | beam.FlatMap(_read, table.model_dump(mode="json"))
             )
             _predict(read, str(saved_model)) | beam.Map(_write, parts, version)
-        for part in sorted(Path(parts).iterdir()):
-            with part.open(encoding="utf-8", newline="\n") as lines:
-                shutil.copyfileobj(lines, written)
+        for window in in_batches(sorted(Path(parts).iterdir()), _SORTED // _TOGETHER):
+            written.writelines(_in_order(window))
     return count
 
 
@@ -100,16 +100,30 @@ def _predict(examples: Any, saved_model: str) -> Any:
 
 def _read(files: tuple[str, ...], table: dict[str, Any]) -> Iterator[tuple[_Part, list[bytes]]]:
     reviews = read_reviews([Path(file) for file in files], table=TableSettings.model_validate(table))
-    for number, together in enumerate(in_batches(reviews, _TOGETHER)):
-        yield _Part(number, tuple(together)), [_example(review.text) for review in together]
+    windows = in_batches(enumerate(reviews), _SORTED)
+    by_length = (sorted(window, key=lambda numbered: len(numbered[1].text)) for window in windows)
+    for number, together in enumerate(part for window in by_length for part in in_batches(window, _TOGETHER)):
+        yield _Part(number, tuple(together)), [_example(review.text) for _, review in together]
 
 
 def _write(answered: tuple[_Part, list[Any]], parts: str, version: int | None) -> None:
     part, logs = answered
     with open(f"{parts}/{part.number:012}", "w", encoding="utf-8", newline="\n") as file:
-        for review, log in zip(part.reviews, logs, strict=True):
+        for (position, review), log in zip(part.reviews, logs, strict=True):
             (row,) = tf.make_ndarray(log.predict_log.response.outputs[PROBABILITIES]).tolist()
-            file.write(json_line(review.origin, prediction(review.text, row, version).to_json()))
+            file.write(f"{position} {json_line(review.origin, prediction(review.text, row, version).to_json())}")
+
+
+def _in_order(window: Sequence[Path]) -> list[str]:
+    """Returns the lines of the parts that were sorted together, in the order of the reviews."""
+    numbered: dict[int, str] = {}
+    for part in window:
+        # Without `newline`, a line would also end at some characters that reviews contain.
+        with part.open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                position, _, text = line.partition(" ")
+                numbered[int(position)] = text
+    return [numbered[position] for position in sorted(numbered)]
 
 
 def _example(text: str) -> bytes:

@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from imdb_core.child_process import follow_lifeline
 from imdb_core.errors import ReviewPipelineError
+from imdb_core.lifeline import follow_lifeline
 from imdb_core.start import prepare
 from serving.server.cli import serve
 

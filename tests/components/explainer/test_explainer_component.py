@@ -55,7 +55,7 @@ def save(folder: Path, preset: str, mode: modes.Mode, transformed: Transformed) 
     artifact.uri = str(folder)
     (folder / file_names.TRAINED_MODEL).parent.mkdir(parents=True)
     network.save(folder / file_names.TRAINED_MODEL)
-    export_model(network, transformed.output, str(folder / "Format-Serving"), ServingSettings(), normalize=True)
+    export_model(network, transformed.output, str(folder / "Format-Serving"), ServingSettings(), transformed.settings)
     return artifact
 
 
@@ -73,7 +73,6 @@ def explain(folder: Path, examples, predictions, models, transformed: Transforme
         },
         {"explanations": [explanations]},
         {
-            "padding_masked": int(preset == "attention"),
             "report": REPORT.model_dump_json(),
             "code_digest": "any",
         },

@@ -34,19 +34,19 @@ def test_reviews_are_encoded_as_for_training_and_in_order(transformed, token_ids
 
 
 @pytest.mark.parametrize("mode", ["scalar", "vector"])
-@pytest.mark.parametrize(("preset", "padding_masked"), [("attention", True), ("blog", False)])
-def test_short_batches_do_not_change_the_outputs(transformed, token_ids, preset, padding_masked, mode):
+@pytest.mark.parametrize("preset", ["attention", "blog"])
+def test_short_batches_do_not_change_the_outputs(transformed, token_ids, preset, mode):
     network = a_model(preset, mode, transformed)
     empty = np.zeros((3, token_ids.shape[1]), np.int64)
     rows = np.concatenate([empty, token_ids])
-    outputs = inference_function(network, padding_masked, InferenceProgress())(rows)
+    outputs = inference_function(network, InferenceProgress())(rows)
     probabilities, weights = explaining_model(network).predict(rows, verbose=0)
     np.testing.assert_allclose(outputs.probabilities, probabilities, atol=1e-5)
     np.testing.assert_allclose(outputs.weights, weights, atol=1e-5)
 
 
 def test_no_reviews_give_empty_outputs(transformed):
-    outputs = inference_function(a_model("attention", "scalar", transformed), True, InferenceProgress())(
+    outputs = inference_function(a_model("attention", "scalar", transformed), InferenceProgress())(
         np.zeros((0, 12), np.int64)
     )
     assert (outputs.probabilities.shape, outputs.weights.shape) == ((0, 2), (0, 12))
@@ -57,7 +57,7 @@ def test_the_error_names_a_network_that_returns_nan(transformed, token_ids):
     # On some CPUs, a ReLU turns NaN into 0.
     network.layers[-1].bias.assign([np.nan] * 2)
     with pytest.raises(RunError, match="attention_scalar gave probabilities or weights that are NaN"):
-        inference_function(network, True, InferenceProgress())(token_ids)
+        inference_function(network, InferenceProgress())(token_ids)
 
 
 def test_attention_to_the_only_decisive_word_is_faithful():
@@ -66,7 +66,7 @@ def test_attention_to_the_only_decisive_word_is_faithful():
     token_ids[:, 0] = 1
     token_ids[:, 1:21] = rng.integers(8, 100, (300, 20))
     token_ids[np.arange(300), rng.integers(1, 21, 300)] = DECISIVE
-    run = inference_function(decisive_network(), True, InferenceProgress())
+    run = inference_function(decisive_network(), InferenceProgress())
     outputs = run(token_ids)
     assert np.all(outputs.probabilities[:, 1] > 0.98)
     shares = shares_of(outputs.weights, token_ids != 0)

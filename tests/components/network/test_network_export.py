@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from token_oracle import REVIEWS
 from transformed_reviews import Transformed
 
-from components.network.export import export_model, write_warmup_requests
+from components.network.export import export_model, signature_inputs, write_warmup_requests
 from imdb_core.errors import RunError
 from imdb_core.file_names import WARMUP_FILE
 from imdb_core.modes import Mode
@@ -60,7 +61,7 @@ def export(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
     @functools.cache
     def exported(preset: str, mode: Mode) -> Exported:
         model, path = a_model(preset, mode, transformed), str(tmp_path_factory.mktemp("export") / "1")
-        export_model(model, transformed.output, path, SERVING, normalize=True)
+        export_model(model, transformed.output, path, SERVING, transformed.settings)
         return Exported(model, PRESETS[preset], path, transformed)
 
     return exported
@@ -93,6 +94,34 @@ def test_every_loader_agrees_with_the_trained_model_on_batches_of_all_sizes(run:
         "explain": {"probabilities": (0, 2), "tokens": (0, 12), "attention": (0, 12)},
         "classify": {"classes": (0, 2), "scores": (0, 2)},
     }
+
+
+def gru_steps(path: str, signature: str, texts: list[bytes]) -> int:
+    """Runs a signature and returns for how many steps its recurrent layer ran."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], path)
+        definition = loaded.signature_def[signature]
+        metadata = tf.compat.v1.RunMetadata()
+        session.run(
+            [info.name for info in definition.outputs.values()],
+            {definition.inputs[name].name: values for name, values in signature_inputs(signature, texts).items()},
+            tf.compat.v1.RunOptions(trace_level=tf.compat.v1.RunOptions.SOFTWARE_TRACE),
+            metadata,
+        )
+    nodes = [node.node_name for device in metadata.step_stats.dev_stats for node in device.node_stats]
+    activations = Counter(name for name in nodes if "gru" in name and name.rpartition("/")[2].startswith("Tanh"))
+    (steps,) = activations.values()
+    return steps
+
+
+@pytest.mark.parametrize("signature", ARGUMENTS)
+@pytest.mark.parametrize(("preset", "steps"), [("attention", [1, 4, 7, 12]), ("blog", [12, 12, 12, 12])])
+def test_a_batch_takes_as_many_steps_as_its_longest_review(
+    export: Callable[[str, Mode], Exported], preset: str, signature: str, steps: list[int]
+) -> None:
+    path = export(preset, "scalar").path
+    batches = [[b""], [b"word1 word2 word3"], [b"word1", b"", b" ".join([b"word2"] * 6)], [b"word1 " * 40, b"word2"]]
+    assert [gru_steps(path, signature, texts) for texts in batches] == steps
 
 
 def test_signatures_are_the_documented_ones(exported: Exported) -> None:
@@ -222,7 +251,7 @@ def test_a_model_trained_on_a_gpu_is_served_without_one(
     traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 12], tf.int64)).graph.as_graph_def()
     assert any("Cudnn" in node.op for node in traced.node)
 
-    export_model(model, transformed.output, path, ServingSettings(warmup_requests=0), normalize=True)
+    export_model(model, transformed.output, path, ServingSettings(warmup_requests=0), transformed.settings)
     graph = saved_model(path).meta_graphs[0].graph_def
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     assert [node.op for node in nodes if "Cudnn" in node.op] == []

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
+import hypothesis
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.network.model import build_model, explaining_model
 from imdb_core.modes import MODES, Mode
@@ -60,10 +64,12 @@ def test_probabilities_are_probabilities(settings: ModelSettings, mode: Mode) ->
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_interface(mode: Mode) -> None:
-    model = build_model(ATTENTION, TRANSFORM, mode)
+# Where padding is masked, a batch may be of any length.
+@pytest.mark.parametrize(("settings", "time"), [(ATTENTION, None), (BLOG, TRANSFORM.max_tokens)])
+def test_interface(settings: ModelSettings, time: int | None, mode: Mode) -> None:
+    model = build_model(settings, TRANSFORM, mode)
     assert [(tensor.name, tensor.shape, tensor.dtype) for tensor in model.inputs] == [
-        ("token_ids", (None, TRANSFORM.max_tokens), "int64")
+        ("token_ids", (None, time), "int64")
     ]
     assert model.output_names == ["probabilities"]
 
@@ -95,7 +101,9 @@ def test_gru_stays_eligible_for_cudnn(settings: ModelSettings) -> None:
     assert (gru.dropout, gru.recurrent_dropout) == (0.0, 0.0)
     assert (gru.unroll, gru.use_bias, gru.reset_after, gru.go_backwards) == (False, True, True, False)
     # cuDNN fails on rows that are masked altogether: no mask may reach the layer.
-    assert [tensor.shape for tensor in keras.tree.flatten(gru.input)] == [(None, TRANSFORM.max_tokens, 100)]
+    assert [tensor.shape for tensor in keras.tree.flatten(gru.input)] == [
+        (None, None if settings.mask else TRANSFORM.max_tokens, 100)
+    ]
     assert not model_has_mask_before(gru)
 
 
@@ -128,13 +136,30 @@ def test_attention_ignores_padding_and_sums_to_one(mode: Mode) -> None:
     assert weights[3, 0] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_padding_changes_nothing_when_masked(mode: Mode) -> None:
-    short = build_model(ATTENTION, TransformSettings(vocabulary_size=50, max_tokens=12), mode)
-    longer = build_model(ATTENTION, TransformSettings(vocabulary_size=50, max_tokens=20), mode)
-    longer.set_weights(short.get_weights())
-    token_ids = some_token_ids()
-    np.testing.assert_allclose(short(token_ids), longer(np.pad(token_ids, ((0, 0), (0, 8)))), atol=1e-6)
+@cache
+def explained_by(mode: Mode) -> keras.Model:
+    keras.utils.set_random_seed(3)
+    return explaining_model(build_model(ATTENTION, TRANSFORM, mode))
+
+
+@given(
+    mode=st.sampled_from(MODES),
+    padding=st.integers(0, 50),
+    lengths=st.lists(st.integers(0, 20), min_size=1, max_size=4),
+)
+@hypothesis.settings(max_examples=15)
+def test_padding_changes_no_output_when_masked(mode: Mode, padding: int, lengths: list[int]) -> None:
+    token_ids = np.random.default_rng(len(lengths)).integers(1, 50, size=(len(lengths), max(*lengths, 1)))
+    token_ids[np.arange(token_ids.shape[1]) >= np.array(lengths)[:, np.newaxis]] = 0
+    probabilities, weights = explained_by(mode)(token_ids, training=False)
+    padded, padded_weights = explained_by(mode)(np.pad(token_ids, ((0, 0), (0, padding))), training=False)
+    np.testing.assert_allclose(padded, probabilities, atol=1e-6)
+    np.testing.assert_allclose(padded_weights[:, : token_ids.shape[1]], weights, atol=1e-6)
+    assert not np.any(padded_weights[:, token_ids.shape[1] :])
+    # Nor does the company in a batch.
+    for row, length in enumerate(lengths):
+        alone, _ = explained_by(mode)(token_ids[row : row + 1, : max(length, 1)], training=False)
+        np.testing.assert_allclose(alone[0], probabilities[row], atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -42,7 +42,7 @@ def good(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> 
     model = a_model("attention", "vector", transformed)
     (folder / TRAINED_MODEL).parent.mkdir()
     model.save(folder / TRAINED_MODEL)
-    export_model(model, transformed.output, str(folder / "Format-Serving"), SERVING, normalize=True)
+    export_model(model, transformed.output, str(folder / "Format-Serving"), SERVING, transformed.settings)
     return folder
 
 

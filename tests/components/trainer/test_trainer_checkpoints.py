@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,12 +17,19 @@ from imdb_core.errors import RunError
 MONITOR = "val_loss"
 
 
-def small_model(units: int = 3, seed: int = 1) -> keras.Model:
+class Trained(NamedTuple):
+    """A network and its optimizer."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+
+
+def small_model(units: int = 3, seed: int = 1, optimizer: keras.optimizers.Optimizer | None = None) -> Trained:
     keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input([2]), keras.layers.Dense(units), keras.layers.Dropout(0.5)])
-    model.compile("adam", "mse")
-    model.optimizer.build(model.trainable_variables)
-    return model
+    optimizer = optimizer or keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    return Trained(model, optimizer)
 
 
 def fill(model: keras.Model, value: float) -> None:
@@ -30,29 +37,27 @@ def fill(model: keras.Model, value: float) -> None:
         weight.assign(np.full(weight.shape, value))
 
 
-def state(model: keras.Model) -> list[np.ndarray]:
-    return [np.array(variable) for variable in (*model.variables, *model.optimizer.variables)]
+def state(trained: Trained) -> list[np.ndarray]:
+    return [np.array(variable) for variable in (*trained.model.variables, *trained.optimizer.variables)]
 
 
 def equal(one: list[np.ndarray], two: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-def train(checkpoint: EpochCheckpoint, model: keras.Model, losses: list[float], **logs: float) -> int:
+def train(checkpoint: EpochCheckpoint, trained: Trained, losses: list[float], *, restored: bool = False) -> int:
     """Plays epochs with the given eval losses; epoch k (from 1) leaves all weights at k. Returns the last epoch run."""
-    first = checkpoint.epochs_done
-    model.stop_training = False
-    checkpoint.set_model(model)
-    for epoch in range(first, checkpoint.last_epoch(len(losses))):
-        fill(model, epoch + 1.0)
-        checkpoint.on_epoch_end(epoch, {"loss": 0.5, MONITOR: losses[epoch], **logs})
-        if model.stop_training:
-            return epoch + 1
+    if not restored:
+        checkpoint.restore(*trained)
+    while checkpoint.epochs_done < len(losses) and not checkpoint.is_patience_over:
+        epoch = checkpoint.epochs_done
+        fill(trained.model, epoch + 1.0)
+        checkpoint.end_epoch({"loss": 0.5, MONITOR: losses[epoch]})
     return checkpoint.epochs_done
 
 
-def weight(model: keras.Model) -> float:
-    return float(np.array(model.trainable_variables[0]).flat[0])
+def weight(trained: Trained) -> float:
+    return float(np.array(trained.model.trainable_variables[0]).flat[0])
 
 
 @pytest.mark.parametrize(
@@ -80,26 +85,23 @@ def test_early_stopping_and_best_weights(
 
 
 def test_the_best_weights_are_the_averages_that_were_evaluated(tmp_path: Path) -> None:
-    def averaging_model() -> keras.Model:
-        model = small_model()
-        model.compile(keras.optimizers.SGD(use_ema=True), "mse")
-        model.optimizer.build(model.trainable_variables)
-        return model
+    def averaging_model() -> Trained:
+        return small_model(optimizer=keras.optimizers.SGD(use_ema=True))
 
-    model = averaging_model()
+    trained = averaging_model()
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
-    checkpoint.set_model(model)
+    checkpoint.restore(*trained)
     for epoch, loss in enumerate([2.0, 1.0, 3.0]):
-        fill(model, epoch + 1.0)
-        for _, average in zip(model.trainable_variables, model.optimizer.variables[2:], strict=True):
+        fill(trained.model, epoch + 1.0)
+        for _, average in zip(trained.model.trainable_variables, trained.optimizer.variables[2:], strict=True):
             average.assign(np.full(average.shape, epoch + 10.0))
-        checkpoint.on_epoch_end(epoch, {"loss": 0.5, MONITOR: loss})
+        checkpoint.end_epoch({"loss": 0.5, MONITOR: loss})
 
     other = averaging_model()
     resumed = EpochCheckpoint(str(tmp_path), 2, MONITOR)
-    resumed.restore(other)
+    resumed.restore(*other)
     assert weight(other) == 3.0  # what training goes on with
-    assert equal(state(other), state(model))
+    assert equal(state(other), state(trained))
     resumed.keep_best()
     assert weight(other) == 11.0
 
@@ -111,11 +113,11 @@ def test_early_stopping_survives_an_interruption(tmp_path: Path, interrupted_aft
 
     model = small_model(seed=2)
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
-    checkpoint.restore(model)
+    checkpoint.restore(*model)
     assert checkpoint.epochs_done == interrupted_after
     # Interrupted after the last epoch, before the model was saved: nothing is left to train.
-    assert checkpoint.last_epoch(5) == (4 if interrupted_after == 4 else 5)
-    assert train(checkpoint, model, losses) == 4
+    assert checkpoint.is_patience_over == (interrupted_after == 4)
+    assert train(checkpoint, model, losses, restored=True) == 4
     checkpoint.keep_best()
     assert weight(model) == 2.0
     assert checkpoint.history == {"loss": [0.5] * 4, MONITOR: losses[:4]}
@@ -129,26 +131,32 @@ def test_without_values_of_the_monitored_metric_the_last_weights_are_kept(tmp_pa
     assert weight(model) == 3.0
 
 
+def test_without_early_stopping_the_averages_of_the_last_weights_are_kept(tmp_path: Path) -> None:
+    trained = small_model(optimizer=keras.optimizers.SGD(use_ema=True))
+    checkpoint = EpochCheckpoint(str(tmp_path), 0, MONITOR)
+    train(checkpoint, trained, [2.0, 1.0])
+    for average in trained.optimizer.variables[2:]:
+        average.assign(np.full(average.shape, 7.0))
+    checkpoint.keep_best()
+    assert weight(trained) == 7.0
+
+
 def test_restores_weights_optimizer_and_random_states_exactly(tmp_path: Path) -> None:
-    model = small_model()
+    trained = small_model()
+    rng = np.random.default_rng(1)
+    for variable in (*trained.model.variables, *trained.optimizer.variables):
+        variable.assign(rng.integers(1, 100, size=variable.shape))
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
-    inputs = np.random.default_rng(1).normal(size=(8, 2))
-    model.fit(
-        inputs,
-        inputs @ np.ones((2, 3)),
-        epochs=2,
-        validation_split=0.5,
-        verbose=0,
-        callbacks=[checkpoint],
-        batch_size=2,
-    )
-    saved = state(model)
+    checkpoint.restore(*trained)
+    checkpoint.end_epoch({"loss": 0.5, MONITOR: 1.0})
+    saved = state(trained)
 
     other = small_model(seed=9)
     assert not equal(saved, state(other))
-    EpochCheckpoint(str(tmp_path), 2, MONITOR).restore(other)
+    EpochCheckpoint(str(tmp_path), 2, MONITOR).restore(*other)
     assert equal(saved, state(other))
-    np.testing.assert_array_equal(other(inputs, training=True), model(inputs, training=True))
+    inputs = rng.normal(size=(8, 2))
+    np.testing.assert_array_equal(other.model(inputs, training=True), trained.model(inputs, training=True))
 
 
 def test_the_folder_holds_one_whole_file_without_pickles(tmp_path: Path) -> None:
@@ -164,12 +172,12 @@ def test_a_partial_file_that_a_crash_left_is_overwritten(tmp_path: Path) -> None
     train(EpochCheckpoint(str(folder), 2, MONITOR), model, [2.0])
     (folder / ".checkpoint.npz.partial").write_bytes(b"half a file")
     checkpoint = EpochCheckpoint(str(folder), 2, MONITOR)
-    checkpoint.restore(small_model(seed=2))
+    checkpoint.restore(*small_model(seed=2))
     assert checkpoint.epochs_done == 1
     train(checkpoint, model, [2.0, 1.0])
     assert [file.name for file in folder.iterdir()] == ["checkpoint.npz"]
     resumed = EpochCheckpoint(str(folder), 2, MONITOR)
-    resumed.restore(small_model(seed=2))
+    resumed.restore(*small_model(seed=2))
     assert resumed.epochs_done == 2
     resumed.discard()
     assert list(tmp_path.iterdir()) == []
@@ -240,7 +248,7 @@ def test_a_damaged_checkpoint_is_reported_and_changes_nothing(
     before = state(model)
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
     with caplog.at_level(logging.WARNING):
-        checkpoint.restore(model)
+        checkpoint.restore(*model)
     assert "cannot be used, training starts from the first epoch" in caplog.text
     assert (checkpoint.epochs_done, checkpoint.history) == (0, {})
     assert equal(before, state(model))
@@ -251,7 +259,7 @@ def test_a_checkpoint_of_another_network_is_ignored(tmp_path: Path, caplog: pyte
     train(EpochCheckpoint(str(tmp_path), 2, MONITOR), small_model(units=4), [2.0])
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
     with caplog.at_level(logging.WARNING):
-        checkpoint.restore(small_model(units=3))
+        checkpoint.restore(*small_model(units=3))
     assert checkpoint.epochs_done == 0
     assert "(2, 4)" in caplog.text
 
@@ -271,7 +279,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_checkpoi
     checkpoint = EpochCheckpoint(str(tmp_path), 2, MONITOR)
     train(checkpoint, model, [2.0])
     with pytest.raises(RunError, match=r"epoch 2: the loss is (nan|inf); lower training.learning_rate"):
-        checkpoint.on_epoch_end(1, {"loss": loss, MONITOR: 1.0})
+        checkpoint.end_epoch({"loss": loss, MONITOR: 1.0})
     again = EpochCheckpoint(str(tmp_path), 2, MONITOR)
-    again.restore(small_model())
+    again.restore(*small_model())
     assert again.epochs_done == 1

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.trainer.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
+from components.trainer.datasets import Examples, evaluation_batches, lengths, load_examples, steps, training_batches
 from imdb_core.errors import BadDataError
 
 LENGTH = 4
@@ -27,6 +27,7 @@ def some_examples(count: int) -> Examples:
 
 
 def write(path: Path, examples: Examples) -> None:
+    path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path), options="GZIP") as writer:
         for token_ids, label in zip(*examples, strict=True):
             features = {"token_ids": token_ids, "label": [label], "rating": [5]}
@@ -46,14 +47,20 @@ def rows(examples: Examples, start: int, stop: int) -> Examples:
     return Examples(examples.token_ids[start:stop], examples.labels[start:stop])
 
 
-def epochs(dataset: tf.data.Dataset, count: int, steps_per_epoch: int) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    batches = list(dataset.take(count * steps_per_epoch).as_numpy_iterator())
-    return [batches[start : start + steps_per_epoch] for start in range(0, len(batches), steps_per_epoch)]
+def some_reviews(count: int) -> Examples:
+    """Reviews of 1 to `LENGTH` tokens, whose second to last id says which one it is."""
+    length = 1 + np.arange(count) * 7 % 5 % LENGTH
+    token_ids = np.where(np.arange(LENGTH) < length[:, np.newaxis], 10 + np.arange(count)[:, np.newaxis], 0)
+    return Examples(token_ids.astype(np.int32), (np.arange(count, dtype=np.int32) * 7 // 3) % 2)
 
 
-def order(epoch: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[int]:
-    """Which example each row of an epoch is: ids count on from row to row."""
-    return [int(first) // LENGTH for token_ids, _ in epoch for first in token_ids[:, 0]]
+def order(epoch: Iterable[Examples]) -> list[int]:
+    """Which of `some_reviews` each row of an epoch is."""
+    return [int(first) - 10 for batch in epoch for first in batch.token_ids[:, 0]]
+
+
+def as_pairs(examples: Examples) -> list[tuple[tuple[int, ...], int]]:
+    return [(tuple(map(int, ids)), int(label)) for ids, label in zip(*examples, strict=True)]
 
 
 class TestLoadExamples:
@@ -61,27 +68,30 @@ class TestLoadExamples:
         examples = some_examples(5)
         write(tmp_path / "transformed_examples-00000-of-00001.gz", examples)
         loaded = load_examples([str(tmp_path / "*")], SPEC)
-        np.testing.assert_array_equal(loaded.token_ids, examples.token_ids)
-        np.testing.assert_array_equal(loaded.labels, examples.labels)
+        assert sorted(as_pairs(loaded)) == sorted(as_pairs(examples))
         assert (loaded.token_ids.dtype, loaded.labels.dtype) == (np.int32, np.int32)
 
     def test_labels_may_be_scalars(self, tmp_path: Path) -> None:
         examples = some_examples(5)
         write(tmp_path / "one.gz", examples)
         loaded = load_examples([str(tmp_path / "*")], {**SPEC, "label": tf.io.FixedLenFeature([], tf.int64)})
-        np.testing.assert_array_equal(loaded.labels, examples.labels)
+        assert sorted(as_pairs(loaded)) == sorted(as_pairs(examples))
 
     def test_more_than_one_parsed_batch(self, tmp_path: Path) -> None:
         examples = some_examples(2500)
         write(tmp_path / "one.gz", examples)
-        np.testing.assert_array_equal(load_examples([str(tmp_path / "*")], SPEC).token_ids, examples.token_ids)
+        assert sorted(as_pairs(load_examples([str(tmp_path / "*")], SPEC))) == sorted(as_pairs(examples))
 
-    def test_files_are_read_in_the_order_of_their_names(self, tmp_path: Path) -> None:
+    def test_the_order_is_that_of_the_content_and_not_of_files_or_workers(self, tmp_path: Path) -> None:
         examples = some_examples(12)
-        for number in (4, 0, 5, 2, 1, 3):  # file systems list by creation or by hash
-            write(tmp_path / f"part-{number:05d}.gz", rows(examples, 2 * number, 2 * number + 2))
-        patterns = [str(tmp_path / "part-0000[345]*"), str(tmp_path / "part-0000[0123]*")]
-        np.testing.assert_array_equal(load_examples(patterns, SPEC).token_ids, examples.token_ids)
+        write(tmp_path / "one" / "all.gz", examples)
+        for number, start in enumerate((8, 0, 4)):
+            part = rows(examples, start, start + 4)
+            write(tmp_path / "three" / f"{number}.gz", Examples(part.token_ids[::-1], part.labels[::-1]))
+        one, three = (load_examples([str(tmp_path / folder / "*")], SPEC) for folder in ("one", "three"))
+        assert as_pairs(one) == as_pairs(three)
+        # Nor is it one that sorts reviews by length or label.
+        assert as_pairs(one) != sorted(as_pairs(examples))
 
     def test_no_file_or_an_empty_file_is_no_example(self, tmp_path: Path) -> None:
         write(tmp_path / "empty.gz", some_examples(0))
@@ -99,43 +109,65 @@ class TestLoadExamples:
 
 
 class TestTrainingBatches:
-    @settings(max_examples=15)
-    @given(count=st.integers(1, 40), batch=st.integers(1, 50), seed=st.integers(0, 2**32 - 1))
-    def test_every_epoch_has_every_example_once_with_its_label(self, count: int, batch: int, seed: int) -> None:
-        examples = some_examples(count)
+    @settings(max_examples=25)
+    @given(count=st.integers(1, 400), batch=st.integers(1, 50), seed=st.integers(0, 2**32 - 1), by_length=st.booleans())
+    def test_every_epoch_has_every_example_once_with_its_label(
+        self, count: int, batch: int, seed: int, by_length: bool
+    ) -> None:
+        examples = some_reviews(count)
         expected_sizes = [batch] * (count // batch) + ([count % batch] if count % batch else [])
         assert steps(examples, batch) == len(expected_sizes)
-        for epoch in epochs(training_batches(examples, batch, seed), 2, steps(examples, batch)):
+        for number in range(2):
+            epoch = list(training_batches(examples, batch, seed, number, by_length=by_length))
             assert sorted(order(epoch)) == list(range(count))
-            assert [len(labels) for _, labels in epoch] == expected_sizes
-            labels = np.concatenate([labels for _, labels in epoch])
-            np.testing.assert_array_equal(labels.argmax(axis=1), examples.labels[order(epoch)])
-            np.testing.assert_array_equal(labels.sum(axis=1), np.ones(count))
+            assert sorted((len(one.labels) for one in epoch), reverse=True) == expected_sizes
+            np.testing.assert_array_equal(np.concatenate([one.labels for one in epoch]), examples.labels[order(epoch)])
 
-    def test_epochs_differ_seeds_differ_and_the_same_seed_repeats(self) -> None:
-        examples = some_examples(64)
-        first, second = map(order, epochs(training_batches(examples, 10, seed=1), 2, 7))
-        assert first != second
-        assert first != order(epochs(training_batches(examples, 10, seed=2), 1, 7)[0])
-        assert [first, second] == list(map(order, epochs(training_batches(examples, 10, seed=1), 2, 7)))
-        assert first != list(range(64))
+    @pytest.mark.parametrize("by_length", [False, True])
+    def test_epochs_differ_seeds_differ_and_the_same_seed_repeats(self, by_length: bool) -> None:
+        def epoch(seed: int, number: int) -> list[int]:
+            return order(training_batches(some_reviews(64), 10, seed, number, by_length=by_length))
 
-    def test_an_epoch_is_the_same_wherever_training_begins(self) -> None:
-        examples = some_examples(30)
-        whole = list(map(order, epochs(training_batches(examples, 8, seed=3), 5, 4)))
-        assert list(map(order, epochs(training_batches(examples, 8, seed=3, first_epoch=3), 2, 4))) == whole[3:]
+        assert epoch(1, 0) == epoch(1, 0)
+        assert len({tuple(one) for one in (epoch(1, 0), epoch(1, 1), epoch(2, 0), range(64))}) == 4
 
-    def test_element_spec(self) -> None:
-        token_ids, labels = training_batches(some_examples(5), 2, seed=1).element_spec
-        assert (token_ids.shape.as_list(), token_ids.dtype) == ([None, LENGTH], tf.int32)
-        assert (labels.shape.as_list(), labels.dtype) == ([None, 2], tf.float32)
+    def test_batches_by_length_end_at_their_longest_review(self) -> None:
+        examples = some_reviews(4000)
+        (random_ids, *_), *_ = random = list(training_batches(examples, 8, 1, 0, by_length=False))
+        assert random_ids.shape == (8, LENGTH)
+        trimmed = list(training_batches(examples, 8, 1, 0, by_length=True))
+        for batch in trimmed:
+            assert batch.token_ids.shape[1] == lengths(batch.token_ids).max()
+        # A pool of 400 reviews has each of the four lengths 80 to 160 times: at most 4 batches of it are mixed.
+        mixed = [len(set(lengths(batch.token_ids))) > 1 for batch in trimmed]
+        assert sum(mixed) <= 4 * 10
+        # Short and long batches take turns.
+        assert len({batch.token_ids.shape[1] for batch in trimmed[:20]}) > 1
+        assert len(trimmed) == len(random)
+
+    def test_the_empty_review_keeps_one_column(self) -> None:
+        nothing = Examples(np.zeros([3, LENGTH], np.int32), np.zeros([3], np.int32))
+        (batch,) = training_batches(nothing, 8, 1, 0, by_length=True)
+        assert batch.token_ids.shape == (3, 1)
 
 
-class TestEvaluationBatches:
-    def test_passes_in_order_over_and_over(self) -> None:
-        examples = some_examples(10)
-        for one_pass in epochs(evaluation_batches(examples, 4), 3, steps(examples, 4)):
-            assert order(one_pass) == list(range(10))
-            np.testing.assert_array_equal(
-                np.concatenate([labels for _, labels in one_pass]), np.eye(2, dtype=np.float32)[examples.labels]
-            )
+@pytest.mark.parametrize("by_length", [False, True])
+def test_evaluation_batches_say_which_rows_they_hold(by_length: bool) -> None:
+    examples = some_reviews(10)
+    batches = list(evaluation_batches(examples, 4, by_length=by_length))
+    assert [len(rows) for rows, _ in batches] == [4, 4, 2]
+    assert order(batch for _, batch in batches) == [row for rows, _ in batches for row in rows]
+    for rows, batch in batches:
+        np.testing.assert_array_equal(batch.labels, examples.labels[rows])
+        width = lengths(batch.token_ids).max() if by_length else LENGTH
+        assert batch.token_ids.shape == (len(rows), width)
+    assert (order(batch for _, batch in batches) == list(range(10))) == (not by_length)
+
+
+def test_lengths_count_tokens_and_are_at_least_one() -> None:
+    assert lengths(np.array([[1, 5, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 2, 3, 4]], np.int32)).tolist() == [
+        2,
+        1,
+        1,
+        4,
+    ]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import textwrap
@@ -11,7 +10,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from components.trainer.devices import hide_gpus, prepare_device, run_where_gpus_are_visible
+from components.trainer.devices import prepare_device
 from imdb_core.errors import DeviceError
 from imdb_core.settings import TrainingSettings
 
@@ -61,21 +60,25 @@ def test_the_policy_of_an_earlier_trainer_is_reset() -> None:
 
 
 @without_gpu
-def test_without_a_gpu_hiding_gpus_is_allowed_even_while_tensorflow_runs() -> None:
+def test_without_a_gpu_the_cpu_can_be_chosen_even_while_tensorflow_runs(caplog: pytest.LogCaptureFixture) -> None:
     tf.constant(1.0) + 1.0
-    hide_gpus()
+    with caplog.at_level(logging.WARNING):
+        prepare_device(TrainingSettings(device="cpu"))
+    assert "its weights may differ in the last digits" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("device", "gpus", "own_process"),
-    [("auto", ["a GPU"], True), ("gpu", ["a GPU"], True), ("cpu", ["a GPU"], False), ("auto", [], False)],
-)
-def test_training_that_may_use_a_hidden_gpu_runs_in_a_process_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, device: str, gpus: list[str], own_process: bool
-) -> None:
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    process = run_where_gpus_are_visible(eval, "__import__('os').getpid()", device)
-    assert (process != os.getpid()) == own_process
+@without_gpu
+def test_a_cpu_computes_with_one_thread() -> None:
+    code = """
+        import tensorflow as tf
+        from components.trainer.devices import prepare_device
+        from imdb_core.settings import TrainingSettings
+        prepare_device(TrainingSettings())
+        tf.constant(1.0) + 1.0
+        threading = tf.config.threading
+        print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+    """
+    assert run(code) == "1 1"
 
 
 def run(code: str) -> str:
@@ -101,41 +104,12 @@ def test_a_gpu_is_used_with_growing_memory_and_half_precision() -> None:
 
 
 @with_gpu
-def test_hidden_gpus_stay_hidden() -> None:
+def test_a_training_on_the_cpu_hides_the_gpus() -> None:
     code = """
         import tensorflow as tf
-        from components.trainer.devices import hide_gpus
-        hide_gpus()
+        from components.trainer.devices import prepare_device
+        from imdb_core.settings import TrainingSettings
+        prepare_device(TrainingSettings(device="cpu"))
         print(tf.config.list_logical_devices("GPU"))
     """
     assert run(code) == "[]"
-
-
-def test_several_devices_share_each_batch() -> None:
-    # Two logical CPUs stand for two GPUs: same strategy, same splitting of batches, same mirrored variables.
-    code = """
-        import tempfile
-        import numpy as np
-        import tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from components.trainer import fitting
-        from components.trainer.checkpoints import EpochCheckpoint
-        from components.trainer.datasets import Examples
-        from components.trainer.devices import strategy_over
-        from components.trainer.settings import FitSettings
-
-        strategy = strategy_over(["CPU:0", "CPU:1"])
-        settings = FitSettings.model_validate({
-            "mode": "vector",
-            "transform": {"vocabulary_size": 20, "max_tokens": 6},
-            "model": {"embedding_dim": 4, "gru_units": 3, "dense_units": 3, "dropout": 0.1},
-            "training": {"epochs": 2, "batch_size": 8},
-            "code_digest": "abc",
-        })
-        examples = Examples(np.full([20, 6], 5, np.int32), np.arange(20, dtype=np.int32) % 2)
-        checkpoint = EpochCheckpoint(tempfile.mkdtemp(), 2, "val_log_loss")
-        fitting.fit(settings, examples, examples, strategy=strategy, checkpoint=checkpoint, log_dir=tempfile.mkdtemp())
-        print(strategy.num_replicas_in_sync, checkpoint.epochs_done)
-    """
-    assert run(code) == "2 2"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from components.trainer import fitting
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples, training_batches
 from components.trainer.embedding_init import cooccurrence_vectors
+from components.trainer.loop import EpochMetrics
+from components.trainer.progress import TrainingProgress
 from components.trainer.settings import FitSettings, TrainerSettings
 from imdb_core.hyperparameters import with_values
 from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings
@@ -53,9 +55,12 @@ def changed(**values: Any) -> FitSettings:
 
 
 def fit(
-    folder: Path, settings: FitSettings = SETTINGS, held_out: Examples = HELD_OUT, checkpoint: Any = EpochCheckpoint
+    folder: Path,
+    settings: FitSettings = SETTINGS,
+    held_out: Examples = HELD_OUT,
+    progress: type[TrainingProgress] = TrainingProgress,
 ) -> tuple[keras.Model, EpochCheckpoint]:
-    saved = checkpoint(str(folder / "checkpoint"), settings.training.patience, "val_log_loss")
+    saved = EpochCheckpoint(str(folder / "checkpoint"), settings.training.patience, "val_log_loss")
     model = fitting.fit(
         settings,
         TRAIN,
@@ -63,6 +68,7 @@ def fit(
         strategy=tf.distribute.get_strategy(),
         checkpoint=saved,
         log_dir=str(folder / "logs"),
+        progress=progress(f"Trainer.{settings.mode}", settings.training, len(TRAIN.labels)),
     )
     return model, saved
 
@@ -75,9 +81,9 @@ class KilledError(Exception):
     pass
 
 
-class KilledInTheSecondEpoch(EpochCheckpoint):
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        if self.epochs_done == 1 and batch == 5:
+class KilledInTheSecondEpoch(TrainingProgress):
+    def end_batch(self, done: int, metrics: Callable[[], EpochMetrics]) -> None:
+        if self.epoch == 2 and done > 40:
             raise KilledError
 
 
@@ -99,7 +105,7 @@ def test_interrupted_and_resumed_training_gives_the_very_same_weights(
     expected, expected_checkpoint = uninterrupted
     with caplog.at_level(logging.INFO, logger="imdb_attention.progress"):
         with pytest.raises(KilledError):
-            fit(tmp_path, checkpoint=KilledInTheSecondEpoch)
+            fit(tmp_path, progress=KilledInTheSecondEpoch)
         resumed, checkpoint = fit(tmp_path)
     assert equal_weights(expected, resumed)
     assert checkpoint.history == expected_checkpoint.history
@@ -117,7 +123,7 @@ def test_interrupted_and_resumed_training_gives_the_very_same_weights(
     assert lines[0].endswith(" s")
 
     # Killed once more, after the last epoch but before the model was exported: nothing is left to train.
-    finished, _ = fit(tmp_path, checkpoint=KilledInTheSecondEpoch)
+    finished, _ = fit(tmp_path, progress=KilledInTheSecondEpoch)
     assert equal_weights(expected, finished)
 
 
@@ -152,8 +158,23 @@ def test_preset_blog_trains_as_plain_keras_does(mode: Any, tmp_path: Path) -> No
     keras.utils.set_random_seed(1)
     plain = build_model(preset.model, SETTINGS.transform, mode)
     plain.compile(keras.optimizers.Adam(1e-3), loss="categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    plain.fit(training_batches(TRAIN, 8, seed=1), steps_per_epoch=13, epochs=2, verbose=0)
-    assert equal_weights(ours, plain)
+    for epoch in (0, 1):
+        for batch in training_batches(TRAIN, 8, 1, epoch, by_length=False):
+            plain.train_on_batch(batch.token_ids, np.eye(2)[batch.labels])
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(ours.get_weights(), plain.get_weights(), strict=True))
+
+
+def test_tensorboard_gets_every_epoch_of_both_splits(tmp_path: Path) -> None:
+    _, checkpoint = fit(tmp_path)
+    for folder, prefix in (("train", ""), ("validation", "val_")):
+        values: dict[str, list[float]] = {}
+        for file in sorted((tmp_path / "logs" / folder).iterdir()):
+            for event in tf.compat.v1.train.summary_iterator(str(file)):
+                for value in event.summary.value:
+                    assert event.step == len(values.setdefault(value.tag, []))
+                    values[value.tag].append(float(tf.make_ndarray(value.tensor)))
+        for name in ("log_loss", "accuracy"):
+            np.testing.assert_allclose(values[f"epoch_{name}"], checkpoint.history[prefix + name], rtol=1e-6)
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -176,10 +197,9 @@ def test_early_stopping_returns_the_best_weights(tmp_path: Path) -> None:
 
 def test_without_eval_examples_all_epochs_run_and_the_last_weights_stay(tmp_path: Path) -> None:
     settings = changed(training__epochs=4, training__learning_rate=0.3, training__patience=1)
-    model, checkpoint = fit(tmp_path, settings, held_out=NONE)
+    _, checkpoint = fit(tmp_path, settings, held_out=NONE)
     assert checkpoint.epochs_done == 4
     assert set(checkpoint.history) == {"loss", "accuracy", "log_loss"}
-    assert all(np.array_equal(a, b) for a, b in zip(checkpoint.model.get_weights(), model.get_weights(), strict=True))
 
 
 class TestFingerprint:

@@ -1,82 +1,83 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from components.trainer.optimizer import EvaluateAveragedWeights, averaged_variables, build_optimizer
+from components.trainer.optimizer import (
+    apply_gradients,
+    averaged_variables,
+    averaged_weights,
+    build_optimizer,
+    scaled_loss,
+)
 from imdb_core.settings import TrainingSettings
 from pipeline.settings import load_settings
 
 # The loss is w * input: the gradient is the input, whatever the weight.
-INPUTS = np.array([[1.0], [2.0], [4.0]])
+GRADIENTS = [1.0, 2.0, 4.0]
 
 
-def linear_model(**optimizer: object) -> keras.Model:
+class Linear(NamedTuple):
+    """A network of one weight, and its optimizer."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+
+    @property
+    def weight(self) -> float:
+        return float(np.asarray(self.model.trainable_variables[0]).item())
+
+    def step(self, gradient: float, clip_norm: float = 0.0) -> None:
+        apply_gradients(self.optimizer, [tf.constant([[gradient]])], self.model.trainable_variables, clip_norm)
+
+
+def linear(optimizer: keras.optimizers.Optimizer) -> Linear:
     model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
-    model.compile(keras.optimizers.SGD(1.0, **optimizer), loss=lambda _, output: output)
-    model.optimizer.build(model.trainable_variables)
-    return model
+    optimizer.build(model.trainable_variables)
+    return Linear(model, optimizer)
 
 
-class Evaluated(keras.callbacks.Callback):
-    """Notes the weight that each evaluation sees."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[float] = []
-
-    def on_test_batch_begin(self, batch: int, logs: object = None) -> None:
-        self.seen.append(kernel(self.model))
-
-
-def kernel(model: keras.Model) -> float:
-    return float(np.asarray(model.trainable_variables[0]).item())
-
-
-def fit(model: keras.Model, epochs: int) -> tuple[list[float], list[float]]:
-    """Steps of 1, 2 and 4 downwards an epoch; returns the weight that each evaluation saw, and the one after it."""
-    after: list[float] = []
-    evaluated = Evaluated()
-    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: after.append(kernel(model)))
-    model.fit(
-        INPUTS,
-        INPUTS,
-        batch_size=1,
-        shuffle=False,
-        epochs=epochs,
-        validation_data=(INPUTS[:1], INPUTS[:1]),
-        callbacks=[EvaluateAveragedWeights(), evaluated, note],
-        verbose=0,
-    )
-    return evaluated.seen, after
+def test_the_average_is_lent_to_the_model_and_training_goes_on_without_it() -> None:
+    network = linear(keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75))
+    average = None
+    for gradient in GRADIENTS * 2:
+        network.step(gradient)
+        # The average begins as the first weight.
+        average = network.weight if average is None else 0.75 * average + 0.25 * network.weight
+        before = network.weight
+        with averaged_weights(*network):
+            assert network.weight == pytest.approx(average)
+        assert network.weight == before
+    assert network.weight == -14.0
 
 
-def test_the_average_is_evaluated_and_training_goes_on_without_it() -> None:
-    model = linear_model(use_ema=True, ema_momentum=0.75)
-    evaluated, after = fit(model, epochs=2)
-    assert after == [-7.0, -14.0]
-    # The weight goes -1, -3, -7, -8, -10, -14. The average begins as the first.
-    expected = [-1.0]
-    for weight in (-3.0, -7.0, -8.0, -10.0, -14.0):
-        expected.append(0.75 * expected[-1] + 0.25 * weight)
-    assert evaluated == pytest.approx([expected[2], expected[5]])
-    # Keras leaves the average in the model when `fit` ends.
-    assert kernel(model) == pytest.approx(expected[5])
+def test_an_error_while_the_average_is_lent_gives_the_weights_back() -> None:
+    network = linear(keras.optimizers.SGD(1.0, use_ema=True))
+    network.step(1.0)
+    network.step(2.0)
+    with pytest.raises(ValueError, match="of an evaluation"), averaged_weights(*network):
+        raise ValueError("of an evaluation")
+    assert network.weight == -3.0
 
 
 def test_without_averaging_nothing_changes() -> None:
-    model = linear_model()
-    assert fit(model, epochs=2) == ([-7.0, -14.0], [-7.0, -14.0])
-    assert kernel(model) == -14.0
-    assert [id(variable) for variable in averaged_variables(model)] == [id(variable) for variable in model.variables]
+    network = linear(keras.optimizers.SGD(1.0))
+    network.step(1.0)
+    with averaged_weights(*network):
+        assert network.weight == -1.0
+    averaged = averaged_variables(*network)
+    assert [id(variable) for variable in averaged] == [id(variable) for variable in network.model.variables]
 
 
 def test_only_what_is_trained_has_an_average() -> None:
     model = keras.Sequential([keras.Input([2]), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(use_ema=True), loss="mse")
-    model.optimizer.build(model.trainable_variables)
-    averaged = averaged_variables(model)
+    optimizer = keras.optimizers.Adam(use_ema=True)
+    optimizer.build(model.trainable_variables)
+    averaged = averaged_variables(model, optimizer)
     same = [one is other for one, other in zip(averaged, model.variables, strict=True)]
     assert same == [all(variable is not one for one in model.trainable_variables) for variable in model.variables]
     assert [one.shape for one in averaged] == [one.shape for one in model.variables]
@@ -84,15 +85,46 @@ def test_only_what_is_trained_has_an_average() -> None:
 
 
 def test_the_average_is_found_behind_the_optimizer_of_half_precision() -> None:
-    model = linear_model()
-    inner = keras.optimizers.SGD(1.0, use_ema=True)
-    model.compile(keras.optimizers.LossScaleOptimizer(inner), loss="mse")
-    model.optimizer.build(model.trainable_variables)
-    (average,) = averaged_variables(model)
+    network = linear(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0, use_ema=True)))
+    (average,) = averaged_variables(*network)
     average.assign([[3.0]])
-    assert kernel(model) == 0.0
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    assert kernel(model) == 3.0
+    with averaged_weights(*network):
+        assert network.weight == 3.0
+    assert network.weight == 0.0
+
+
+@pytest.mark.parametrize(("clip_norm", "weight"), [(0.0, -4.0), (8.0, -4.0), (4.0, -4.0), (0.5, -0.5)])
+def test_a_gradient_is_scaled_down_to_the_norm(clip_norm: float, weight: float) -> None:
+    network = linear(keras.optimizers.SGD(1.0))
+    network.step(4.0, clip_norm)
+    assert network.weight == pytest.approx(weight)
+
+
+def test_the_norm_is_that_of_all_gradients_and_without_the_scale_of_half_precision() -> None:
+    model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, kernel_initializer="zeros")])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=1024.0)
+    optimizer.build(model.trainable_variables)
+    gradients = [1024.0 * tf.constant([[3.0]]), 1024.0 * tf.constant([4.0])]
+    apply_gradients(optimizer, gradients, model.trainable_variables, clip_norm=1.0)
+    kernel, bias = (np.asarray(weight).item() for weight in model.get_weights())
+    assert (kernel, bias) == pytest.approx((-0.6, -0.8))
+
+
+def test_the_loss_of_half_precision_is_scaled() -> None:
+    half = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=8.0)
+    half.build([])
+    assert float(scaled_loss(half, tf.constant(2.0))) == 16.0
+    assert float(scaled_loss(keras.optimizers.SGD(1.0), tf.constant(2.0))) == 2.0
+
+
+def test_the_policy_of_half_precision_gets_an_optimizer_that_scales() -> None:
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        optimizer = build_optimizer(TrainingSettings(), 10)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert not isinstance(build_optimizer(TrainingSettings(), 10), keras.optimizers.LossScaleOptimizer)
 
 
 @pytest.mark.parametrize(

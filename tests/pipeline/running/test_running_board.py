@@ -1,7 +1,7 @@
 import logging
 
 import pytest
-from progress_records import record
+from progress_records import about, record
 
 from imdb_core.progress import Added, EpochEnd, NodeBegan, NodeEnded, Note, Steps
 from pipeline.running.board import Board, clock
@@ -19,10 +19,10 @@ def test_a_node_is_followed_from_its_beginning_to_its_end():
     board = Board(["A", "B"])
     assert [row.state for row in board.rows] == ["pending", "pending"]
     board.update(record(NodeBegan("A")), 10.0)
-    assert board.running is board.rows[0]
+    assert board.running == [board.rows[0]]
     assert board.rows[0].elapsed(12.5) == 2.5
     board.update(record(NodeEnded("A", 3.0, "done")), 13.5)
-    assert board.running is None
+    assert board.running == []
     assert (board.rows[0].state, board.rows[0].elapsed(99.0)) == ("done", 3.0)
     board.update(record(NodeBegan("B")), 14.0)
     board.update(record(NodeEnded("B", 0.1, "cached")), 14.1)
@@ -94,3 +94,15 @@ def test_a_line_is_ignored_while_no_node_runs():
     board = Board(["A"])
     assert board.update(record(message="hello"), 0.0) is None
     assert board.rows[0].detail() == ""
+
+
+def test_records_of_nodes_side_by_side_go_to_their_own_rows():
+    board = Board(["A", "B"])
+    board.update(record(NodeBegan("B")), 1.0)
+    board.update(record(NodeBegan("A")), 2.0)
+    assert [row.node for row in board.running] == ["B", "A"]
+    assert board.update(about("B", Steps(1, 2, "examples")), 3.0) is board.rows[1]
+    assert board.update(about("A", Steps(5, 9, "reviews")), 3.0) is board.rows[0]
+    # Without a name, a record is about the node that began last.
+    assert board.update(record(message="hello"), 4.0) is board.rows[0]
+    assert [row.detail() for row in board.rows] == ["hello", "1 of 2 examples"]

@@ -5,12 +5,15 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from imdb_core.progress import PROGRESS_LOGGER
+from pipeline.running import monitor as monitors
 from pipeline.running.monitor import NodeMonitor
 
 progress = logging.getLogger(PROGRESS_LOGGER)
+HOLD = "x = bytearray(300 * 2**20); print('ready', flush=True); import time; time.sleep(60)"
 
 
 @pytest.fixture
@@ -26,87 +29,71 @@ def lines():
     progress.setLevel(level)
 
 
-@pytest.fixture
-def absl():
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    yield logger
-    logger.setLevel(level)
-
-
-@pytest.fixture
-def monitor(absl):
-    monitor = NodeMonitor()
-    monitor.start()
-    yield monitor
-    monitor.stop()
-
-
-def test_nodes_are_timed_and_cached_ones_marked(monitor, absl, lines):
-    absl.info("Component %s is running.", "Trainer.scalar")
-    absl.info("MetadataStore with DB connection initialized")
-    absl.info("Component %s is finished.", "Trainer.scalar")
-    absl.info("Component %s is running.", "Transform")
-    absl.info("A cached execution 7 is used.")
-    absl.info("Component %s is finished.", "Transform")
+def test_nodes_side_by_side_are_timed_and_cached_ones_marked(lines):
+    ended = []
+    monitor = NodeMonitor(ended.append)
+    with monitor.measuring():
+        monitor.begin("Trainer.scalar")
+        monitor.begin("Transform")
+        time.sleep(0.05)
+        monitor.end("Transform", cached=True)
+        time.sleep(0.05)
+        monitor.end("Trainer.scalar", cached=False)
     first, second = monitor.usages
     assert (first.node, first.cached, second.node, second.cached) == ("Trainer.scalar", False, "Transform", True)
-    assert first.seconds > 0
-    assert second.seconds > 0
-    scalar, transform = lines.getvalue().splitlines()
-    assert re.fullmatch(r"Trainer\.scalar +0\.\d s", scalar)
+    assert first.seconds > second.seconds > 0.04
+    assert ended == [second, first]
+    transform, scalar = lines.getvalue().splitlines()
     assert re.fullmatch(r"Transform +cached", transform)
+    assert re.fullmatch(r"Trainer\.scalar +0\.\d s", scalar)
 
 
-def test_other_log_lines_are_ignored(monitor, absl):
-    absl.info("Component A is running. Or so they say.")
-    absl.info("A Component A is running.")
-    absl.info("A cached execution 7 is used.")
-    assert monitor.usages == []
+def test_nodes_that_fail_or_do_not_end_are_timed_too(lines):
+    ended = []
+    monitor = NodeMonitor(ended.append)
+    with monitor.measuring():
+        monitor.begin("Transform")
+        monitor.begin("Broken")
+        monitor.fail("Broken")
+    assert [usage.seconds > 0 for usage in monitor.usages] == [True, True]
+    assert (lines.getvalue(), ended) == ("", [])
 
 
-def test_an_unfinished_node_is_timed_too(absl, lines):
+def test_the_memory_of_a_node_is_that_of_its_processes():
     monitor = NodeMonitor()
-    monitor.start()
-    absl.info("Component %s is running.", "Transform")
-    monitor.stop()
-    assert monitor.usages[0].seconds > 0
-    assert lines.getvalue() == ""
-    absl.info("Component %s is running.", "Later")
-    assert len(monitor.usages) == 1
+    spawn = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD!r}])"
+    with monitor.measuring(), subprocess.Popen([sys.executable, "-c", spawn], stdout=subprocess.PIPE) as parent:
+        monitor.begin("Heavy")
+        monitor.begin("Light")
+        monitor.watch_process("Heavy", parent.pid)
+        assert parent.stdout.readline() == b"ready\n"
+        heavy, light = monitor.usages
+        wait_until(lambda: heavy.peak_megabytes > 300 and monitor.peak_megabytes > 300)
+        for process in (*psutil.Process(parent.pid).children(), parent):
+            process.kill()
+        monitor.end("Heavy", cached=False)
+        monitor.end("Light", cached=False)
+    assert heavy.peak_megabytes < 500
+    assert light.peak_megabytes == 0
 
 
-def test_memory_is_measured_even_for_the_shortest_node(monitor, absl):
-    ballast = bytearray(100 * 2**20)
-    absl.info("Component %s is running.", "Resolver")
-    absl.info("Component %s is finished.", "Resolver")
-    del ballast
-    assert 100 < monitor.usages[0].peak_megabytes < 100_000
+def test_a_process_that_has_ended_is_not_an_error():
+    monitor = NodeMonitor()
+    with monitor.measuring(), subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+        monitor.begin("Short")
+        monitor.watch_process("Short", process.pid)
+        time.sleep(0.2)
+        monitor.end("Short", cached=False)
 
 
-def test_memory_includes_child_processes(monitor, absl):
-    hold = "x = bytearray(300 * 2**20); print('ready', flush=True); import time; time.sleep(60)"
-    absl.info("Component %s is running.", "Light")
-    absl.info("Component %s is finished.", "Light")
-    absl.info("Component %s is running.", "Heavy")
-    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"ready\n"
-        heavy = monitor.usages[1]
-        for _ in range(200):
-            if heavy.peak_megabytes > monitor.usages[0].peak_megabytes + 250:
-                break
-            time.sleep(0.05)
-        child.kill()
-    assert heavy.peak_megabytes > monitor.usages[0].peak_megabytes + 250
+def test_memory_that_processes_share_counts_once():
+    process = psutil.Process()
+    assert 0 < monitors._proportional(process) <= monitors._resident(process)
 
 
-def test_malformed_and_unpaired_log_lines_are_ignored(monitor):
-    for message, argument in (
-        ("%d reviews", "many"),
-        ("Component %s is finished.", "Never begun"),
-        ("Component %s is running.", "Transform"),
-    ):
-        # Straight to the handler: pytest's own, which stands beside it, raises for a malformed line.
-        monitor.handle(logging.LogRecord("absl", logging.INFO, "file.py", 1, message, (argument,), None))
-    assert [usage.node for usage in monitor.usages] == ["Transform"]
+def wait_until(holds) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -56,7 +58,7 @@ def Surprised():  # noqa: N802 - a node
     pass
 
 
-def run(workspace: Path, *nodes) -> CheckedRunner:
+def run(workspace: Path, *nodes, jobs: int = 1) -> CheckedRunner:
     pipeline = Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=str(workspace / "artifacts"),
@@ -66,7 +68,7 @@ def run(workspace: Path, *nodes) -> CheckedRunner:
             str(workspace / "metadata" / "metadata.db")
         ),
     )
-    runner = CheckedRunner(load_settings(), workspace, verbose=False)
+    runner = CheckedRunner(load_settings(None, [f"run.jobs={jobs}"]), workspace, verbose=False)
     runner.run(pipeline)
     return runner
 
@@ -177,3 +179,63 @@ def test_a_page_that_cannot_be_drawn_does_not_fail_the_run(tmp_path):
     unknown = dataclasses.replace(outcome, run_id="no such run")
     assert draw_page(unknown).startswith("could not be drawn (RunError: no run 'no such run'")
     assert draw_page(outcome).endswith("index.html")
+
+
+@component
+def Slow(folder: Parameter[str], model: OutputArtifact[standard_artifacts.Model]):  # noqa: N802 - a node
+    """Ends when as many of these run as `folder` is named after."""
+    assert model
+    place = Path(folder)
+    (place / str(os.getpid())).touch()
+    for _ in range(400):
+        if len(list(place.iterdir())) >= int(place.name):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the other nodes do not run")
+
+
+def test_nodes_run_side_by_side_in_processes_of_their_own(tmp_path):
+    together = tmp_path / "3"
+    together.mkdir()
+    nodes = [Slow(folder=str(together)).with_id(f"Slow.{name}") for name in "abc"]
+    outcome = run(tmp_path, *nodes, jobs=3).outcome
+    assert len(list(together.iterdir())) == 3
+    assert str(os.getpid()) not in [file.name for file in together.iterdir()]
+    assert {node.state for node in outcome.nodes.values()} == {"COMPLETE"}
+    assert outcome.peak_megabytes > 0
+
+
+def test_what_does_not_depend_on_a_failed_node_finishes(tmp_path):
+    producer, broken = Producer(), Broken()
+    consumer, waiting = Consumer(model=producer.outputs["model"]), Surprised()
+    waiting.add_upstream_node(broken)
+    with pytest.raises(RunError, match=r"^Broken failed: the data is bad; mend it\n"):
+        run(tmp_path, broken, producer, consumer, waiting, jobs=2)
+    (file,) = tmp_path.glob("reports/*/failure.json")
+    assert {node["node"]: node["state"] for node in json.loads(file.read_text())["nodes"]} == {
+        "Broken": "FAILED",
+        "Producer": "COMPLETE",
+        "Consumer": "COMPLETE",
+        "Surprised": "NOT RUN",
+    }
+
+
+def test_all_nodes_that_failed_are_named(tmp_path):
+    with pytest.raises(RunError, match=r"(?s)^Broken failed: .*Surprising failed too: ValueError: first line"):
+        run(tmp_path, Broken(), Surprising(), jobs=1)
+
+
+def test_a_node_whose_process_is_killed_fails_with_what_to_do(tmp_path):
+    with pytest.raises(RunError, match=r"^Killed failed: its process was killed"):
+        run(tmp_path, Killed())
+    assert run(tmp_path, Producer()).outcome
+
+
+@component
+def Killed():  # noqa: N802 - a node
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_partial_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="partial runs are not supported"):
+        CheckedRunner(load_settings(), tmp_path, verbose=False).run_with_ir(None, run_options=object())

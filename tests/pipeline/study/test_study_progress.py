@@ -16,12 +16,13 @@ def test_durations_are_formatted_for_people(seconds, words):
 
 
 def test_the_remaining_time_is_estimated_from_executed_trainings(caplog):
-    told = StudyProgress("blog", ["a", "b", "c", "d"])
+    clock = iter([140.0, 140.0, 160.0, 160.0, 190.0, 190.0])
+    told = StudyProgress("blog", ["a", "b", "c", "d"], now=lambda: next(clock))
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
         for usage in (
             NodeUsage("Transform", 500.0),
             NodeUsage("a", 1.0, cached=True),
-            NodeUsage("b", 40.0),
+            NodeUsage("b", 40.0),  # since 100
             NodeUsage("c", 20.0),
             NodeUsage("Predictions.seed1", 500.0),
             NodeUsage("d", 30.0),
@@ -32,3 +33,12 @@ def test_the_remaining_time_is_estimated_from_executed_trainings(caplog):
         "3 of 4 trainings of preset blog done, about 30 s left",
         "4 of 4 trainings of preset blog done",
     ]
+
+
+def test_trainings_side_by_side_take_less_time_together(caplog):
+    clock = iter([140.0, 140.0, 141.0, 141.0])
+    told = StudyProgress("blog", ["a", "b", "c", "d"], now=lambda: next(clock))
+    with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
+        told(NodeUsage("a", 40.0))
+        told(NodeUsage("b", 41.0))
+    assert caplog.messages[-1] == "2 of 4 trainings of preset blog done, about 41 s left"

@@ -33,7 +33,7 @@ def test_the_outcome_of_a_preset_is_read_from_its_nodes(made):
     names = [seed_trainer_id("scalar", 7), seed_trainer_id("vector", 7), node]
     nodes = run_nodes(made.connection, RUN, names)
     usages = [NodeUsage(names[0], 5.0, 900.4), NodeUsage(names[1], 0.1, 800.0, cached=True)]
-    run = FinishedRun(RUN, load_settings(), made.workspace, nodes, usages, 9.0, made.workspace / "log", {})
+    run = FinishedRun(RUN, load_settings(), made.workspace, nodes, usages, 9.0, 800.0, made.workspace / "log", {})
 
     outcome, predictions = _outcome(run, [7])
     assert predictions.ids.tolist() == [b"made/0", b"made/1", b"made/2"]

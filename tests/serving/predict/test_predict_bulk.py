@@ -16,12 +16,13 @@ from running_server import RunningServer
 
 from imdb_core.errors import ReviewPipelineError
 from serving.client.errors import BulkInferenceError
+from serving.predict import bulk
 from serving.predict.bulk import predict_in_bulk, released_model
 
 pytestmark = pytest.mark.slow
 
-TEXTS = ["A warm and funny film", "", "Ünlü, ΟΣ<br />don't 🎬 \0 日本", "word " * 30] + [
-    f"review number {number}" for number in range(200)
+TEXTS = ["A warm and funny film", "", "Ünlü, ΟΣ<br />don't 🎬 \0 日本", "word " * 30, "one\u2028two\x85three\rfour"] + [
+    f"review number {number}{' again' * (number % 7)}" for number in range(200)
 ]
 
 
@@ -37,6 +38,7 @@ def test_predictions_equal_those_of_the_server(
     reviews: Path, workspace: Workspace, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMDB_WORKSPACE", str(workspace.folder))
+    monkeypatch.setattr(bulk, "_SORTED", 2 * bulk._TOGETHER)
     source = ["predict", "--input", f"{reviews}/*.jsonl*"]
     asked, alone, again = (reviews / name for name in ("asked", "alone", "again"))
     assert call(*source, "--output", str(asked), "--server", server.target).exit_code == 0

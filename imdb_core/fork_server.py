@@ -1,0 +1,215 @@
+"""Processes that start in an instant: copies of one that has imported everything and done nothing yet.
+
+A process that has started TensorFlow, or threads of any kind, cannot safely be copied. So a server is copied first, and
+copies itself again for each task. It does nothing else, and so it never has more than one thread.
+"""
+
+import gc
+import itertools
+import logging
+import logging.handlers
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Final, NoReturn, cast
+
+from imdb_core import progress
+from imdb_core.errors import RunError
+
+_FORK: Final = b"fork"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process does.
+
+    Attributes:
+        function: A function at the top level of a module that the server has imported.
+        argument: Its argument, which can be pickled.
+        environ: Environment variables to set before.
+        niceness: By how much other processes go first; see `os.nice`.
+    """
+
+    function: Callable[[Any], Any]
+    argument: Any
+    environ: Mapping[str, str] = field(default_factory=dict)
+    niceness: int = 0
+
+
+class ForkServer:
+    """Runs functions in processes of their own, any number at once. All of them end with this process, however it ends.
+
+    Enter it as a context manager before this process starts a thread or uses TensorFlow.
+
+    Args:
+        prepare: Called once in the server, and so in effect for all its processes.
+    """
+
+    def __init__(self, prepare: Callable[[], object]) -> None:
+        self._prepare = prepare
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> "ForkServer":
+        """Starts the server."""
+        self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Only this process can write to it. It never does, so that its end is the end of this process.
+        lifeline, ours = os.pipe()
+        self._lifeline: int | None = ours
+        self._server = os.fork()
+        if self._server == 0:
+            try:
+                self._control.close()
+                os.close(ours)
+                _ignore_signals()
+                self._prepare()
+                _serve(control, lifeline)
+            finally:
+                os._exit(1)
+        control.close()
+        os.close(lifeline)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Ends the server and all its processes."""
+        self.end()
+
+    def end(self) -> None:
+        """Ends the server and all its processes, if that has not happened yet. Their tasks raise RunError."""
+        with self._guard:
+            if self._lifeline is None:
+                return
+            self._control.close()
+            os.close(self._lifeline)
+            self._lifeline = None
+        with suppress(ChildProcessError):
+            os.waitpid(self._server, 0)
+
+    def run(
+        self, task: Task, *, on_start: Callable[[int], None], on_record: Callable[[logging.LogRecord], None]
+    ) -> Any:
+        """Runs a task and returns what its function returns, which can be pickled.
+
+        Args:
+            task: The task.
+            on_start: Called with the id of the process.
+            on_record: Called with each record of the progress logger there.
+
+        Raises:
+            Exception: The exception that the function raised, with its causes.
+            RunError: The process died, for instance because memory ran out.
+        """
+        ours, theirs = Pipe()
+        with ours:
+            with theirs, self._guard:
+                socket.send_fds(self._control, [_FORK], [theirs.fileno()])
+            try:
+                ours.send(task)
+                while True:
+                    kind, content = ours.recv()
+                    if kind == "pid":
+                        on_start(content)
+                    elif kind == "record":
+                        on_record(content)
+                    elif kind == "result":
+                        return content
+                    else:
+                        raise _chained(content)
+            except (EOFError, ConnectionError) as error:
+                raise RunError(
+                    "its process was killed; if that was the system because memory ran out, the kernel's log says so: "
+                    "run fewer nodes at once with run.jobs = 1, or give the machine more memory"
+                ) from error
+
+
+def _ignore_signals() -> None:
+    """Leaves it to the main process to end this one: a terminal sends its signals to both.
+
+    A handler that does nothing, unlike SIG_IGN, is not inherited by commands that this process starts.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _serve(control: socket.socket, lifeline: int) -> None:
+    """Forks a process for each message, until the main process ends."""
+    # What was imported stays: looking through it for garbage, in each process, would take time and unshare its memory.
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended processes by itself
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, len(_FORK), 1)
+        if not message:
+            return
+        (descriptor,) = descriptors
+        if os.fork() == 0:
+            try:
+                control.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _work(Connection(descriptor), lifeline)
+            finally:
+                os._exit(1)
+        os.close(descriptor)
+
+
+def _work(connection: Connection, lifeline: int) -> NoReturn:
+    threading.Thread(target=_end_with_main_process, args=(lifeline,), daemon=True).start()
+    connection.send(("pid", os.getpid()))
+    logging.getLogger(progress.PROGRESS_LOGGER).handlers[:] = [_Sender(cast(Any, connection))]
+    task: Task = connection.recv()
+    os.environ.update(task.environ)
+    os.nice(task.niceness)
+    try:
+        answer = ("result", task.function(task.argument))
+    except BaseException as error:
+        _log.exception("the task of this process failed")
+        answer = ("error", _portable(error))
+    connection.send(answer)
+    logging.shutdown()
+    # Not by `sys.exit`, which would do here what the main process has planned for its own end.
+    os._exit(0)
+
+
+def _end_with_main_process(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os._exit(1)
+
+
+class _Sender(logging.handlers.QueueHandler):
+    """Sends records to the main process."""
+
+    queue: Any  # a connection
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """See logging.handlers.QueueHandler."""
+        self.queue.send(("record", record))
+
+
+def _portable(error: BaseException) -> list[BaseException]:
+    """Returns an error and its causes, each as an exception that can be pickled."""
+    found: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None:
+        try:
+            found.append(pickle.loads(pickle.dumps(following)))  # noqa: S301 - our own bytes
+        except Exception:
+            found.append(RuntimeError(f"{type(following).__name__}: {following}"))
+        following = following.__cause__ or following.__context__
+    return found
+
+
+def _chained(errors: list[BaseException]) -> BaseException:
+    for error, cause in itertools.pairwise(errors):
+        error.__cause__ = cause
+    return errors[0]

@@ -1,0 +1,68 @@
+"""What the machine has to share out between the nodes of a run."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+VISIBLE_GPUS: Final = "CUDA_VISIBLE_DEVICES"
+_NO_GPU: Final = "-1"
+
+
+def cores() -> int:
+    """Returns the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[str]:
+    """Lists the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+
+    CUDA is not asked, because a process that has used it cannot be copied.
+    """
+    allowed = os.environ.get(VISIBLE_GPUS)
+    if allowed is not None:
+        return [name for name in allowed.split(",") if name and name != _NO_GPU]
+    devices = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number in range(len(list(devices.iterdir())))] if devices.is_dir() else []
+
+
+class GpuBudget:
+    """Shares the GPUs between nodes that train.
+
+    Args:
+        names: The GPUs.
+        nodes: The number of nodes that may train at a time.
+    """
+
+    def __init__(self, names: Sequence[str], nodes: int) -> None:
+        self._free = list(names)
+        # With more nodes than GPUs, a node has one for itself and the others wait.
+        self._share = max(1, len(names) // max(nodes, 1))
+        self._any = bool(names)
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self) -> Iterator[dict[str, str]]:
+        """Takes a share, waiting for it if need be; yields the environment variables of a process that may use it."""
+        if not self._any:
+            yield no_gpu()
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._free) >= self._share)
+            mine, self._free = self._free[: self._share], self._free[self._share :]
+        try:
+            yield {VISIBLE_GPUS: ",".join(mine)}
+        finally:
+            with self._changed:
+                self._free += mine
+                self._changed.notify_all()
+
+
+def no_gpu() -> dict[str, str]:
+    """Returns the environment variables of a process that sees no GPU.
+
+    TensorFlow in a Beam stage would take all the memory of a GPU.
+    """
+    return {VISIBLE_GPUS: _NO_GPU}

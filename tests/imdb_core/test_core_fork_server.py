@@ -1,0 +1,177 @@
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from imdb_core.errors import BadDataError, RunError
+from imdb_core.fork_server import ForkServer, Task
+from imdb_core.progress import PROGRESS_LOGGER
+
+
+def nothing(*_: object) -> None:
+    """For tests that do not look at processes or records."""
+
+
+def run(server: ForkServer, function, argument=None, **options):
+    return server.run(Task(function, argument, **options), on_start=nothing, on_record=nothing)
+
+
+@pytest.fixture
+def server():
+    with ForkServer(nothing) as server:
+        yield server
+
+
+def process_id(_: None) -> int:
+    return os.getpid()
+
+
+def test_a_function_runs_in_a_process_of_its_own(server):
+    started = []
+    first = server.run(Task(process_id, None), on_start=started.append, on_record=nothing)
+    second = run(server, process_id)
+    assert started == [first]
+    assert len({first, second, os.getpid()}) == 3
+    assert run(server, os.path.basename, "folder/file") == "file"
+
+
+def variable(name: str) -> tuple[str | None, int]:
+    return os.environ.get(name), os.nice(0)
+
+
+def test_it_has_the_variables_and_the_niceness_of_its_task_alone(server):
+    assert run(server, variable, "SOME_VARIABLE", environ={"SOME_VARIABLE": "7"}, niceness=3) == ("7", os.nice(0) + 3)
+    assert run(server, variable, "SOME_VARIABLE") == (None, os.nice(0))
+
+
+def chained(_: None) -> None:
+    try:
+        raise BadDataError("the data is bad")
+    except BadDataError as error:
+        raise ValueError("wrapped") from error
+
+
+def unpicklable(_: None) -> None:
+    class Odd(Exception):  # noqa: N818 - not an error of the project
+        pass
+
+    raise Odd("cannot be sent")
+
+
+def test_an_exception_comes_back_with_its_cause(server):
+    with pytest.raises(ValueError, match="wrapped") as raised:
+        run(server, chained)
+    assert isinstance(raised.value.__cause__, BadDataError)
+    with pytest.raises(RuntimeError, match="Odd: cannot be sent"):
+        run(server, unpicklable)
+    with pytest.raises(FileNotFoundError) as missing:
+        run(server, os.listdir, "nowhere")
+    assert missing.value.errno == 2
+
+
+def tell(text: str) -> None:
+    logging.getLogger(PROGRESS_LOGGER).warning("told %s", text)
+    logging.getLogger("other").warning("not sent")
+
+
+def test_records_of_the_progress_logger_come_back(server):
+    records: list[logging.LogRecord] = []
+    server.run(Task(tell, "here"), on_start=nothing, on_record=records.append)
+    assert [record.getMessage() for record in records] == ["told here"]
+
+
+def kill_itself(_: None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_is_an_error_and_leaves_the_others_alone(server):
+    with pytest.raises(RunError, match=r"its process was killed.*run\.jobs = 1"):
+        run(server, kill_itself)
+    assert run(server, os.path.basename, "still/there") == "there"
+
+
+def sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_several_run_at_once(server):
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda seconds: run(server, sleep, seconds), [1.0] * 8)) == [1.0] * 8
+    assert time.monotonic() - started < 7  # eight seconds one after the other
+
+
+def test_the_end_of_the_server_ends_its_processes():
+    started = []
+    with ForkServer(nothing) as server, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.run, Task(sleep, 60.0), on_start=started.append, on_record=nothing)
+        wait_until(lambda: started)
+        server.end()
+        with pytest.raises(RunError):
+            running.result(20)
+    wait_until(lambda: is_gone(started[0]))
+
+
+prepared: list[int] = []
+
+
+def preparations(_: None) -> list[int]:
+    return prepared
+
+
+def test_the_server_prepares_its_processes_once():
+    with ForkServer(lambda: prepared.append(os.getpid())) as server:
+        first, second = run(server, preparations), run(server, preparations)
+    assert first == second
+    assert len(first) == 1
+    assert first != [os.getpid()]
+    assert prepared == []
+
+
+MAIN = """
+import os, sys, time
+from imdb_core.fork_server import ForkServer, Task
+from imdb_core.stopping import Stopped, stopped_by_signals
+def work(path):
+    with open(path, "w") as file:
+        file.write(f"{os.getpid()} {os.getppid()}")
+    time.sleep(60)
+try:
+    with stopped_by_signals(), ForkServer(lambda: None) as server:
+        server.run(Task(work, sys.argv[1]), on_start=lambda _: None, on_record=lambda _: None)
+except Stopped as stopped:
+    sys.exit(stopped.exit_code)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_all_processes_end_with_the_main_process_however_that_ends(number, tmp_path):
+    ids = tmp_path / "ids"
+    main = subprocess.Popen([sys.executable, "-c", MAIN, str(ids)], start_new_session=True)
+    wait_until(lambda: ids.exists() and ids.read_text())
+    others = [int(process) for process in ids.read_text().split()]
+    if number == signal.SIGINT:
+        os.killpg(main.pid, number)  # as a terminal does
+    else:
+        main.send_signal(number)
+    assert main.wait(20) == (-number if number == signal.SIGKILL else 128 + number)
+    for process in others:
+        wait_until(lambda process=process: is_gone(process))
+
+
+def is_gone(process: int) -> bool:
+    return not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+
+
+def wait_until(holds) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
