@@ -8,6 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.explainer.arrays import Floats, TokenIds
+from components.graph_functions import graph_function
 from components.network.attention import Attention
 from imdb_core import features, signatures
 
@@ -46,7 +47,7 @@ def strongest_dimensions(network: keras.Model, token_ids: TokenIds, count: int) 
     pooled_symbol, weights_symbol = attention.output
     last = network.get_layer(signatures.PROBABILITIES)
     # Without a graph, running the GRU step by step takes a second.
-    opened = tf.function(keras.Model(network.input, [pooled_symbol, weights_symbol]))
+    opened = graph_function(keras.Model(network.input, [pooled_symbol, weights_symbol]))
     head = keras.Model(pooled_symbol, last.input)
     # The log-odds of a softmax over two classes are the difference of its logits. Its logarithm could overflow.
     direction = last.kernel[:, features.POSITIVE] - last.kernel[:, features.NEGATIVE]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.explainer.arrays import Floats, TokenIds
+from components.graph_functions import graph_function
 from components.network.export import signature_inputs
 from components.network.model import explaining_model, takes_any_length
 from imdb_core import features, signatures
@@ -62,9 +63,10 @@ def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> TokenIds
     """Sends at least one review, UTF-8, through the Transform graph that the models were trained on."""
     layer = transform.transform_features_layer()
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]  # no types
-    def token_ids(batch: tf.Tensor) -> tf.Tensor:
-        return layer({features.TEXT: batch[:, tf.newaxis]})[features.TOKEN_IDS]
+    token_ids = graph_function(
+        lambda batch: layer({features.TEXT: batch[:, tf.newaxis]})[features.TOKEN_IDS],
+        [tf.TensorSpec([None], tf.string)],
+    )
 
     def encoded(start: int) -> TokenIds:
         ids: TokenIds = token_ids(tf.constant(list(texts[start : start + _BATCH]), tf.string)).numpy()
@@ -87,12 +89,10 @@ def inference_function(network: keras.Model, progress: InferenceProgress) -> Inf
         The function. It raises RunError if outputs are not finite.
     """
     explaining = explaining_model(network)
-    signature = [tf.TensorSpec([None, network.input_shape[1]], tf.int64)]
-
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
-    def call(token_ids: tf.Tensor) -> Any:
-        return explaining(token_ids, training=False)
-
+    call = graph_function(
+        lambda token_ids: explaining(token_ids, training=False),
+        [tf.TensorSpec([None, network.input_shape[1]], tf.int64)],
+    )
     call.get_concrete_function()  # threads must not trace Keras layers at the same time
 
     def run(token_ids: TokenIds) -> ModelOutputs:

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
+from components.graph_functions import graph_function
 from components.network import model as models
 from components.transform import preprocessing
 from imdb_core import features
@@ -120,7 +121,7 @@ def export_model(
     served.transform_layer = transform_layer
     functions = {SERVING_DEFAULT: serving_default, SERVE_TEXT: serve_text, EXPLAIN: explain, CLASSIFY: classify}
     signatures = {
-        name: tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name=INPUTS[name].name)])
+        name: graph_function(function, [tf.TensorSpec([None], tf.string, name=INPUTS[name].name)])
         for name, function in functions.items()
     }
     tf.saved_model.save(served, export_dir, signatures=signatures)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.graph_functions import graph_function
 from components.network import draws
 from components.network.model import takes_any_length
 from components.trainer.datasets import Examples, evaluation_batches
@@ -80,7 +81,7 @@ class TrainingLoop:
         self._clip_norm = clip_norm
         # One graph for batches of all sizes and lengths.
         batch = [tf.TensorSpec([None, model.input_shape[1]], tf.int32), tf.TensorSpec([None], tf.int32)]
-        self._step: Callable[..., _Sums] = tf.function(self._distributed_step, input_signature=batch)
+        self._step = graph_function(self._distributed_step, batch)
 
     def run_epoch(
         self, batches: Iterable[Examples], on_batch: Callable[[int, Callable[[], EpochMetrics]], None]
@@ -146,7 +147,7 @@ def evaluator(model: keras.Model) -> Callable[[Examples], Score]:
     """
     # One graph for batches of all sizes and lengths.
     signature = [tf.TensorSpec([None, model.input_shape[1]], tf.int32)]
-    probabilities_of: Any = tf.function(lambda ids: model(ids, training=False), input_signature=signature)
+    probabilities_of = graph_function(lambda ids: model(ids, training=False), signature)
 
     def evaluate(examples: Examples) -> Score:
         probabilities = np.zeros([len(examples.labels), len(features.SENTIMENTS)])

@@ -26,15 +26,19 @@ from pipeline.workspace.places import Places
 
 
 class DataNodes(NamedTuple):
-    """The nodes up to Transform; `nodes` lists all of them, including ImdbExampleGen (`examples`) and `transform`."""
+    """The nodes up to Transform; `nodes` lists all of them, including the others here.
+
+    `examples` is the ImdbExampleGen. What trains waits for `gate`.
+    """
 
     examples: BaseNode
     transform: Transform
+    gate: BaseNode
     nodes: list[BaseNode]
 
 
 def prepare_data(config: PipelineConfig, places: Places) -> DataNodes:
-    """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before Transform."""
+    """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before anything is trained."""
     examples = ImdbExampleGen(
         # The nodes run in another folder than the one in which the source was named.
         data=config.data.model_copy(update={"source": absolute_source(config.data.source)}),
@@ -59,38 +63,42 @@ def prepare_data(config: PipelineConfig, places: Places) -> DataNodes:
         # Exported models take raw reviews, so nothing reads a transformed copy of `test`.
         splits=fitting_splits(config.data.eval_fraction),
     )
-    transform.add_upstream_node(gate)
-    return DataNodes(examples, transform, [examples, statistics, schema, validator, gate, transform])
+    return DataNodes(examples, transform, gate, [examples, statistics, schema, validator, gate, transform])
 
 
-def search_settings(config: PipelineConfig, places: Places, transform: Transform) -> Tuner:
+def search_settings(config: PipelineConfig, places: Places, data: DataNodes) -> Tuner:
     """Builds the Tuner."""
-    return tuner_node(
+    tuner = tuner_node(
         _recipe(config),
         config.tuning,
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
         checkpoint_root=str(places.checkpoints),
     )
+    tuner.add_upstream_node(data.gate)
+    return tuner
 
 
 def train_modes(
-    config: PipelineConfig, places: Places, transform: Transform, tuner: Tuner | None = None
+    config: PipelineConfig, places: Places, data: DataNodes, tuner: Tuner | None = None
 ) -> dict[Mode, Trainer]:
     """Builds the Trainer of each mode. If there is a Tuner, its best values replace settings."""
-    return {
+    trainers = {
         mode: trainer_node(
             mode,
             _recipe(config),
             config.serving,
-            examples=transform.outputs["transformed_examples"],
-            transform_graph=transform.outputs["transform_graph"],
+            examples=data.transform.outputs["transformed_examples"],
+            transform_graph=data.transform.outputs["transform_graph"],
             splits=fitting_splits(config.data.eval_fraction),
             checkpoint_root=str(places.checkpoints),
             hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         )
         for mode in MODES
     }
+    for trainer in trainers.values():
+        trainer.add_upstream_node(data.gate)
+    return trainers
 
 
 def predict_modes(examples: BaseNode, trainers: Mapping[Mode, Trainer]) -> BaseNode:

@@ -28,8 +28,8 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
     """
     data = prepare_data(config, places)
     reviews, transform_graph = data.examples.outputs["examples"], data.transform.outputs["transform_graph"]
-    tuner = search_settings(config, places, data.transform) if config.training.tune else None
-    trainers = train_modes(config, places, data.transform, tuner)
+    tuner = search_settings(config, places, data) if config.training.tune else None
+    trainers = train_modes(config, places, data, tuner)
     scalar, vector = trainers[SCALAR].outputs["model"], trainers[VECTOR].outputs["model"]
     modes_predictions = predict_modes(data.examples, trainers).with_id("Predictions.modes")
     predictions = modes_predictions.outputs["predictions"]
@@ -58,7 +58,6 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
         settings=config.evaluation,
     )
     check = serving_check_node(winner, reviews, transform_graph, config.serving)
-    check.add_upstream_node(champion)
     pusher = pusher_node(
         winner,
         model_blessing=champion.outputs["blessing"],
@@ -74,8 +73,6 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
         report=config.report.model_dump_json(),
         code_digest=code_digest("components.explainer.component"),
     )
-    # Only people read its output, so neither its duration nor its failure may delay or prevent a push.
-    explainer.add_upstream_node(pusher)
 
     nodes = [*data.nodes, *([tuner] if tuner else []), *trainers.values(), modes_predictions, modes, selector]
     nodes += [last_blessed, champion_predictions, champion, check, pusher, explainer]

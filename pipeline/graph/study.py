@@ -34,7 +34,7 @@ def create_study(
         seeded = config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
         trainers = {
             mode: trainer.with_id(seed_trainer_id(mode, seed))
-            for mode, trainer in train_modes(seeded, places, data.transform).items()
+            for mode, trainer in train_modes(seeded, places, data).items()
         }
         nodes += [*trainers.values(), predict_modes(data.examples, trainers).with_id(seed_predictions_id(seed))]
     return assemble(STUDY_NAME, nodes, config, places, metadata_connection)
