@@ -6,6 +6,7 @@ import keras
 
 from components.network.attention import Attention, word_weights
 from components.network.dropout import Dropout
+from components.network.gru import GRU
 from components.network.word_dropout import WordDropout
 from imdb_core import features, signatures
 from imdb_core.modes import Mode
@@ -38,7 +39,7 @@ def build_model(model: ModelSettings, transform: TransformSettings, mode: Mode) 
 
     # Only GRU's default arguments run on cuDNN. It gets no mask, because cuDNN rejects rows that are all masked;
     # padding comes last, so it changes no earlier state.
-    states = keras.layers.GRU(model.gru_units, return_sequences=True, name="gru")(vectors)  # [batch, time, units]
+    states = GRU(model.gru_units, return_sequences=True, name="gru")(vectors)  # [batch, time, units]
     is_token = keras.ops.not_equal(token_ids, features.PADDING_ID) if model.mask else None
     # The layer always returns its weights, so that `explaining_model` can use those behind the probabilities.
     hidden, _ = Attention(mode, model.softmax, model.pooling, name=_ATTENTION)(

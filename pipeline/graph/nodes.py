@@ -38,7 +38,7 @@ class DataNodes(NamedTuple):
 
 
 def prepare_data(config: PipelineConfig, places: Places) -> DataNodes:
-    """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before anything is trained."""
+    """Builds the nodes that read, check and transform the reviews; an anomaly ends the run before it trains."""
     examples = ImdbExampleGen(
         # The nodes run in another folder than the one in which the source was named.
         data=config.data.model_copy(update={"source": absolute_source(config.data.source)}),

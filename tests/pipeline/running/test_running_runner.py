@@ -124,7 +124,7 @@ def test_an_expected_error_is_reported_with_node_cause_and_log(tmp_path, capfd):
         f"Broken failed: the data is bad; mend it\nThe full log is {log}. Fix the cause and run the same command "
         "again; it resumes at Broken."
     )
-    assert re.search(r"Broken \d\.\d s \(did not finish\)\n$", capfd.readouterr().out)
+    assert re.search(r"\nBroken \d\.\d s \(did not finish\), Producer \d\.\d s ", capfd.readouterr().out)
     assert "Traceback" in log.read_text()
 
 
