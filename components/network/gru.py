@@ -122,6 +122,6 @@ def _loop_with_state(
     steps = tf.shape(projected)[0]
     written = [tf.TensorArray(state.dtype, steps, element_shape=state.shape) for _ in range(arrays)]
     _, state, *written = tf.while_loop(
-        lambda time, *_: time < steps, body, [tf.constant(0), state, *written], maximum_iterations=steps
+        lambda time, *_: time < steps, body, (tf.constant(0), state, *written), maximum_iterations=steps
     )
     return [array.stack() for array in written], state

@@ -15,6 +15,7 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tfx.utils import io_utils
 
+from components.graph_functions import graph_function
 from components.network.export import predict_request, signature_inputs
 from components.network.model import explaining_model, load_trained_model
 from imdb_core import features, signatures
@@ -103,7 +104,7 @@ def _trained_outputs(trained_model: str, transform_output: str, texts: Sequence[
     """Sends reviews through the Transform graph and the Keras model."""
     layer = tft.TFTransformOutput(transform_output).transform_features_layer()
     token_ids = layer({features.TEXT: tf.constant(list(texts), tf.string)[:, tf.newaxis]})[features.TOKEN_IDS]
-    model = explaining_model(load_trained_model(trained_model))
+    model = graph_function(explaining_model(load_trained_model(trained_model)))
     probabilities, weights = model(token_ids, training=False)
     return {signatures.PROBABILITIES: np.asarray(probabilities), signatures.ATTENTION: np.asarray(weights)}
 

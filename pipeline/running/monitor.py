@@ -14,9 +14,10 @@ from imdb_core.progress import NodeBegan, NodeEnded
 
 _SAMPLE_SECONDS: Final = 0.05
 
-# Listing the child processes takes 3 ms of CPU, because it reads all processes of the machine, and their shares of
-# memory take 10 ms for each GB.
+# Listing the child processes takes 3 ms of CPU, because it reads all processes of the machine.
 _FAMILY_SECONDS: Final = 1.0
+# To tell what they share, the system takes 10 ms for each GB.
+_SHARED_SECONDS: Final = 4.0
 
 
 @dataclass
@@ -106,14 +107,16 @@ class NodeMonitor:
         return running.usage
 
     def _watch(self) -> None:
-        looked = -_FAMILY_SECONDS
+        looked = shared = -_SHARED_SECONDS
         while not self._stop.wait(_SAMPLE_SECONDS):
             with self._guard:
                 running = [one for one in self._running.values() if one.process is not None]
             if time.monotonic() - looked >= _FAMILY_SECONDS:
                 looked = time.monotonic()
                 everything = [self._process, *self._process.children(recursive=True)]
-                self.peak_megabytes = max(self.peak_megabytes, _megabytes(everything, _proportional))
+                if looked - shared >= _SHARED_SECONDS:
+                    shared = looked
+                    self.peak_megabytes = max(self.peak_megabytes, _megabytes(everything, _proportional))
                 for one in running:
                     with suppress(psutil.Error):
                         one.family = [one.process, *one.process.children(recursive=True)]  # type: ignore[union-attr,list-item]
