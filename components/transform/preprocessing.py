@@ -19,6 +19,8 @@ _PUNCTUATION: Final = r"!\"#$%&()*+,\-./:;<=>?@\[\\\]\^_`{|}~"
 _SEPARATORS: Final = f"[{_WHITE_SPACE}{_PUNCTUATION}]+"
 # Matches, after lower-casing: <br>, <br/>, < br / >, </br>, <br clear="all">, <br/class=x>.
 _LINE_BREAK: Final = f"<[{_WHITE_SPACE}]*(/[{_WHITE_SPACE}]*)?br([{_WHITE_SPACE}/][^<>]*)?>"
+# The marks that some letter is composed with.
+_MARKS: Final = "".join(sorted({chr(mark) for _, mark in normalization.COMPOSITIONS}))
 # Letters outside ASCII whose lower case differs under a Turkish, Azeri or Lithuanian locale.
 _LOCALE_DEPENDENT: Final = {
     "\u0130": "i\u0307",
@@ -47,9 +49,13 @@ def normalized(texts: tf.Tensor) -> tf.Tensor:
     # ASCII needs nothing, and most reviews have no other characters.
     rows = tf.where(tf.strings.length(texts) != tf.strings.length(texts, "UTF8_CHAR"))
     codes = _replaced(tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8"))
+    texts = tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
+    # Combining marks are rarer still.
+    marked = tf.where(tf.strings.regex_full_match(texts, f"(?s).*[{_MARKS}].*"))
+    codes = tf.strings.unicode_decode(tf.gather_nd(texts, marked), "UTF-8")
     for _ in range(normalization.ROUNDS):
         codes = _composed(codes)
-    return tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
+    return tf.tensor_scatter_nd_update(texts, marked, tf.strings.unicode_encode(codes, "UTF-8"))
 
 
 def tokenize(texts: tf.Tensor, *, normalize: bool) -> tf.RaggedTensor:
