@@ -21,10 +21,13 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Final, NoReturn, cast
 
+import psutil
+
 from imdb_core import progress
 from imdb_core.errors import RunError
 
 _FORK: Final = b"fork"
+_GRACE_SECONDS: Final = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -85,15 +88,22 @@ class ForkServer:
         self.end()
 
     def end(self) -> None:
-        """Ends the server and all its processes, if that has not happened yet. Their tasks raise RunError."""
+        """Ends the server, its processes and theirs, if that has not happened yet. Running tasks raise RunError."""
         with self._guard:
             if self._lifeline is None:
                 return
+            others: list[psutil.Process] = []
+            with suppress(psutil.Error):
+                others = psutil.Process(self._server).children(recursive=True)
             self._control.close()
             os.close(self._lifeline)
             self._lifeline = None
         with suppress(ChildProcessError):
             os.waitpid(self._server, 0)
+        # What they have started, such as a server, may take a moment to stop.
+        for process in psutil.wait_procs(others, timeout=_GRACE_SECONDS)[1]:
+            with suppress(psutil.Error):
+                process.kill()
 
     def run(
         self, task: Task, *, on_start: Callable[[int], None], on_record: Callable[[logging.LogRecord], None]

@@ -68,6 +68,12 @@ def test_a_folder_of_components_is_a_node_or_what_nodes_share():
             assert (folder / "component.py").is_file(), f"{folder.name} has no component.py"
 
 
+def test_graphs_are_traced_in_one_place():
+    """AutoGraph would take most of the time of a trace; see that module."""
+    sources = (path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+    assert [path.name for path in sources if "tf.function(" in path.read_text()] == ["graph_functions.py"]
+
+
 def test_git_ignores_no_source():
     """What git ignores is not in the wheel either, and no linter reads it."""
     names = [str(path) for path, _ in sources()]

@@ -15,8 +15,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from components.graph_functions import graph_function
 from components.network import model as models
+from components.network.graph_functions import graph_function
 from components.transform import preprocessing
 from imdb_core import features
 from imdb_core.file_names import WARMUP_FILE

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from sample_project import TFX_RUN, Project
+from sample_project import TFX_RUN, TO_WINNER, UPSTREAM, Project
 
 from components.example_gen.sample.generate import sample_review
 from serving.runtime.cpp_loader import CppSavedModel
@@ -59,9 +59,9 @@ HOSTILE = {
 }
 
 
-def start(project: Project, temporary: Path) -> subprocess.Popen[str]:
+def start(project: Project, temporary: Path, *settings: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        project.complete(TFX_RUN, ["data.source=reviews.csv"]),
+        project.complete(TFX_RUN, ["data.source=reviews.csv", *settings]),
         cwd=project.root,
         env={**project.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.DEVNULL,
@@ -96,7 +96,7 @@ def test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been(tmp
         os.killpg(running.pid, signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
 
-    with start(project, temporary) as running:
+    with start(project, temporary, "run.jobs=1") as running:
         server, *_ = wait_for(running, lambda: servers_of(running))
         running.terminate()
         assert running.stderr
@@ -107,8 +107,10 @@ def test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been(tmp
     assert epochs(project, "Trainer.vector") == ["2/3", "3/3"]
 
     record = project.succeed("data.source=reviews.csv")
-    assert record["executed"] == ["ServingCheck", "Pusher", "Explainer"]
-    # Same reviews, settings and seed, from a file, in another folder and in two pieces: the same figures.
+    assert {"ServingCheck", "Pusher"} <= set(record["executed"])
+    assert not set(record["executed"]) & {*UPSTREAM, "Transform", *TO_WINNER}
+    # Same reviews, settings and seed, from a file, in another folder, in two pieces and with one node at a time: the
+    # same figures.
     assert record["selection"] == first[0]["selection"]
 
 

@@ -6,6 +6,7 @@ from compiled_graph import compiled_nodes, parameter
 
 from imdb_core.code_digest import code_digest
 from pipeline.graph.pipeline import create_pipeline
+from pipeline.running.schedule import upstream_of
 from pipeline.settings import load_settings
 
 pytestmark = pytest.mark.slow
@@ -48,9 +49,11 @@ def test_every_node_comes_after_the_nodes_that_it_needs(nodes):
         assert all(position[upstream] < position[name] for upstream in node.upstream_nodes)
 
 
-def test_training_waits_for_the_anomaly_gate(nodes):
-    assert "AnomalyGate" in nodes["Transform"].upstream_nodes
-    assert all("Transform" in nodes[f"Trainer.{mode}"].upstream_nodes for mode in ("scalar", "vector"))
+def test_training_waits_for_the_anomaly_gate_and_transform_does_not(nodes, tmp_path):
+    assert "AnomalyGate" not in upstream_of("Transform", {name: node.upstream_nodes for name, node in nodes.items()})
+    tuned = compiled(tmp_path, "training.tune=true")
+    for node in (*(nodes[f"Trainer.{mode}"] for mode in ("scalar", "vector")), tuned["Tuner"]):
+        assert {"AnomalyGate", "Transform"} <= set(node.upstream_nodes)
 
 
 def test_the_evaluators_alone_see_the_test_split(nodes):
@@ -103,9 +106,10 @@ def test_a_change_of_code_is_a_change_of_the_predictions_and_the_explainer(nodes
     assert parameter(nodes["Explainer"], "code_digest") == code_digest("components.explainer.component")
 
 
-def test_no_node_waits_for_the_explainer(nodes):
-    assert "Pusher" in nodes["Explainer"].upstream_nodes
+def test_no_node_waits_for_the_explainer_nor_the_serving_check_for_the_evaluator(nodes):
     assert not any("Explainer" in node.upstream_nodes for node in nodes.values())
+    assert "Evaluator.champion" not in nodes["ServingCheck"].upstream_nodes
+    assert {"Evaluator.champion", "ServingCheck"} <= set(nodes["Pusher"].upstream_nodes)
 
 
 def test_the_explainer_reads_the_models_that_were_compared(nodes, tmp_path):
@@ -152,7 +156,7 @@ def test_the_tuner_is_optional_and_both_trainers_take_its_result(tmp_path):
     nodes = compiled(tmp_path)
     tuned = compiled(tmp_path, "training.tune=true")
     assert sorted(tuned) == sorted([*ORDER, "Tuner"])
-    assert list(tuned).index("Tuner") == list(tuned).index("Transform") + 1
+    assert list(tuned).index("Transform") < list(tuned).index("Tuner") < list(tuned).index("Trainer.scalar")
     assert producer(tuned["Tuner"], "examples") == "Transform"
     for mode in ("scalar", "vector"):
         assert producer(tuned[f"Trainer.{mode}"], "hyperparameters") == "Tuner"

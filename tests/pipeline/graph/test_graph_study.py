@@ -20,7 +20,7 @@ def test_one_transform_feeds_all_seeds_and_each_seed_compares_its_own_modes(tmp_
     for seed in (3, 4):
         for mode in ("scalar", "vector"):
             trainer = nodes[f"Trainer.{mode}.seed{seed}"]
-            assert set(trainer.upstream_nodes) == {"Transform"}
+            assert set(trainer.upstream_nodes) == {"AnomalyGate", "Transform"}
             config = json.loads(parameter(trainer, "custom_config"))
             assert (config["mode"], config["training"]["seed"]) == (mode, seed)
         predictions = nodes[f"Predictions.seed{seed}"].inputs.inputs
