@@ -35,7 +35,8 @@ class GRU(keras.layers.GRU):  # type: ignore[misc]  # Keras ships no types
         run = _with_fast_gradient if training else _states
         states = run(projected, recurrent, recurrent_bias, state)
         last = states[-1]
-        return last, tf.transpose(states, [1, 0, 2]), [last]
+        # The loop does not know how many steps there are, even where the shape of the input says it.
+        return last, tf.ensure_shape(tf.transpose(states, [1, 0, 2]), [*sequences.shape[:2], self.units]), [last]
 
     def _is_supported(self) -> bool:
         return (

@@ -9,6 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.network.graph_functions import graph_function
 from components.network.gru import GRU
 
 UNITS = 5
@@ -125,6 +126,12 @@ def test_an_initial_state_is_used() -> None:
             rtol=1e-5,
             atol=1e-6,
         )
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_known_number_of_steps_stays_known(training: bool) -> None:
+    graph = graph_function(lambda inputs: OURS(inputs, training=training), [tf.TensorSpec([None, 7, 3])])
+    assert graph.get_concrete_function().output_shapes.as_list() == [None, 7, UNITS]
 
 
 def test_its_arguments_come_back() -> None:
