@@ -27,16 +27,14 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
         DeviceError: `device = "gpu"` without a GPU; `mixed_precision` with `device = "cpu"`; or TensorFlow already runs
             in this process with other devices than requested.
     """
-    gpus: list[str] = []
-    if training.device != "cpu":
-        gpus = _grown_gpus()
-    elif training.mixed_precision:
+    if training.device == "cpu" and training.mixed_precision:
         raise DeviceError(
             "training.mixed_precision = true with training.device = 'cpu': a CPU is slower in float16; "
             "leave mixed_precision false, or set device = 'gpu'"
         )
-    else:
+    if training.device == "cpu":
         _hide_gpus()
+    gpus = _prepared_gpus()
     if training.device == "gpu" and not gpus:
         raise DeviceError(
             "training.device = 'gpu', but TensorFlow sees no GPU here; install the extra `gpu` (it brings CUDA) on a "
@@ -45,8 +43,6 @@ def prepare_device(training: TrainingSettings) -> tf.distribute.Strategy:
     if training.mixed_precision and not gpus:
         _log.warning("no GPU found: training.mixed_precision = true is ignored, the CPU computes in float32")
     keras.config.set_dtype_policy("mixed_float16" if training.mixed_precision and gpus else "float32")
-    if not gpus:
-        _use_one_thread()
     return strategy_over(tuple(gpus))
 
 
@@ -80,8 +76,14 @@ def _use_one_thread() -> None:
         )
 
 
-def _grown_gpus() -> list[str]:
-    """Lists the visible GPUs, after setting their memory to grow on demand."""
+def _prepared_gpus() -> list[str]:
+    """Lists the visible GPUs, after setting their memory to grow on demand; without any, sets the CPU's threads.
+
+    Both must happen before TensorFlow is asked for logical devices, which starts it.
+    """
+    if not tf.config.get_visible_devices("GPU"):
+        _use_one_thread()
+        return []
     for gpu in tf.config.get_visible_devices("GPU"):
         try:
             tf.config.experimental.set_memory_growth(gpu, True)

@@ -104,7 +104,7 @@ def train_and_score(job: TrialJob) -> Score:
         strategy=strategy,
         checkpoint=EpochCheckpoint(job.folder, training.patience, OBJECTIVE),
         log_dir=os.path.join(job.folder, "logs"),
-        progress=_EpochsToLog(trainer_id(job.settings.mode), training, len(job.examples.labels)),
+        progress=EpochsToLog(trainer_id(job.settings.mode), training, len(job.examples.labels)),
     )
     return evaluator(model)(job.held_out)
 
@@ -122,7 +122,7 @@ def _score_file(folder: str) -> str:
     return f"{folder}.json"
 
 
-class _EpochsToLog(TrainingProgress):
+class EpochsToLog(TrainingProgress):
     """Writes the epochs of a trial to the log file only: on the terminal each trial has one line."""
 
     def end_batch(self, done: int, metrics: Callable[[], EpochMetrics]) -> None:
@@ -130,4 +130,4 @@ class _EpochsToLog(TrainingProgress):
 
     def end_epoch(self, metrics: EpochMetrics, score: Score | None) -> None:
         """Logs the metrics of the epoch."""
-        _log.info("trial, %s, epoch %d: %s, eval %s", self.node, self.epoch, metrics, score)
+        _log.info("trial of %s, epoch %d: %s, eval %s", self.node, self.epoch, metrics, score)

@@ -247,6 +247,7 @@ def test_a_model_trained_on_a_gpu_is_served_without_one(
     # Where Keras sees a GPU, and none of its own settings says otherwise, it writes cuDNN's op into the graph.
     keras_rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
     monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"a {kind}"])
     model, path = a_model("attention", "scalar", transformed), str(tmp_path / "1")
     traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 12], tf.int64)).graph.as_graph_def()
     assert any("Cudnn" in node.op for node in traced.node)

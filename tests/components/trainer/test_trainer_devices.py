@@ -60,11 +60,17 @@ def test_the_policy_of_an_earlier_trainer_is_reset() -> None:
 
 
 @without_gpu
-def test_without_a_gpu_the_cpu_can_be_chosen_even_while_tensorflow_runs(caplog: pytest.LogCaptureFixture) -> None:
-    tf.constant(1.0) + 1.0
-    with caplog.at_level(logging.WARNING):
+def test_a_process_in_which_tensorflow_runs_already_is_warned_of() -> None:
+    code = """
+        import logging, sys
+        import tensorflow as tf
+        tf.constant(1.0) + 1.0
+        from components.trainer.devices import prepare_device
+        from imdb_core.settings import TrainingSettings
+        logging.basicConfig(stream=sys.stdout)
         prepare_device(TrainingSettings(device="cpu"))
-    assert "its weights may differ in the last digits" in caplog.text
+    """
+    assert "its weights may differ in the last digits" in run(code)
 
 
 @without_gpu

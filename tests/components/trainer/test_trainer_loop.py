@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -125,7 +126,8 @@ REPLICAS = """
     from components.trainer.devices import strategy_over
     from components.trainer.loop import TrainingLoop, evaluator
     from components.trainer.optimizer import averaged_weights
-    from tests.components.trainer.test_trainer_loop import BLOG, NETWORK, TRANSFORM, ignore, some_examples
+    sys.path.insert(0, sys.argv[2])
+    from test_trainer_loop import BLOG, NETWORK, TRANSFORM, ignore, some_examples
 
     one = tf.distribute.get_strategy()
     many = strategy_over(tuple(f"CPU:{number}" for number in range(replicas)))
@@ -168,7 +170,7 @@ REPLICAS = """
 def test_replicas_that_share_each_batch_train_what_one_device_trains(replicas: int) -> None:
     # Logical CPUs stand for GPUs: same strategy, same parts of batches, same mirrored variables.
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(REPLICAS), str(replicas)],
+        [sys.executable, "-c", textwrap.dedent(REPLICAS), str(replicas), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         check=False,

@@ -120,8 +120,8 @@ def test_an_interrupted_search_gives_the_same_result_and_repeats_no_finished_tri
     caplog.clear()
     with caplog.at_level(logging.INFO):
         assert tried(search(transformed, files, tmp_path)) == tried(tuner)
-    assert [line.partition(":")[0] for line in caplog.messages if line.startswith("trial, ")] == [
-        "trial, scalar, epoch 1"
+    assert [line.partition(":")[0] for line in caplog.messages if line.startswith("trial of ")] == [
+        "trial of Trainer.scalar, epoch 1"
     ]
     assert list((tmp_path / "kept" / "tuning").iterdir()) == []
 
@@ -160,8 +160,8 @@ def test_epochs_reviews_and_modes_of_a_trial_are_settings(
 ) -> None:
     with caplog.at_level(logging.INFO):
         other = search(transformed, files, tmp_path, epochs=2, max_reviews=20, mode="both", trials=1)
-    assert [line.partition(":")[0] for line in caplog.messages if line.startswith("trial, ")] == [
-        f"trial, {mode}, epoch {epoch}" for mode in ("scalar", "vector") for epoch in (1, 2)
+    assert [line.partition(":")[0] for line in caplog.messages if line.startswith("trial of ")] == [
+        f"trial of Trainer.{mode}, epoch {epoch}" for mode in ("scalar", "vector") for epoch in (1, 2)
     ]
     assert tried(other)[0][0] == CURRENT
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from components.trainer.checkpoints import EpochCheckpoint
 from components.trainer.datasets import Examples
 from components.trainer.fitting import fit
+from components.trainer.loop import EpochMetrics
 from components.trainer.settings import FitSettings
 from components.tuner import trials
-from components.tuner.trials import TrialJob, Trials, draw, train_and_score
+from components.tuner.trials import EpochsToLog, TrialJob, Trials, draw, train_and_score
 from imdb_core.errors import RunError
 from imdb_core.hyperparameters import with_values
 from imdb_core.settings import ModelSettings, TrainingSettings, TransformSettings
@@ -48,7 +49,7 @@ def trials_in(folder: Path, *modes: Any, settings: FitSettings = SETTINGS) -> Tr
 
 
 def epochs(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [message.partition(":")[0] for message in caplog.messages if message.startswith("trial, ")]
+    return [message.partition(":")[0] for message in caplog.messages if message.startswith("trial of ")]
 
 
 def test_a_trial_trains_as_the_trainer_does_and_is_scored_with_the_weights_to_keep(tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ def test_a_trial_trains_as_the_trainer_does_and_is_scored_with_the_weights_to_ke
         strategy=tf.distribute.get_strategy(),
         checkpoint=checkpoint,
         log_dir=str(tmp_path / "logs"),
+        progress=EpochsToLog("Trainer.scalar", settings.training, len(TRAIN.labels)),
     )
     probabilities = model.predict(HELD_OUT.token_ids, verbose=0)
     of_the_label = probabilities[np.arange(30), HELD_OUT.labels]
@@ -77,7 +79,9 @@ def test_a_score_of_both_modes_is_the_mean_and_is_computed_once(
 ) -> None:
     with caplog.at_level(logging.INFO):
         both = trials_in(tmp_path, "scalar", "vector").score({"model.dropout": 0.1})
-    assert epochs(caplog) == [f"trial, {mode}, epoch {epoch}" for mode in ("scalar", "vector") for epoch in (1, 2)]
+    assert epochs(caplog) == [
+        f"trial of Trainer.{mode}, epoch {epoch}" for mode in ("scalar", "vector") for epoch in (1, 2)
+    ]
 
     caplog.clear()
     with caplog.at_level(logging.INFO):
@@ -103,9 +107,9 @@ class KilledError(Exception):
     pass
 
 
-class KilledInTheSecondEpoch(EpochCheckpoint):
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        if self.epochs_done == 1:
+class KilledInTheSecondEpoch(EpochsToLog):
+    def end_batch(self, done: int, metrics: Callable[[], EpochMetrics]) -> None:
+        if self.epoch == 2:
             raise KilledError
 
 
@@ -114,12 +118,12 @@ def test_an_interrupted_trial_continues_after_its_last_epoch(
 ) -> None:
     expected = trials_in(tmp_path / "uninterrupted").score({})
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "EpochCheckpoint", KilledInTheSecondEpoch)
+        patch.setattr(trials, "EpochsToLog", KilledInTheSecondEpoch)
         with pytest.raises(KilledError):
             trials_in(tmp_path).score({})
     with caplog.at_level(logging.INFO):
         assert trials_in(tmp_path).score({}) == expected
-    assert epochs(caplog) == ["trial, scalar, epoch 2"]
+    assert epochs(caplog) == ["trial of Trainer.scalar, epoch 2"]
 
 
 def test_discard_leaves_nothing_behind_not_even_of_a_failed_trial(
@@ -129,7 +133,7 @@ def test_discard_leaves_nothing_behind_not_even_of_a_failed_trial(
     search.score({})
     (kept,) = tmp_path.iterdir()
     assert kept.suffix == ".json"
-    monkeypatch.setattr(trials, "EpochCheckpoint", KilledInTheSecondEpoch)
+    monkeypatch.setattr(trials, "EpochsToLog", KilledInTheSecondEpoch)
     with pytest.raises(KilledError):
         search.score({"model.dropout": 0.1})
     assert len(list(tmp_path.iterdir())) == 2
