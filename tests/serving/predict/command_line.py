@@ -16,7 +16,8 @@ def call(*arguments: str, stdin: bytes | str | None = None) -> Result:
 
 
 def rows(lines: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines.splitlines()]
+    # Not by `splitlines`: JSON may hold other characters that end lines.
+    return [json.loads(line) for line in lines.split("\n") if line]
 
 
 def approximately(row: dict[str, Any]) -> dict[str, Any]:
