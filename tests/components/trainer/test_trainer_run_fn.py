@@ -83,8 +83,6 @@ def test_run_fn_leaves_a_model_its_history_its_logs_and_no_checkpoint(transforme
     history = json.loads((tmp_path / "model_run" / "history.json").read_text())
     names = ("loss", "log_loss", "accuracy", "val_log_loss", "val_accuracy")
     assert {key: len(values) for key, values in history.items()} == dict.fromkeys(names, 3)
-        ("loss", "log_loss", "accuracy", "val_log_loss", "val_accuracy"), 3
-    )
     assert {path.name for path in (tmp_path / "model_run").iterdir()} == {"history.json", "train", "validation"}
     assert list((tmp_path / "checkpoints").iterdir()) == []
     served = tf.saved_model.load(str(tmp_path / "Format-Serving")).signatures["serve_text"]
