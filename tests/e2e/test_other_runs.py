@@ -1,5 +1,6 @@
 """Whole runs on other sources: one that is killed, and one that downloads its data."""
 
+import contextlib
 import csv
 import functools
 import hashlib
@@ -79,7 +80,12 @@ def wait_for(running: subprocess.Popen[str], found: Callable[[], Any]) -> Any:
 
 
 def servers_of(running: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [child for child in psutil.Process(running.pid).children(recursive=True) if "check-" in str(child.cmdline())]
+    found = []
+    for child in psutil.Process(running.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if "check-" in str(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been(tmp_path, first):
