@@ -35,7 +35,8 @@ def test_a_run_leaves_a_page_and_says_where(project, first):
     (told,) = re.findall(r"^Report: (.*)$", printed, re.MULTILINE)
     assert Path(told) == project.workspace / "reports" / record["run_id"].replace(":", "-") / "index.html"
     assert Path(told).with_name("statistics.html").is_file()
-    assert record["upstream"]["Transform"] == ["AnomalyGate", "ImdbExampleGen", "ImportSchemaGen"]
+    assert record["upstream"]["Transform"] == ["ImdbExampleGen", "ImportSchemaGen"]
+    assert record["upstream"]["Trainer.scalar"] == ["AnomalyGate", "Transform"]
     assert record["versions"]["tfx"].startswith("1.")
 
 
