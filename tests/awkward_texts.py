@@ -3,7 +3,7 @@
 MEGABYTE = 1_000_000
 
 # How long reading one of them may take. A quadratic rule would take hours.
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def _filled(start: str, unit: str) -> str:
