@@ -157,20 +157,27 @@ def _serve(control: socket.socket, lifeline: int) -> None:
     # What was imported stays: looking through it for garbage, in each process, would take time and unshare its memory.
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets ended processes by itself
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, len(_FORK), 1)
         if not message:
+            _collect(0)
             return
+        _collect(os.WNOHANG)
         (descriptor,) = descriptors
         if os.fork() == 0:
             try:
                 control.close()
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _work(Connection(descriptor), lifeline)
             finally:
                 os._exit(1)
         os.close(descriptor)
+
+
+def _collect(options: int) -> None:
+    """Takes leave of ended processes, whose CPU time then counts as that of this one, and so of the main process."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, options)[0]:
+            pass
 
 
 def _work(connection: Connection, lifeline: int) -> NoReturn:

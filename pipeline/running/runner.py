@@ -161,6 +161,7 @@ class _Nodes:
 
     def run(self, node: str) -> None:
         self._monitor.begin(node)
+        _log.info("Component %s is running.", node)
         try:
             cached = self._launcher.launch(node, functools.partial(self._execute, node))
         except Exception:
