@@ -98,12 +98,13 @@ class ForkServer:
             self._control.close()
             os.close(self._lifeline)
             self._lifeline = None
-        with suppress(ChildProcessError):
-            os.waitpid(self._server, 0)
         # What they have started, such as a server, may take a moment to stop.
         for process in psutil.wait_procs(others, timeout=_GRACE_SECONDS)[1]:
             with suppress(psutil.Error):
                 process.kill()
+        # It ends after its processes.
+        with suppress(ChildProcessError):
+            os.waitpid(self._server, 0)
 
     def run(
         self, task: Task, *, on_start: Callable[[int], None], on_record: Callable[[logging.LogRecord], None]

@@ -21,7 +21,6 @@ from imdb_core import progress
 from imdb_core.disk import is_full_disk
 from imdb_core.errors import ReviewPipelineError, RunError
 from imdb_core.fork_server import ForkServer, Task
-from imdb_core.settings import RunSettings
 from imdb_core.temporary import private_temporary_folder
 from pipeline.graph.pipeline import create_pipeline
 from pipeline.history.runs import SUCCEEDED, PastNode, run_nodes
@@ -33,7 +32,7 @@ from pipeline.running.live_view import RUN_LINES, run_view
 from pipeline.running.monitor import NodeMonitor, NodeUsage
 from pipeline.running.schedule import run_side_by_side, upstream_of
 from pipeline.running.space import describe_full_run, require_space_for_first_run
-from pipeline.settings import Settings
+from pipeline.settings import PipelineConfig, Settings
 from pipeline.workspace.metadata_connection import metadata_connection
 from pipeline.workspace.places import prepare_places
 from pipeline.workspace.repair import repair
@@ -111,7 +110,7 @@ class CheckedRunner(LocalDagRunner):  # type: ignore[misc]  # TFX ships no types
                 print(sentence, flush=True)
             stack.enter_context(quiet_console(log_file, verbose=self._verbose, view=view))
             stack.enter_context(monitor.measuring())
-            nodes = _Nodes(pipeline, server, monitor, self._settings.config.run, upstream)
+            nodes = _Nodes(pipeline, server, monitor, self._settings.config, upstream)
             errors = run_side_by_side(
                 upstream, nodes.run, jobs=nodes.jobs, first=upstream_of(_PUSHER, upstream), stop=server.end
             )
@@ -147,16 +146,17 @@ class _Nodes:
         pipeline: pipeline_pb2.Pipeline,
         server: ForkServer,
         monitor: NodeMonitor,
-        settings: RunSettings,
+        config: PipelineConfig,
         upstream: Mapping[str, Collection[str]],
     ) -> None:
-        self.jobs = machine.cores() if settings.jobs == "auto" else settings.jobs
+        self.jobs = machine.cores() if config.run.jobs == "auto" else config.run.jobs
         self._server = server
         self._monitor = monitor
         self._launcher = NodeLauncher(pipeline)
         self._training = {node for node in upstream if node.startswith((TRAINER, TUNER))}
         trainers = sum(node.startswith(TRAINER) for node in upstream)
-        self._gpus = machine.GpuBudget(machine.gpus(), min(self.jobs, trainers))
+        gpus = machine.gpus() if config.training.device != "cpu" else []
+        self._gpus = machine.GpuBudget(gpus, min(self.jobs, trainers))
         self._first = upstream_of(_PUSHER, upstream)
 
     def run(self, node: str) -> None:
