@@ -18,6 +18,7 @@ import tensorflow_transform as tft
 from components.explainer.arrays import Floats, TokenIds
 from components.network.export import signature_inputs
 from components.network.graph_functions import graph_function
+from components.network.lengths import lengths
 from components.network.model import explaining_model, takes_any_length
 from imdb_core import features, signatures
 from imdb_core.errors import RunError
@@ -96,13 +97,13 @@ def inference_function(network: keras.Model, progress: InferenceProgress) -> Inf
     call.get_concrete_function()  # threads must not trace Keras layers at the same time
 
     def run(token_ids: TokenIds) -> ModelOutputs:
-        lengths = (token_ids != features.PADDING_ID).sum(axis=1)
-        order = np.argsort(lengths, kind="stable")
+        length = lengths(token_ids)
+        order = np.argsort(length, kind="stable")
         probabilities: npt.NDArray[np.float32] = np.zeros((len(token_ids), len(features.SENTIMENTS)), np.float32)
         weights: npt.NDArray[np.float32] = np.zeros(token_ids.shape, np.float32)
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            longest = max(lengths[rows[-1]], 1) if takes_any_length(network) else token_ids.shape[1]
+            longest = length[rows[-1]] if takes_any_length(network) else token_ids.shape[1]
             batch_probabilities, batch_weights = call(tf.constant(token_ids[rows, :longest]))
             probabilities[rows], weights[rows, :longest] = batch_probabilities.numpy(), batch_weights.numpy()
             progress.advance(len(rows))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.network.lengths import lengths
 from imdb_core import features
 from imdb_core.records import in_batches, read_records
 
@@ -53,12 +54,6 @@ def load_examples(patterns: Sequence[str], feature_spec: Mapping[str, Any]) -> E
     token_ids, labels = (np.concatenate(parts) for parts in zip(none, *parsed, strict=True))
     order = _content_order(token_ids, labels)
     return Examples(token_ids[order], labels[order])
-
-
-def lengths(token_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
-    """Counts the tokens of each review, padding apart, at least 1; `[reviews, max_tokens]` → `[reviews]`."""
-    tokens: _Rows = np.count_nonzero(token_ids != features.PADDING_ID, axis=1)
-    return np.maximum(tokens, 1)
 
 
 def training_batches(

@@ -10,7 +10,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.trainer.datasets import Examples, evaluation_batches, lengths, load_examples, steps, training_batches
+from components.network.lengths import lengths
+from components.trainer.datasets import Examples, evaluation_batches, load_examples, steps, training_batches
 from imdb_core.errors import BadDataError
 
 LENGTH = 4
@@ -162,12 +163,3 @@ def test_evaluation_batches_say_which_rows_they_hold(by_length: bool) -> None:
         width = lengths(batch.token_ids).max() if by_length else LENGTH
         assert batch.token_ids.shape == (len(rows), width)
     assert (order(batch for _, batch in batches) == list(range(10))) == (not by_length)
-
-
-def test_lengths_count_tokens_and_are_at_least_one() -> None:
-    assert lengths(np.array([[1, 5, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 2, 3, 4]], np.int32)).tolist() == [
-        2,
-        1,
-        1,
-        4,
-    ]
