@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import psutil
 
+from imdb_core.cores import usable_cores
 from imdb_core.packages import FRAMEWORKS, package_versions
 
 _GIGABYTE: Final = 1e9
@@ -64,7 +65,7 @@ def describe() -> dict[str, Any]:
     """Describes the machine and its software; `gpu` is None without one."""
     return {
         "cpu": _cpu_model(),
-        "cores": _cores(),
+        "cores": usable_cores(),
         "memory_gigabytes": round(psutil.virtual_memory().total / _GIGABYTE, 1),
         "gpu": _gpu_model(),
         "system": platform.platform(terse=True),
@@ -76,11 +77,7 @@ def describe() -> dict[str, Any]:
 def load() -> dict[str, Any]:
     """Returns the load `average` over 1, 5 and 15 minutes, and whether the machine is `busy`."""
     average = os.getloadavg()
-    return {"average": [round(value, 2) for value in average], "busy": average[0] > _BUSY * _cores()}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"average": [round(value, 2) for value in average], "busy": average[0] > _BUSY * usable_cores()}
 
 
 def _cpu_model() -> str:

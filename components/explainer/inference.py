@@ -1,7 +1,6 @@
 """Runs the models: the trained ones on thousands of reviews, the served ones on the reviews to show."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from components.network.graph_functions import graph_function
 from components.network.lengths import lengths
 from components.network.model import explaining_model, takes_any_length
 from imdb_core import features, signatures
+from imdb_core.cores import usable_cores
 from imdb_core.errors import RunError
 from imdb_core.progress import PROGRESS_LOGGER
 from serving.runtime.cpp_loader import CppSavedModel
@@ -75,7 +75,7 @@ def encode(texts: Sequence[bytes], transform: tft.TFTransformOutput) -> TokenIds
 
     token_ids.get_concrete_function()
     # A single batch keeps only one core busy.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         return np.concatenate(list(pool.map(encoded, range(0, len(texts), _BATCH))))
 
 

@@ -1,6 +1,5 @@
 """Predictions: runs the models on the test reviews once, for all nodes that need their probabilities."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -10,6 +9,7 @@ from tfx.types import standard_artifacts
 
 from components.artifacts import declare_splits, saved_model_folder, split_folder
 from components.predictions.writing import predicted_by, write_predictions, written_before
+from imdb_core.cores import usable_cores
 from imdb_core.features import TEST
 from imdb_core.modes import BASELINE, CANDIDATE, ROLES, SELECTED_MODE
 from serving.runtime.cpp_loader import CppSavedModel
@@ -45,7 +45,7 @@ def Predictions(
             for role, model in to_run.items()
             if model is not None
         }
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             columns = {role: predicted_by(model, pool) for role, model in loaded.items()}
             if known is not None:
                 role = ROLES[candidate.get_string_custom_property(SELECTED_MODE)]

@@ -14,6 +14,7 @@ from tfx.dsl.io import fileio
 
 from components.artifacts import GZIP, files_in, records_in
 from imdb_core import progress
+from imdb_core.cores import usable_cores
 from imdb_core.errors import RunError
 from imdb_core.features import SENTIMENTS, TEXT
 from imdb_core.records import in_batches
@@ -131,7 +132,7 @@ def _map_ahead(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: 
     waiting: deque[Future[Any]] = deque()
     for item in items:
         waiting.append(pool.submit(function, item))
-        if len(waiting) > _AHEAD * (os.cpu_count() or 1):
+        if len(waiting) > _AHEAD * usable_cores():
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()

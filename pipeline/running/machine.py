@@ -11,11 +11,6 @@ VISIBLE_GPUS: Final = "CUDA_VISIBLE_DEVICES"
 _NO_GPU: Final = "-1"
 
 
-def cores() -> int:
-    """Returns the number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def gpus() -> list[str]:
     """Lists the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
 

@@ -18,6 +18,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from components.trainer.settings import TRAINER
 from components.tuner.component import TUNER
 from imdb_core import progress
+from imdb_core.cores import usable_cores
 from imdb_core.disk import is_full_disk
 from imdb_core.errors import ReviewPipelineError, RunError
 from imdb_core.fork_server import ForkServer, Task
@@ -149,7 +150,7 @@ class _Nodes:
         config: PipelineConfig,
         upstream: Mapping[str, Collection[str]],
     ) -> None:
-        self.jobs = machine.cores() if config.run.jobs == "auto" else config.run.jobs
+        self.jobs = usable_cores() if config.run.jobs == "auto" else config.run.jobs
         self._server = server
         self._monitor = monitor
         self._launcher = NodeLauncher(pipeline)

@@ -1,8 +1,7 @@
 """The requests of both APIs on their way to the models, the batcher and the metrics."""
 
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse
@@ -10,6 +9,7 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataReque
 from serving.server.api.monitoring import Metrics
 from serving.server.execution import calls
 from serving.server.execution.batching import Batcher
+from serving.server.execution.delivery import Delivery
 from serving.server.execution.request_memory import MemoryBudget, memory_of
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays
@@ -31,15 +31,20 @@ class Backend:
     batcher: Batcher
     metrics: Metrics
     memory: MemoryBudget
+    _delivery: Delivery = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_delivery", Delivery(self.batcher))
 
     async def answer(self, api: str, request: Any, deadline: float | None) -> Any:
         """Answers a request of the RPC `Predict`, `Classify`, `Regress` or `MultiInference`."""
 
-        def submit(servable: Servable, *call: Any) -> Future[Arrays]:
+        async def submit(servable: Servable, *call: Any) -> Arrays:
             start = time.perf_counter()
-            future = self.batcher.submit(servable, *call)
-            future.add_done_callback(lambda _: self.metrics.runtime(servable.name, api, time.perf_counter() - start))
-            return future
+            try:
+                return await self._delivery.run(servable, *call)
+            finally:
+                self.metrics.runtime(servable.name, api, time.perf_counter() - start)
 
         with self.memory.reserved(memory_of(request)):
             response = await _CALLS[api](request, self.servables.lookup, submit, deadline)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -111,7 +111,6 @@ async def grpc_server(
         arguments: Channel arguments of gRPC, which take precedence over ours.
     """
     server = grpc.aio.server(
-        interceptors=[_BadRequests(message_seconds)],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),  # unlimited
@@ -120,10 +119,11 @@ async def grpc_server(
             *arguments,
         ],
     )
+    methods = _Methods(message_seconds)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(backend, with_deadlines=with_deadlines), server
+        PredictionService(backend, with_deadlines=with_deadlines), methods
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(backend.servables), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(backend.servables), methods)
     services = [
         prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
         model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
@@ -133,26 +133,45 @@ async def grpc_server(
         servicer = health.aio.HealthServicer()
         for name in _HEALTH_NAMES:
             await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, methods)
         services.append(health.SERVICE_NAME)
     reflection.enable_server_reflection(services, server)
+    server.add_generic_rpc_handlers((methods,))
     return server
 
 
-class _BadRequests(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # no types
-    """Answers INTERNAL to bytes that are not a valid message, as the C++ server does, and ends half-sent requests.
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # no types
+    """The methods of the services that are added to it as to a server, with two faults of gRPC for Python mended.
 
-    gRPC for Python would answer UNKNOWN and log a traceback, and would wait for the other half for ever.
+    It answers INTERNAL to bytes that are not a valid message, as the C++ server does, and ends half-sent requests.
+    gRPC for Python would answer UNKNOWN and log a traceback, and would wait for the other half for ever. An interceptor
+    could do the same, at the price of several coroutines for each request.
     """
 
     def __init__(self, message_seconds: float | None) -> None:
         self._seconds = message_seconds
+        self._services: list[grpc.GenericRpcHandler] = []
+        self._known: dict[str, Any] = {}  # path of a method → its handler
 
-    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Adds services; called by generated code."""
+        self._services += handlers
 
+    def add_registered_method_handlers(self, service: str, handlers: Any) -> None:
+        """Does nothing: generated code adds the same methods by the other method too."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Returns the handler of a method; None if there is no such method."""
+        path = handler_call_details.method
+        if path not in self._known:
+            found = (service.service(handler_call_details) for service in self._services)
+            handler = next((one for one in found if one is not None), None)
+            if handler is None:
+                return None  # and is not remembered: clients can invent any number of names
+            self._known[path] = handler if handler.unary_unary is None else self._mended(handler)
+        return self._known[path]
+
+    def _mended(self, handler: Any) -> Any:
         def parse(request: bytes) -> Any:
             try:
                 return handler.request_deserializer(request)

@@ -1,11 +1,12 @@
 """The files that flags name, which are protos in text format: batching parameters, TLS and monitoring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import text_format
 
+from imdb_core.cores import usable_cores
 from imdb_core.errors import SettingsError
 from imdb_core.protos import declare
 
@@ -39,9 +40,10 @@ class BatchingParameters:
 
     Attributes:
         max_batch_size: Maximum number of rows in a batch.
-        batch_timeout_micros: Time that the oldest call waits for its batch to fill while a thread is free.
+        batch_timeout_micros: Time that the oldest call waits for its batch to fill while a thread is free; None to wait
+            for the calls that are about to arrive, and for no others.
         max_enqueued_batches: This number times `max_batch_size` rows may wait for each servable.
-        num_batch_threads: Number of batches that run at the same time.
+        num_batch_threads: Number of batches that run at the same time; by default one for each usable core.
         thread_pool_name: Prefix of the threads' names.
         allowed_batch_sizes: Sizes to which batches are padded, ascending up to `max_batch_size`; empty for no padding.
 
@@ -50,16 +52,16 @@ class BatchingParameters:
     """
 
     max_batch_size: int = 128
-    batch_timeout_micros: int = 0
+    batch_timeout_micros: int | None = None
     max_enqueued_batches: int = 64
-    num_batch_threads: int = 2
+    num_batch_threads: int = field(default_factory=usable_cores)
     thread_pool_name: str = "batch_threads"
     allowed_batch_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in zip(_LIMITS, (1, 0, 1, 1), strict=True):
             value = getattr(self, name)
-            if value < least:
+            if value is not None and value < least:
                 raise SettingsError(f"{name} of the batching parameters is {value}; give {least} or more")
         sizes = self.allowed_batch_sizes
         if sizes and (sizes[0] < 1 or list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):

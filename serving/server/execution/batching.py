@@ -1,10 +1,9 @@
 """Micro-batching: calls that wait at the same time go through the network as one batch.
 
-A free thread takes all calls that have arrived in the meantime; it waits for more only if `batch_timeout_micros` is
-set. A single client thus gets the latency of the network, and batches form under load.
+A free thread takes the calls that have arrived in the meantime. It waits for those that are about to arrive, as
+`traffic` describes, or for as long as `batch_timeout_micros` says. A client that is alone never waits.
 """
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -12,14 +11,17 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import grpc
 
+from imdb_core.cores import usable_cores
 from serving.server.config.flag_files import BatchingParameters
 from serving.server.errors import ServingError
 from serving.server.execution.lanes import Call, Lane, MergedLane, SplitLane, cut, lane_key, merged
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays
+from serving.server.execution.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Batcher:
     Args:
         parameters: Sizes, times and limits.
         max_rows_per_run: Rows of one call that go through the model at once; None for no limit.
-        cores: Number of cores that batches and loads share; None for those of the machine.
+        cores: Number of cores that batches and loads share; None for those that this process may use.
         observe: Receives each successful run of a session, in the thread of the run.
     """
 
@@ -61,11 +63,13 @@ class Batcher:
     ) -> None:
         self._parameters = parameters or BatchingParameters()
         self._max_rows_per_run = max_rows_per_run
-        self._cores = cores or os.cpu_count() or 1
+        self._cores = cores or usable_cores()
         self._observe = observe
         self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
         self._waiting: dict[Servable, int] = {}
+        self._traffic: WeakKeyDictionary[Servable, dict[str, Traffic]] = WeakKeyDictionary()
         self._running = 0  # batches
+        self._answers = 0  # hand-outs of answers in progress
         self._loads = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -114,11 +118,32 @@ class Batcher:
                 self._admit(servable, call.rows or 1)
                 place = call if call.rows is None else key
                 lane = self._lanes.get(place)
+                is_new = not isinstance(lane, MergedLane)
                 if not isinstance(lane, MergedLane):
-                    lane = self._lanes[place] = MergedLane(servable, most)
+                    lane = self._lanes[place] = MergedLane(servable, most, self._traffic_of(servable, signature))
                 lane.add(call)
+                # A thread that waits for a batch to fill looks again when it is full or the time is over. To wake it
+                # for each call would take longer than the call's part of a large batch.
+                if not is_new and self._seconds_left(lane, call.enqueued, call.enqueued) > 0:
+                    return call.future
             self._changed.notify()
         return call.future
+
+    def begin_answers(self) -> None:
+        """Notes that answers are about to be sent, until `end_answers`, and that their clients may call again."""
+        with self._changed:
+            self._answers += 1
+
+    def end_answers(self) -> None:
+        """Notes that these answers are sent."""
+        now = time.monotonic()
+        with self._changed:
+            self._answers -= 1
+            for lane in self._lanes.values():
+                if isinstance(lane, MergedLane):
+                    lane.traffic.answering(now)
+            if self._lanes:
+                self._changed.notify_all()  # for a shorter wait than before
 
     @contextmanager
     def core_for_load(self) -> Iterator[None]:
@@ -177,7 +202,10 @@ class Batcher:
         return True
 
     def _run_lane(self, key: Hashable, lane: Lane, calls: Sequence[Call]) -> None:
-        self._run([call for call in calls if call.future.set_running_or_notify_cancel()])
+        traffic = lane.traffic if isinstance(lane, MergedLane) else None
+        wanted = [call for call in calls if call.future.set_running_or_notify_cancel()]
+        self._left(traffic, len(calls) - len(wanted))
+        self._run(wanted, traffic)
         if isinstance(lane, SplitLane):
             lane.finish()
             with self._changed:
@@ -188,13 +216,14 @@ class Batcher:
                     self._forget(lane.servable, 1)
 
     def _next_batch(self) -> tuple[Hashable, Lane, list[Call]] | None:
+        free_since = time.monotonic()
         with self._changed:
             while True:
-                key, wait = self._ripe_lane(time.monotonic()) if self._may_run() else (None, None)
+                key, wait = self._ripe_lane(free_since, time.monotonic()) if self._may_run() else (None, None)
                 if key is not None:
                     lane = self._lanes.pop(key)
                     before = lane.waiting
-                    calls = lane.take()
+                    calls = self._taken_from(lane)
                     self._forget(lane.servable, before - lane.waiting)
                     if isinstance(lane, MergedLane) and lane:  # back to the end, so that other lanes are next
                         self._lanes[key] = lane
@@ -211,12 +240,37 @@ class Batcher:
         left = max(1, self._cores - self._loads)
         return self._running < left or self._closed or not self._loads
 
-    def _ripe_lane(self, now: float) -> tuple[Hashable | None, float | None]:
+    def _traffic_of(self, servable: Servable, signature: str) -> Traffic:
+        return self._traffic.setdefault(servable, {}).setdefault(signature, Traffic())
+
+    def _taken_from(self, lane: Lane) -> list[Call]:
+        if not isinstance(lane, MergedLane):
+            return lane.take()
+        if self._parameters.batch_timeout_micros is not None:
+            return lane.take(None)
+        if lane.waiting < self._parameters.max_batch_size:
+            lane.traffic.waited()
+        return lane.take(lane.traffic.share(self._parameters.num_batch_threads))
+
+    def _seconds_left(self, lane: Lane, free_since: float, now: float) -> float:
+        """Returns the time until the next batch of a lane must run, 0 or less if it is due.
+
+        Args:
+            lane: The lane, which must not be empty.
+            free_since: When a thread became free for it.
+            now: The time.
+        """
+        if self._closed or not isinstance(lane, MergedLane) or lane.is_full:
+            return 0.0
+        if self._parameters.batch_timeout_micros is not None:
+            return lane.oldest + self._parameters.batch_timeout_micros / 1e6 - now
+        return lane.traffic.seconds_left(max(lane.oldest, free_since), now, is_busy=self._answers > 0)
+
+    def _ripe_lane(self, free_since: float, now: float) -> tuple[Hashable | None, float | None]:
         """Returns the key of the lane to run next, or the seconds until one is due."""
-        patience = 0.0 if self._closed else self._parameters.batch_timeout_micros / 1e6
         wait: float | None = None
         for key, lane in self._lanes.items():
-            left = lane.seconds_left(patience, now)
+            left = self._seconds_left(lane, free_since, now)
             if left <= 0:
                 return key, None
             wait = left if wait is None else min(wait, left)
@@ -228,19 +282,29 @@ class Batcher:
             if not self._waiting[servable]:
                 del self._waiting[servable]
 
-    def _run(self, calls: list[Call]) -> None:
+    def _left(self, traffic: Traffic | None, calls: int) -> None:
+        """Counts calls that are over; their clients must not call again before, or they would count twice."""
+        if traffic is not None and calls:
+            with self._changed:
+                traffic.in_flight -= calls
+
+    def _run(self, calls: list[Call], traffic: Traffic | None) -> None:
         if not calls:
             return
         try:
             results = self._run_merged(calls)
         except Exception as error:  # passed on to the caller
             if len(calls) == 1:
+                self._left(traffic, 1)
                 calls[0].future.set_exception(error)
             else:
                 half = len(calls) // 2
-                self._run([call for call in calls[:half] if call.is_wanted()])
-                self._run([call for call in calls[half:] if call.is_wanted()])
+                for part in (calls[:half], calls[half:]):
+                    wanted = [call for call in part if call.is_wanted()]
+                    self._left(traffic, len(part) - len(wanted))
+                    self._run(wanted, traffic)
             return
+        self._left(traffic, len(calls))
         for call, outputs in zip(calls, results, strict=True):
             call.future.set_result(outputs)
 

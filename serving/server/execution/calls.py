@@ -4,9 +4,7 @@ In all calls, `lookup` finds the model's version, `submit` queues the run of a s
 `time.monotonic()`, None for no limit. All calls raise the errors of `lookup`, `submit` and the model besides their own.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias
 
@@ -29,7 +27,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest, Regression
 from serving.server.errors import invalid_argument
 from serving.server.execution import signatures
 from serving.server.execution.servable import Servable
-from serving.server.execution.tensors import Arrays, to_proto
+from serving.server.execution.tensors import Arrays, write_proto
 from serving.server.execution.tf_examples import classification_result, examples_of, regression_result
 
 SIGNATURE_DEF: Final = "signature_def"
@@ -38,7 +36,7 @@ SIGNATURE_DEF: Final = "signature_def"
 Lookup: TypeAlias = Callable[[ModelSpec], AbstractContextManager[Servable]]
 
 # Runs a signature (servable, key, inputs, names of the wanted outputs or None for all, deadline), as Batcher.submit.
-Submit: TypeAlias = Callable[[Servable, str, Arrays, Sequence[str] | None, float | None], Future[Arrays]]
+Submit: TypeAlias = Callable[[Servable, str, Arrays, Sequence[str] | None, float | None], Awaitable[Arrays]]
 
 
 async def predict(request: PredictRequest, lookup: Lookup, submit: Submit, deadline: float | None) -> PredictResponse:
@@ -53,10 +51,11 @@ async def predict(request: PredictRequest, lookup: Lookup, submit: Submit, deadl
         inputs = signatures.predict_inputs(request, signature)
         outputs = signatures.predict_outputs(request.output_filter, signature)
         key = signatures.signature_key(request.model_spec)
-        results = await asyncio.wrap_future(submit(servable, key, inputs, outputs, deadline))
-        response = PredictResponse(model_spec=_resolved(request.model_spec, servable))
+        results = await submit(servable, key, inputs, outputs, deadline)
+        response = PredictResponse()
+        _resolve(response.model_spec, request.model_spec, servable)
         for alias, array in results.items():
-            response.outputs[alias].CopyFrom(to_proto(array))
+            write_proto(array, response.outputs[alias])
         return response
 
 
@@ -71,7 +70,9 @@ async def classify(
     """
     with lookup(_spec_of(request)) as servable:
         result = await _classified(servable, request.model_spec, request.input, submit, deadline)
-        return ClassificationResponse(model_spec=_resolved(request.model_spec, servable), result=result)
+        response = ClassificationResponse(result=result)
+        _resolve(response.model_spec, request.model_spec, servable)
+        return response
 
 
 async def regress(
@@ -84,7 +85,9 @@ async def regress(
     """
     with lookup(_spec_of(request)) as servable:
         result = await _regressed(servable, request.model_spec, request.input, submit, deadline)
-        return RegressionResponse(model_spec=_resolved(request.model_spec, servable), result=result)
+        response = RegressionResponse(result=result)
+        _resolve(response.model_spec, request.model_spec, servable)
+        return response
 
 
 async def multi_inference(
@@ -101,7 +104,8 @@ async def multi_inference(
         signatures.check_tasks(servable, request.tasks)
         response = MultiInferenceResponse()
         for task in request.tasks:
-            result = response.results.add(model_spec=_resolved(task.model_spec, servable))
+            result = response.results.add()
+            _resolve(result.model_spec, task.model_spec, servable)
             if task.method_name == signatures.CLASSIFY_METHOD:
                 classified = await _classified(servable, task.model_spec, request.input, submit, deadline)
                 result.classification_result.CopyFrom(classified)
@@ -137,11 +141,11 @@ def _spec_of(request: Any) -> ModelSpec:
     return request.model_spec
 
 
-def _resolved(spec: ModelSpec, servable: Servable) -> ModelSpec:
-    """Returns the spec of a response: the request's, with the version and the signature that were used."""
-    resolved = ModelSpec(name=spec.name, signature_name=signatures.signature_key(spec))
-    resolved.version.value = servable.version
-    return resolved
+def _resolve(answered: ModelSpec, asked: ModelSpec, servable: Servable) -> None:
+    """Writes the spec of a response: the request's, with the version and the signature that were used."""
+    answered.name = asked.name
+    answered.signature_name = signatures.signature_key(asked)
+    answered.version.value = servable.version
 
 
 async def _classified(
@@ -149,7 +153,7 @@ async def _classified(
 ) -> ClassificationResult:
     key, wanted = signatures.classification(servable, spec)
     examples = examples_of(given)
-    outputs = await asyncio.wrap_future(submit(servable, key, {signatures.INPUTS: examples}, wanted, deadline))
+    outputs = await submit(servable, key, {signatures.INPUTS: examples}, wanted, deadline)
     return classification_result(outputs, len(examples))
 
 
@@ -158,6 +162,5 @@ async def _regressed(
 ) -> RegressionResult:
     key = signatures.regression(servable, spec)
     examples = examples_of(given)
-    running = submit(servable, key, {signatures.INPUTS: examples}, [signatures.REGRESSIONS], deadline)
-    outputs = await asyncio.wrap_future(running)
+    outputs = await submit(servable, key, {signatures.INPUTS: examples}, [signatures.REGRESSIONS], deadline)
     return regression_result(outputs, len(examples))

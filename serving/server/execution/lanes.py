@@ -14,6 +14,7 @@ import numpy as np
 from serving.server.errors import ServingError, failed_precondition
 from serving.server.execution.servable import Servable
 from serving.server.execution.tensors import Arrays
+from serving.server.execution.traffic import Traffic
 
 _TOO_LATE: Final = "Deadline exceeded before the request could be run"
 
@@ -47,15 +48,18 @@ class MergedLane:
 
     Attributes:
         servable: The servable of all calls.
+        traffic: Counts the calls of the signature.
         waiting: Number of rows, as the limit of the queue counts them.
 
     Args:
         servable: The servable of all calls.
         max_rows: Maximum number of rows in a batch.
+        traffic: Counts the calls of the signature.
     """
 
-    def __init__(self, servable: Servable, max_rows: int) -> None:
+    def __init__(self, servable: Servable, max_rows: int, traffic: Traffic) -> None:
         self.servable = servable
+        self.traffic = traffic
         self.waiting = 0
         self._max_rows = max_rows
         self._calls: deque[Call] = deque()
@@ -64,27 +68,38 @@ class MergedLane:
         """Adds a call with no more rows than a batch."""
         self._calls.append(call)
         self.waiting += call.rows or 1
+        self.traffic.arrived(call.enqueued)
 
     def __bool__(self) -> bool:
         """Returns whether there is anything left to take."""
         return bool(self._calls)
 
-    def seconds_left(self, patience: float, now: float) -> float:
-        """Returns the time until the next batch must run, 0 or less if it is due; the lane must not be empty."""
-        oldest = self._calls[0]
-        is_due = oldest.rows is None or self.waiting >= self._max_rows
-        return 0.0 if is_due else oldest.enqueued + patience - now
+    @property
+    def oldest(self) -> float:
+        """When the first of the waiting calls arrived; the lane must not be empty."""
+        return self._calls[0].enqueued
 
-    def take(self) -> list[Call]:
-        """Removes the calls of the next batch, without those that nobody waits for."""
+    @property
+    def is_full(self) -> bool:
+        """Whether the next batch has all the rows that it may have, or is a call that runs alone."""
+        return self._calls[0].rows is None or self.waiting >= self._max_rows
+
+    def take(self, most: int | None) -> list[Call]:
+        """Removes the calls of the next batch, without those that nobody waits for.
+
+        Args:
+            most: Maximum number of calls; None for no limit but that of the rows.
+        """
         taken: list[Call] = []
         rows = 0
-        while self._calls and rows + (self._calls[0].rows or 1) <= self._max_rows:
+        while self._calls and rows + (self._calls[0].rows or 1) <= self._max_rows and len(taken) != most:
             call = self._calls.popleft()
             self.waiting -= call.rows or 1
             if call.is_wanted():
                 taken.append(call)
                 rows += call.rows or 1
+            else:
+                self.traffic.in_flight -= 1
         return taken
 
 
@@ -117,11 +132,6 @@ class SplitLane:
     def __bool__(self) -> bool:
         """Returns whether there is anything left to take."""
         return self.waiting > 0
-
-    def seconds_left(self, patience: float, now: float) -> float:
-        """Returns 0, because a piece waits for nothing."""
-        del patience, now
-        return 0.0
 
     def take(self) -> list[Call]:
         """Returns the next piece, which `finish` needs; nothing if nobody waits for the call."""

@@ -21,9 +21,10 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from imdb_core.cores import usable_cores
 from serving.server.errors import ServingError, failed_precondition, from_tensorflow, invalid_argument
 
-POOLS: Final = os.cpu_count() or 1
+POOLS: Final = usable_cores()
 
 _INIT_OP: Final = "__saved_model_init_op"
 _PLACEHOLDERS: Final = ("Placeholder", "PlaceholderWithDefault", "PlaceholderV2")

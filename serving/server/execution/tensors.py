@@ -125,15 +125,22 @@ def to_proto(array: NDArray[Any]) -> tensor_pb2.TensorProto:
     Raises:
         ServingError: UNIMPLEMENTED for a dtype that has no field in TensorProto.
     """
+    proto = tensor_pb2.TensorProto()
+    write_proto(array, proto)
+    return proto
+
+
+def write_proto(array: NDArray[Any], proto: tensor_pb2.TensorProto) -> None:
+    """Works like `to_proto`, into an empty message."""
     kind = _BY_DTYPE.get(array.dtype)
     if kind is None:
         raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Tensors of dtype {array.dtype} cannot be sent")
-    proto = tensor_pb2.TensorProto(dtype=kind.number)
+    proto.dtype = kind.number
+    dimensions = proto.tensor_shape.dim
     for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
+        dimensions.add().size = size
     values = array.ravel()
     getattr(proto, kind.field).extend((values if kind.stored == kind.dtype else values.view(kind.stored)).tolist())
-    return proto
 
 
 def data_type_name(dtype: np.dtype[Any]) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import nullcontext
 from typing import Final
 
@@ -92,10 +91,8 @@ async def _run(log: prediction_log_pb2.PredictionLog, servable: Servable) -> Non
     await all_calls[kind](request, lambda _: nullcontext(servable), _run_now, None)
 
 
-def _run_now(
+async def _run_now(
     servable: Servable, signature: str, inputs: Arrays, outputs: Sequence[str] | None, deadline: float | None
-) -> Future[Arrays]:
-    future: Future[Arrays] = Future()
+) -> Arrays:
     del deadline  # warm-up has none
-    future.set_result(servable.run(signature, inputs, outputs))
-    return future
+    return servable.run(signature, inputs, outputs)

@@ -9,7 +9,7 @@ from components.predictions import writing
 
 
 def test_results_come_in_order_and_only_a_few_items_are_taken_ahead(monkeypatch):
-    monkeypatch.setattr(writing.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(writing, "usable_cores", lambda: 3)
     taken = []
 
     def items():

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -20,6 +23,7 @@ from waiting import wait_until
 from serving.server.config.flag_files import BatchingParameters
 from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch, Batcher
+from serving.server.execution.delivery import Delivery
 from serving.server.execution.servable import Servable
 
 SECONDS = 60  # longer waits fail the test
@@ -173,7 +177,7 @@ def test_a_call_larger_than_a_batch_runs_alone_and_whole(held: Hold, rows: Serva
 
 
 def test_a_long_call_runs_in_pieces_between_which_others_have_their_turn(held: Hold, rows: Servable) -> None:
-    waiting = held(max_batch_size=2, max_rows_per_run=4)
+    waiting = held(max_batch_size=2, max_rows_per_run=4, batch_timeout_micros=0)
     long = waiting.batcher.submit(rows, "count", ids(*range(10)))
     short = [waiting.batcher.submit(rows, "count", ids(n)) for n in (20, 21, 22)]
     waiting.release()
@@ -535,3 +539,70 @@ def test_every_caller_gets_exactly_its_own_rows(
     batcher.close()
     assert not batcher._waiting
     assert not batcher._lanes
+
+
+async def closed_loop(batcher: Batcher, servable: Servable, clients: int, rounds: int) -> None:
+    """Clients that each call again as soon as they have their answer."""
+    delivery = Delivery(batcher)
+
+    async def client(number: int) -> None:
+        for _ in range(rounds):
+            outputs = await delivery.run(servable, "count", ids(number))
+            assert outputs["id"].tolist() == [number]
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+
+
+@pytest.mark.parametrize("clients", [1, 2, 16])
+def test_clients_that_call_again_soon_share_one_batch(rows: Servable, clients: int) -> None:
+    runs: list[Batch] = []
+    batcher = Batcher(BatchingParameters(num_batch_threads=1), observe=runs.append)
+    asyncio.run(closed_loop(batcher, rows, clients, rounds=20))
+    batcher.close()
+    assert sum(run.calls for run in runs) == 20 * clients
+    # The first call finds nobody else, and its client is then a batch behind the others or among them.
+    assert sum(run.calls == clients for run in runs) >= 15
+
+
+def test_a_batch_waits_for_nobody_if_no_time_is_allowed(rows: Servable) -> None:
+    runs: list[Batch] = []
+    batcher = Batcher(BatchingParameters(num_batch_threads=1, batch_timeout_micros=0), observe=runs.append)
+    asyncio.run(closed_loop(batcher, rows, 16, rounds=20))
+    batcher.close()
+    assert sum(run.calls for run in runs) == 320
+
+
+def test_two_threads_share_the_calls_that_wait(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    waiting.batcher._parameters = replace(waiting.batcher._parameters, num_batch_threads=2)
+    futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(7)]
+    waiting.release()
+    assert [result(future)["rows"][0] for future in futures] == [4, 4, 4, 4, 2, 2, 1]
+
+
+def test_calls_that_end_in_any_way_are_in_flight_no_more(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    futures = [waiting.batcher.submit(rows, "positive", ids(n)) for n in (1, -2, 3, 4, 5)]
+    late = waiting.batcher.submit(rows, "positive", ids(6), None, time.monotonic())
+    futures[4].cancel()
+    waiting.release()
+    assert [result(futures[n]) for n in (0, 2, 3)] == [{"id": [n + 1]} for n in (0, 2, 3)]
+    with pytest.raises(ServingError, match="a bad id"):
+        futures[1].result(SECONDS)
+    with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
+        late.result(SECONDS)
+    waiting.batcher.close()
+    traffic = waiting.batcher._traffic[rows]["positive"]
+    assert (traffic.in_flight, traffic.usual) == (0, 6)
+
+
+def test_a_closed_servable_leaves_nothing_behind(half_plus_two: Path) -> None:
+    batcher = Batcher(BatchingParameters(num_batch_threads=1))
+    servable = Servable.load("half_plus_two", 1, str(half_plus_two))
+    batcher.submit(servable, "serving_default", {"x": np.float32([1])}).result(SECONDS)
+    servable.close()
+    gone = weakref.ref(servable)
+    del servable
+    wait_until(lambda: gc.collect() >= 0 and gone() is None)
+    assert not batcher._traffic
+    batcher.close()

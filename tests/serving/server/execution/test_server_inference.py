@@ -30,6 +30,7 @@ from tiny_models import example, write_slow
 from serving.server.errors import ServingError
 from serving.server.execution import calls
 from serving.server.execution.batching import Batcher
+from serving.server.execution.delivery import Delivery
 from serving.server.execution.servable import Servable
 
 T = TypeVar("T")
@@ -58,23 +59,23 @@ class Server:
     """Makes calls as a handler does."""
 
     def __init__(self, servable: Servable, batcher: Batcher) -> None:
-        self.models, self.batcher = One(servable), batcher
+        self.models, self.delivery = One(servable), Delivery(batcher)
 
     def predict(self, deadline: float | None = None, **request: object) -> predict_pb2.PredictResponse:
         message = predict_pb2.PredictRequest(**request)
-        return done(calls.predict(message, self.models.lookup, self.batcher.submit, deadline))
+        return done(calls.predict(message, self.models.lookup, self.delivery.run, deadline))
 
     def classify(self, **request: object) -> classification_pb2.ClassificationResponse:
         message = classification_pb2.ClassificationRequest(**request)
-        return done(calls.classify(message, self.models.lookup, self.batcher.submit, None))
+        return done(calls.classify(message, self.models.lookup, self.delivery.run, None))
 
     def regress(self, **request: object) -> regression_pb2.RegressionResponse:
         message = regression_pb2.RegressionRequest(**request)
-        return done(calls.regress(message, self.models.lookup, self.batcher.submit, None))
+        return done(calls.regress(message, self.models.lookup, self.delivery.run, None))
 
     def multi_inference(self, *tasks: inference_pb2.InferenceTask, **request: object) -> list:
         message = inference_pb2.MultiInferenceRequest(tasks=tasks, **request)
-        return list(done(calls.multi_inference(message, self.models.lookup, self.batcher.submit, None)).results)
+        return list(done(calls.multi_inference(message, self.models.lookup, self.delivery.run, None)).results)
 
     def metadata(self, **request: object) -> get_model_metadata_pb2.GetModelMetadataResponse:
         return calls.get_model_metadata(get_model_metadata_pb2.GetModelMetadataRequest(**request), self.models.lookup)
@@ -251,7 +252,7 @@ def test_cancelling_a_handler_cancels_its_call(batcher: Batcher, tmp_path: Path)
 
     async def impatient() -> None:
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(calls.predict(request, models.lookup, batcher.submit, None), 0.02)
+            await asyncio.wait_for(calls.predict(request, models.lookup, Delivery(batcher).run, None), 0.02)
 
     asyncio.run(impatient())
     servable.close()  # waits for the run in progress
