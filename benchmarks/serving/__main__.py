@@ -6,14 +6,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich.console import Console
 
 from benchmarks import machine
 from benchmarks.serving import tables
-from components.example_gen.sample.generate import sample_review
+from benchmarks.serving.pinning import Cores, pinned
 from imdb_core.errors import SettingsError
 from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.files import write_json
@@ -22,8 +22,6 @@ from imdb_core.workspace import workspace_path
 from pipeline.cli import ActionableErrors
 from serving.names import MODELS_FOLDER
 from serving.releases.versions import read_versions
-
-_REVIEWS: Final = 2048
 
 
 @click.group(cls=ActionableErrors, invoke_without_command=True)
@@ -36,9 +34,6 @@ _REVIEWS: Final = 2048
 @click.option("--soak", default=60.0, show_default=True, help="Seconds under load while versions change; 0 skips it.")
 @click.option("--swap", default=5.0, show_default=True, help="Seconds between new versions in the soak.")
 @click.option(
-    "--reviews", "sizes", default="1,4,8,16,32", show_default=True, help="Comma-separated numbers of reviews a request."
-)
-@click.option(
     "--flag", "flags", multiple=True, help="A flag for the server, such as --flag=--enable_batching=true; repeatable."
 )
 @click.option("--out", type=UserPath(path_type=Path, dir_okay=False), help="Write the JSON record here.")
@@ -50,35 +45,42 @@ def main(
     seconds: float,
     soak: float,
     swap: float,
-    sizes: str,
     flags: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Measure `serve_text` through the embedded server, as ratios to calling it in one thread of this process."""
+    """Measure `serve_text` through the embedded server, as ratios to calling it in-process.
+
+    The server and the in-process calls have one core, and the clients another.
+    """
     if context.invoked_subcommand:
         return
     from benchmarks.serving import measure
     from benchmarks.serving.in_process import in_process
+    from benchmarks.serving.texts import FULL_LENGTH, SHORT, reviews_of
+
+    cores = Cores.first_two()
 
     console = Console(highlight=False, soft_wrap=True)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
     path = model or _newest_version()
     console.print(f"Model: {path}")
-    texts = [sample_review("test", index, seed=1).text.encode() for index in range(_REVIEWS)]
     record: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "benchmarks.serving", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine.describe(),
         "load": machine.load(),
     }
-    with tempfile.TemporaryDirectory(prefix="imdb-bench-serving-") as folder:
-        record["in_process"] = in_process(path, texts, seconds)
+    with tempfile.TemporaryDirectory(prefix="imdb-bench-serving-") as folder, pinned(cores.clients):
+        record["in_process"] = {
+            str(words): in_process(path, reviews_of(words), seconds, cores.server) for words in (FULL_LENGTH, SHORT)
+        }
         console.print("Measured in-process.")
-        setup = measure.ServingSetup(path, texts, flags, Path(folder))
-        record["server"] = measure.through_server(setup, seconds, [int(size) for size in sizes.split(",")])
+        setup = measure.ServingSetup(path, cores, flags, Path(folder))
+        record["server"] = measure.through_server(setup, seconds, measure.LOADS)
         console.print("Measured through the server.")
-        record["without_model"] = measure.without_model(texts, seconds)
+        record["without_model"] = measure.without_model(cores, FULL_LENGTH, seconds)
+        record["parts"] = measure.parts_of_a_request(setup, FULL_LENGTH)
         record["soak"] = measure.soak(setup, soak, swap) if soak else None
     if out:
         write_json(out, record)

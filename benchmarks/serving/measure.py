@@ -4,11 +4,11 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import psutil
@@ -16,56 +16,89 @@ from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.serving.in_process import WARM_UP_SECONDS
 from benchmarks.serving.load import LoadResult, closed_loop
+from benchmarks.serving.metrics import batch_figures, monitoring_flag, read_totals
+from benchmarks.serving.pinning import Cores, pinned
+from benchmarks.serving.request_parts import request_parts
+from benchmarks.serving.texts import FULL_LENGTH, SHORT, SHORTEST, reviews_of
 from imdb_core import signatures
 from imdb_core.file_names import DEFAULT_MODEL
 from serving.launch import LaunchedServer, launched, launched_server
 from serving.server.execution.tensors import to_proto
 
-CLIENTS: Final = (1, 8, 64)
+MOST_CLIENTS: Final = 64
 SOAK_CLIENTS: Final = 8
+_ONE_REQUEST: Final = 0.01  # seconds in which at least one is sent
+
+
+class Load(NamedTuple):
+    """A load on the server: reviews of some words, some of them in a request, and clients with a request each."""
+
+    words: int
+    reviews: int
+    clients: int
+
+
+# One client with the shortest, short and full-length reviews; several clients; and larger requests.
+LOADS: Final = (
+    *(Load(words, 1, 1) for words in (SHORTEST, SHORT, FULL_LENGTH)),
+    Load(FULL_LENGTH, 1, 8),
+    *(Load(words, 1, MOST_CLIENTS) for words in (SHORT, FULL_LENGTH)),
+    *(Load(FULL_LENGTH, reviews, MOST_CLIENTS) for reviews in (4, 8, 16, 32)),
+)
 
 
 @dataclass(frozen=True)
 class ServingSetup:
-    """The model to serve, and the reviews to send."""
+    """The model to serve, the cores, and the flags of the server."""
 
     model: Path  # folder of a SavedModel
-    texts: Sequence[bytes]  # in UTF-8, used in turn
-    flags: Sequence[str]  # of the server
+    cores: Cores
+    flags: Sequence[str]
     folder: Path  # for the versions that the server loads
 
 
-def through_server(setup: ServingSetup, seconds: float, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Calls `serve_text` over gRPC, for `seconds` with each of `sizes` reviews per request and each number of clients.
+def through_server(setup: ServingSetup, seconds: float, loads: Iterable[Load]) -> list[dict[str, Any]]:
+    """Calls `serve_text` over gRPC for some seconds with each load.
 
     Returns:
-        JSON with a row for each pair; CPU times of the server and the clients are in microseconds per request.
+        JSON with a row for each load; CPU times of the server and the clients are in microseconds per request.
     """
+    with _served(setup, monitoring_flag(setup.folder)) as (server, _):
+        return [_with_batches(server, load, seconds) for load in loads]
+
+
+def without_model(cores: Cores, words: int, seconds: float) -> dict[str, Any]:
+    """Measures a row of `through_server`, with the most clients, against a server that does nothing with requests."""
+    with _on_core(cores.server, launched("benchmarks.serving.empty_server")) as server:
+        return _under_load(server, Load(words, 1, MOST_CLIENTS), seconds)
+
+
+def parts_of_a_request(setup: ServingSetup, words: int) -> dict[str, float]:
+    """Measures the steps of a request of one review; see `request_parts`."""
+    request = _requests(Load(words, 1, 1))[0]
     with _served(setup) as (server, _):
-        return [
-            _under_load(server, setup.texts, size, clients, seconds)
-            for size, clients in itertools.product(sizes, CLIENTS)
-        ]
+        answer = closed_loop(server.target, [request], 1, _ONE_REQUEST).last
+    with pinned(setup.cores.server):
+        return request_parts(request, answer)
 
 
-def without_model(texts: Sequence[bytes], seconds: float) -> dict[str, Any]:
-    """Measures one row of `through_server`, with the most clients, against a server that does nothing with requests."""
-    with launched("benchmarks.serving.empty_server") as server:
-        return _under_load(server, texts, 1, max(CLIENTS), seconds)
+def _with_batches(server: LaunchedServer, load: Load, seconds: float) -> dict[str, Any]:
+    before = read_totals(server)
+    row = _under_load(server, load, seconds)
+    return row | batch_figures(before, read_totals(server))
 
 
-def _under_load(
-    server: LaunchedServer, texts: Sequence[bytes], size: int, clients: int, seconds: float
-) -> dict[str, Any]:
-    requests = _requests(texts, size)
-    closed_loop(server.target, requests, clients, min(WARM_UP_SECONDS, seconds))
+def _under_load(server: LaunchedServer, load: Load, seconds: float) -> dict[str, Any]:
+    requests = _requests(load)
+    closed_loop(server.target, requests, load.clients, min(WARM_UP_SECONDS, seconds))
     before = _cpu_seconds(server)
-    result = closed_loop(server.target, requests, clients, seconds)
+    result = closed_loop(server.target, requests, load.clients, seconds)
     spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]
     return {
-        "reviews_per_request": size,
-        "clients": clients,
-        **_row(result, size),
+        "words": load.words,
+        "reviews_per_request": load.reviews,
+        "clients": load.clients,
+        **_row(result, load.reviews),
         "server_cpu_us": spent[0] / len(result.milliseconds),
         "client_cpu_us": spent[1] / len(result.milliseconds),
     }
@@ -96,7 +129,7 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
 
         swapper = threading.Thread(target=swap)
         swapper.start()
-        result = closed_loop(server.target, _requests(setup.texts, 1), SOAK_CLIENTS, seconds)
+        result = closed_loop(server.target, _requests(Load(FULL_LENGTH, 1, SOAK_CLIENTS)), SOAK_CLIENTS, seconds)
         done.set()
         swapper.join()
     return {
@@ -110,11 +143,23 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
 
 
 @contextmanager
-def _served(setup: ServingSetup) -> Iterator[tuple[LaunchedServer, Path]]:
+def _served(setup: ServingSetup, *flags: str) -> Iterator[tuple[LaunchedServer, Path]]:
     base = setup.folder / f"models-{time.monotonic_ns()}"
     shutil.copytree(setup.model, base / "1")
-    with launched_server(f"--model_name={DEFAULT_MODEL}", f"--model_base_path={base}", *setup.flags) as server:
+    with _on_core(
+        setup.cores.server,
+        launched_server(f"--model_name={DEFAULT_MODEL}", f"--model_base_path={base}", *flags, *setup.flags),
+    ) as server:
         yield server, base
+
+
+@contextmanager
+def _on_core(core: int, serving: AbstractContextManager[LaunchedServer]) -> Iterator[LaunchedServer]:
+    """Starts a server that inherits the core, which this thread then leaves."""
+    with ExitStack() as running:
+        with pinned(core):
+            server = running.enter_context(serving)
+        yield server
 
 
 def _row(result: LoadResult, size: int) -> dict[str, Any]:
@@ -127,14 +172,14 @@ def _row(result: LoadResult, size: int) -> dict[str, Any]:
     }
 
 
-def _requests(texts: Sequence[bytes], size: int) -> list[bytes]:
-    """Serializes requests of a number of reviews each, which together hold all texts once."""
-    turn = itertools.cycle(texts)
+def _requests(load: Load) -> list[bytes]:
+    """Serializes requests with different reviews."""
+    texts = iter(reviews_of(load.words))
     requests = []
-    for _ in range(max(1, len(texts) // size)):
+    while texts_of_one := list(itertools.islice(texts, load.reviews)):
         request = predict_pb2.PredictRequest()
         request.model_spec.name = DEFAULT_MODEL
         request.model_spec.signature_name = signatures.SERVE_TEXT
-        request.inputs["text"].CopyFrom(to_proto(np.array(list(itertools.islice(turn, size)), dtype=object)))
+        request.inputs["text"].CopyFrom(to_proto(np.array(texts_of_one, dtype=object)))
         requests.append(bytes(request.SerializeToString()))
     return requests

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
@@ -50,16 +50,16 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
 
     async def MultiInference(self, request: Any, context: ServicerContext) -> Any:
         """Runs several signatures on the same tf.Examples."""
-        async with _status_for(context):
+        async with _StatusFor(context):
             return await self._backend.answer("MultiInference", request, self._deadline(context))
 
     async def GetModelMetadata(self, request: Any, context: ServicerContext) -> Any:
         """Describes a model's signatures."""
-        async with _status_for(context):
+        async with _StatusFor(context):
             return self._backend.get_model_metadata(request)
 
     async def _counted(self, api: str, request: Any, context: ServicerContext) -> Any:
-        async with _status_for(context):
+        async with _StatusFor(context):
             with self._backend.metrics.request(request.model_spec.name, api, "GRPC"):
                 return await self._backend.answer(api, request, self._deadline(context))
 
@@ -77,12 +77,12 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
 
     async def GetModelStatus(self, request: Any, context: ServicerContext) -> Any:
         """Reports the state of a model's versions."""
-        async with _status_for(context):
+        async with _StatusFor(context):
             return self._servables.status(request)
 
     async def HandleReloadConfigRequest(self, request: Any, context: ServicerContext) -> ReloadConfigResponse:
         """Replaces the config and answers when its models are loaded; failures are statuses, not responses."""
-        async with _status_for(context):
+        async with _StatusFor(context):
             waiting = self._threads.submit(self._servables.reload, request.config, _deadline(context))
             await asyncio.wrap_future(waiting)
         response = ReloadConfigResponse()
@@ -149,7 +149,7 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # no types
     """
 
     def __init__(self, message_seconds: float | None) -> None:
-        self._seconds = message_seconds
+        self._reads = None if message_seconds is None else _Reads(message_seconds)
         self._services: list[grpc.GenericRpcHandler] = []
         self._known: dict[str, Any] = {}  # path of a method → its handler
 
@@ -188,27 +188,59 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # no types
         return grpc.stream_unary_rpc_method_handler(answer, parse, handler.response_serializer)
 
     async def _message(self, context: ServicerContext) -> Any:
-        if self._seconds is None:
+        if self._reads is None:
             return await context.read()
-        is_late = False
-        reading = asyncio.current_task()
-
-        def end() -> None:
-            nonlocal is_late
-            is_late = True
-            if reading is not None:
-                reading.cancel()
-
-        timer = asyncio.get_running_loop().call_later(self._seconds, end)
         try:
-            return await context.read()
-        except asyncio.CancelledError:
-            if not is_late:
-                raise
-            late = f"The request did not arrive within {self._seconds:g} s"
+            with self._reads.limited():
+                return await context.read()
+        except TimeoutError:
+            late = f"The request did not arrive within {self._reads.seconds:g} s"
             return await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, late)
+
+
+class _Reads:
+    """Ends reads that take too long, with one timer for all: a timer each would cost a tenth of a request's CPU time.
+
+    Args:
+        seconds: Time limit of a read.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._started: dict[asyncio.Task[Any], float] = {}  # the oldest first
+        self._late: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Limits the time of its block, which waits for a message; raises TimeoutError when it is over."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a read outside of a task cannot be ended")
+        loop = asyncio.get_running_loop()
+        self._started[task] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(self.seconds, self._end_late, loop)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task in self._late:
+                raise TimeoutError from None
+            raise
         finally:
-            timer.cancel()
+            del self._started[task]
+            self._late.discard(task)
+
+    def _end_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        for task, started in self._started.items():
+            end = started + self.seconds
+            if end > loop.time():
+                self._timer = loop.call_at(end, self._end_late, loop)
+                return
+            if task not in self._late:
+                self._late.add(task)
+                task.cancel()
 
 
 def _deadline(context: ServicerContext) -> float | None:
@@ -216,15 +248,21 @@ def _deadline(context: ServicerContext) -> float | None:
     return None if remaining is None else time.monotonic() + remaining
 
 
-@asynccontextmanager
-async def _status_for(context: ServicerContext) -> AsyncIterator[None]:
-    try:
-        yield
-    except ServingError as error:
-        await context.abort(error.code, _short(error.message))
-    except Exception:
-        failure = unexpected()
-        await context.abort(failure.code, failure.message)
+class _StatusFor:
+    """Ends a request with the status of an error that its block raises. A generator would take several times longer."""
+
+    def __init__(self, context: ServicerContext) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, ServingError):
+            await self._context.abort(error.code, _short(error.message))
+        elif isinstance(error, Exception):
+            failure = unexpected()
+            await self._context.abort(failure.code, failure.message)
 
 
 def _short(message: str) -> str:

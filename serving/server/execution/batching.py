@@ -32,7 +32,8 @@ class Batch:
     signature: str
     calls: int  # number of merged calls
     rows: int  # of all calls; a call without a batch dimension counts as one
-    seconds: float
+    queued: Sequence[float]  # seconds that each call waited
+    seconds: float  # of the run
 
 
 class Batcher:
@@ -318,7 +319,8 @@ class Batcher:
         start = time.monotonic()
         outputs = first.servable.run(first.signature, inputs, first.outputs, timeout)
         if self._observe:
-            self._observe(Batch(first.servable, first.signature, len(calls), rows, time.monotonic() - start))
+            queued = [start - call.enqueued for call in calls]
+            self._observe(Batch(first.servable, first.signature, len(calls), rows, queued, time.monotonic() - start))
         if first.rows is None:
             return [outputs]
         return cut(outputs, [call.rows or 0 for call in calls], padded)

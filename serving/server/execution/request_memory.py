@@ -27,7 +27,8 @@ def memory_of(request: Any) -> int:
     """
     message: int = request.ByteSize()
     if isinstance(request, predict_pb2.PredictRequest):
-        return message + sum(map(memory_of_tensor, request.inputs.values()))
+        inputs = request.inputs  # whose `values` would be several times slower
+        return message + sum(memory_of_tensor(inputs[alias]) for alias in inputs)
     given = getattr(request, "input", None)
     return message + (_memory_of_examples(given) if isinstance(given, input_pb2.Input) else 0)
 

@@ -50,9 +50,11 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
             f"Missing but required: {{{_joined(wanted.keys() - given.keys())}}}."
         )
     arrays = {}
+    used = 0
     for alias in sorted(wanted):
         if alias in given:
             arrays[alias] = to_array(given[alias], alias)
+            used += 1
         elif alias in signature.defaults:
             arrays[alias] = to_array(signature.defaults[alias], alias)
         else:
@@ -61,10 +63,10 @@ def predict_inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb
                 f"value provided. Inputs expected to be in the request {{{_joined(given)}}}, or default input alias "
                 f"set: {_joined(signature.defaults)}"
             )
-    used = wanted.keys() & given.keys()
-    if len(used) != len(given):
+    if used != len(given):
         raise invalid_argument(
-            f"Inputs contains invalid name. Used request inputs: {_joined(used)}, request input: {_joined(given)}"
+            f"Inputs contains invalid name. Used request inputs: {_joined(wanted.keys() & given.keys())}, request "
+            f"input: {_joined(given)}"
         )
     return arrays
 

@@ -98,13 +98,15 @@ def test_warmups_are_timed_by_status(metrics: Metrics) -> None:
 
 def test_batches_are_counted(metrics: Metrics, half_plus_two: Path) -> None:
     servable = Servable.load("m", 1, str(half_plus_two))
-    metrics.batch(Batch(servable, "serving_default", calls=2, rows=3, seconds=0.1))
-    metrics.batch(Batch(servable, "serving_default", calls=1, rows=1, seconds=0.1))
+    metrics.batch(Batch(servable, "serving_default", calls=2, rows=3, queued=[1e-6, 15e-6], seconds=0.1))
+    metrics.batch(Batch(servable, "serving_default", calls=1, rows=1, queued=[0.0], seconds=0.1))
     servable.close()
     counted = samples(metrics)
     assert counted["batching_session:wrapped_run_count",] == 2
     assert counted["batching_session:processed_batch_size_bucket", "2.0"] == 1
     assert counted["batching_session:processed_batch_size_bucket", "4.0"] == 2
+    assert counted["batching_session:queuing_latency_bucket", "10.0"] == 2
+    assert counted["batching_session:queuing_latency_count",] == 3
     assert "# TYPE :tensorflow:serving:batching_session:wrapped_run_count counter" in metrics.page().decode()
 
 
