@@ -78,19 +78,15 @@ def _parts(record: ServingRecord) -> Iterator[tuple[str, float, float]]:
     whole = row["server_cpu_us"]
     rates = record["in_process"][FULL_LENGTH]["rates"]
     size = min(rates, key=lambda size: abs(int(size) - row["rows_per_batch"]))
-    parts = {
+    parts: dict[str, float] = {
         "gRPC: a server without a model": record["without_model"]["server_cpu_us"],
-        **{f"{name} the {'response' if name == 'answering' else 'request'}": us for name, us in _steps(record)},
+        **{f"{name} the request": us for name, us in record["parts"].items()},
         f"the model: in-process, batches of {size}": 1e6 / rates[size],
     }
     for name, spent in parts.items():
         yield name, spent, whole
     yield "the rest", whole - sum(parts.values()), whole
     yield "all, as measured", whole, whole
-
-
-def _steps(record: ServingRecord) -> list[tuple[str, float]]:
-    return list(record["parts"].items())
 
 
 def _row(record: ServingRecord, words: int, reviews: int, clients: int) -> Row:

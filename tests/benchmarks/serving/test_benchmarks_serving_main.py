@@ -1,9 +1,12 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 import tensorflow as tf
+
+from benchmarks.serving.measure import LOADS
 
 pytestmark = pytest.mark.slow
 
@@ -20,25 +23,44 @@ def test_a_small_run_measures_all_and_renders(tmp_path):
     module = Texts()
     tf.saved_model.save(module, str(model), signatures={"serve_text": module.serve_text})
     command = [sys.executable, "-m", "benchmarks.serving"]
-    options = ["--model", model, "--seconds", "0.2", "--soak", "3", "--swap", "1", "--reviews", "1,4", "--out", out]
+    options = ["--model", model, "--seconds", "0.2", "--soak", "3", "--swap", "1", "--out", out]
     subprocess.run([*command, *options], check=True, capture_output=True)
 
     measured = json.loads(out.read_text())
-    assert [(row["reviews_per_request"], row["clients"]) for row in measured["server"]] == [
-        (size, clients) for size in (1, 4) for clients in (1, 8, 64)
-    ]
-    assert all(row["requests"] > 0 and row["failures"] == {} for row in measured["server"])
-    assert all(row["server_cpu_us"] > 0 and row["client_cpu_us"] > 0 for row in measured["server"])
+    rows = measured["server"]
+    assert [(row["words"], row["reviews_per_request"], row["clients"]) for row in rows] == [tuple(one) for one in LOADS]
+    assert all(row["requests"] > 0 and row["failures"] == {} for row in rows)
+    assert all(row["server_cpu_us"] > 0 and row["client_cpu_us"] > 0 for row in rows)
+    assert all(row["reviews_per_request"] <= row["rows_per_batch"] <= 128 for row in rows)
+    assert all(row["queued_ms"] > 0 and row["run_ms"] > 0 for row in rows)
     empty = measured["without_model"]
     assert (empty["clients"], empty["failures"]) == (64, {})
     assert empty["requests"] > 0
     assert empty["server_cpu_us"] > 0
+    assert all(spent > 0 for spent in measured["parts"].values())
     assert measured["soak"]["failures"] == {}
     assert 1 < measured["soak"]["last_version_that_answered"] <= measured["soak"]["versions"]
 
     rendered = subprocess.run([*command, "results", out], check=True, capture_output=True, text=True).stdout
     assert rendered.startswith("## Serving, ")
-    assert "| p50 at one client, ratio to the best in-process |" in rendered
-    alone = measured["in_process"]
-    assert alone["best_rate"] == max(rate for found in alone["sessions"].values() for rate in found["rates"].values())
-    assert alone["p50_ms"] == min(found["p50_ms"] for found in alone["sessions"].values())
+    assert "| p50 of a review of 10 words, one client, ratio to that of 200 words |" in rendered
+    assert list(measured["in_process"]) == ["200", "20"]
+    for alone in measured["in_process"].values():
+        assert alone["best_rate"] == max(alone["rates"].values()) == alone["rates"][str(alone["best_batch"])]
+        assert 0 < alone["p50_ms"] <= alone["p99_ms"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process")
+def test_on_one_core_it_says_that_it_needs_two(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.serving", "--model", tmp_path]
+    core = min(os.sched_getaffinity(0))
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+    )
+    assert done.returncode != 0
+    assert "two cores or more" in done.stderr
+    assert "Traceback" not in done.stderr

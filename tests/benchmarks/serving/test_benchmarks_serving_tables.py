@@ -2,86 +2,128 @@ import pytest
 
 from benchmarks.serving import tables
 
+SIZES = ("1", "64", "128")
 
-def record(p50: float, rate: float, failures: dict[str, int]) -> dict:
-    row = {"requests": 100, "failures": {}, "p50_ms": p50, "p99_ms": 2 * p50, "reviews_per_second": rate}
-    row |= {"server_cpu_us": 700.0, "client_cpu_us": 200.0}
+
+def alone(rates: tuple[float, float, float]) -> dict:
+    by_size = dict(zip(SIZES, rates, strict=True))
+    best = max(SIZES, key=lambda size: by_size[size])
+    return {"p50_ms": 10.0, "p99_ms": 12.0, "rates": by_size, "best_rate": by_size[best], "best_batch": int(best)}
+
+
+def row(words: int, reviews: int, clients: int, *, rate=100.0, p50=10.0, cpu=1600.0) -> dict:
+    return {
+        "words": words,
+        "reviews_per_request": reviews,
+        "clients": clients,
+        "requests": 100,
+        "failures": {},
+        "p50_ms": p50,
+        "p99_ms": 2 * p50,
+        "reviews_per_second": rate,
+        "server_cpu_us": cpu,
+        "client_cpu_us": 200.0,
+        "rows_per_batch": 60.0,
+        "queued_ms": 4.0,
+        "run_ms": 30.0,
+    }
+
+
+def record(*, better: bool, failures: dict[str, int]) -> dict:
+    """A record in which all targets are just met, or just missed."""
+    full = 1000.0 if better else 999.0
+    without_model = row(200, 1, 64, cpu=350.0)
+    for name in ("rows_per_batch", "queued_ms", "run_ms"):
+        del without_model[name]
     return {
         "command": "python -m benchmarks.serving",
         "date": "2026-01-01",
         "machine": {"cpu": "a CPU", "cores": 2},
         "load": {"average": [0.1, 0.1, 0.1]},
-        "in_process": {
-            "sessions": {
-                "all cores a run": {"p50_ms": 20.0, "p99_ms": 30.0, "rates": {"1": 50.0, "64": 900.0}},
-                "one core a run": {"p50_ms": 10.0, "p99_ms": 12.0, "rates": {"1": 100.0, "64": 1000.0}},
-            },
-            "p50_ms": 10.0,
-            "best_rate": 1000.0,
-            "best_session": "one core a run",
-            "best_batch": 64,
-        },
+        # A review takes 650 us in a batch of 64.
+        "in_process": {"200": alone((100.0, 1e6 / 650, 2000.0)), "20": alone((500.0, 9000.0, 8000.0))},
         "server": [
-            {"reviews_per_request": 1, "clients": 1, **row},
-            {"reviews_per_request": 1, "clients": 64, **row},
+            row(10, 1, 1, p50=3.0 if better else 3.1),
+            row(200, 1, 1, p50=10.0),
+            row(20, 1, 64, rate=1500.0 if better else 1490.0),
+            row(200, 1, 64, rate=full, cpu=1600.0 if better else 1620.0),
+            row(200, 4, 64, rate=1800.0 if better else 1780.0),
         ],
-        "without_model": {
-            "reviews_per_request": 1,
-            "clients": 64,
-            **row,
-            "server_cpu_us": 350.0,
-            "client_cpu_us": 250.0,
-        },
-        "soak": {"seconds": 60.0, "versions": 12, **row, "failures": failures},
+        "without_model": without_model,
+        "parts": {"parsing": 5.0, "reading": 15.0, "answering": 30.0},
+        "soak": {"seconds": 60.0, "versions": 12, **row(200, 1, 8), "failures": failures},
     }
 
 
-def target_cells(measured: dict) -> list[list[str]]:
-    _, targets = tables.all_tables(measured)
-    return [row[1:] for row in targets.rows]
+def table(measured: dict, title: str) -> list[list[str]]:
+    return next(one.rows for one in tables.all_tables(measured) if one.title.startswith(title))
 
 
 @pytest.mark.parametrize(
-    ("measured", "expected"),
+    ("better", "failures", "expected"),
     [
-        (record(15.0, 900.0, {}), [["<= 1.5", "1.50", "met"], [">= 0.9", "0.90", "met"], ["0", "0", "met"]]),
         (
-            record(16.0, 899.0, {"UNAVAILABLE": 2, "INTERNAL": 1}),
-            [["<= 1.5", "1.60", "NOT MET"], [">= 0.9", "0.90", "NOT MET"], ["0", "3", "NOT MET"]],
+            True,
+            {},
+            [
+                ["<= 1.6", "1.60", "met"],
+                [">= 0.5", "0.50", "met"],
+                [">= 1.5", "1.50", "met"],
+                [">= 0.9", "0.90", "met"],
+                ["<= 0.3", "0.30", "met"],
+                ["0", "0", "met"],
+            ],
+        ),
+        (
+            False,
+            {"UNAVAILABLE": 2, "INTERNAL": 1},
+            [
+                ["<= 1.6", "1.62", "NOT MET"],
+                [">= 0.5", "0.50", "NOT MET"],
+                [">= 1.5", "1.49", "NOT MET"],
+                [">= 0.9", "0.89", "NOT MET"],
+                ["<= 0.3", "0.31", "NOT MET"],
+                ["0", "3", "NOT MET"],
+            ],
         ),
     ],
     ids=["met", "missed"],
 )
-def test_targets_are_ratios_within_one_run(measured, expected):
-    assert target_cells(measured) == expected
+def test_targets_are_ratios_within_one_run(better, failures, expected):
+    assert [row[1:] for row in table(record(better=better, failures=failures), "Targets")] == expected
 
 
-def test_each_row_has_the_cpu_time_per_request():
-    latency, _ = tables.all_tables(record(15.0, 900.0, {}))
-    assert latency.columns[-3:] == ["server CPU, us/request", "client CPU, us/request", "failed"]
-    assert [row[-3:] for row in latency.rows] == [
-        *[["-", "-", "0"]] * 4,
-        *[["700", "200", "0"]] * 2,
-        ["350", "250", "0"],
-        ["-", "-", "-"],
+def test_a_row_has_the_ratio_to_the_best_rate_and_the_batches_that_were_seen():
+    rows = table(record(better=True, failures={}), "The server")
+    assert rows[3] == [
+        "server, 64 clients, 1 review of 200 words each",
+        *["10.0", "20.0", "1000", "0.50", "1600", "200", "60.0", "4.0", "30.0", "0"],
+    ]
+    assert rows[-1][0] == "a server without a model, 64 clients, 1 review of 200 words each"
+    assert rows[-1][-4:] == ["-", "-", "-", "0"]
+
+
+def test_the_parts_of_a_request_and_the_rest_are_the_whole():
+    parts = table(record(better=True, failures={}), "Where")
+    assert parts == [
+        ["gRPC: a server without a model", "350", "22%"],
+        ["parsing the request", "5", "0%"],
+        ["reading the request", "15", "1%"],
+        ["answering the request", "30", "2%"],
+        ["the model: in-process, batches of 64", "650", "41%"],
+        ["the rest", "550", "34%"],
+        ["all, as measured", "1600", "100%"],
     ]
 
 
-def test_the_highest_possible_rate_is_the_cores_time_divided_by_that_of_a_request():
-    measured = record(15.0, 900.0, {})
-    # 2 cores / (350 + 250 us of gRPC + 1000 us for a review in a batch of 64 at 1000 reviews/s)
-    assert tables.most_single_reviews(measured) == pytest.approx(1250.0)
-    latency, _ = tables.all_tables(measured)
-    assert latency.rows[-1][0] == "most possible, 64 clients, 1 per request"
-    assert latency.rows[-1][4:6] == ["1250", "1.25"]
-
-
-def test_the_best_of_both_sessions_is_marked():
-    latency, _ = tables.all_tables(record(15.0, 900.0, {}))
-    assert [row[0] for row in latency.rows if row[0].startswith("in-process")] == [
-        "in-process, all cores a run, batch of 1",
-        "in-process, all cores a run, batch of 64",
-        "in-process, one core a run, batch of 1",
-        "in-process, one core a run, batch of 64 (best)",
+def test_the_best_batch_of_each_length_is_marked():
+    rows = table(record(better=True, failures={}), "In-process")
+    assert [row[:2] for row in rows] == [
+        ["200", "1"],
+        ["200", "64"],
+        ["200", "128 (best)"],
+        ["20", "1"],
+        ["20", "64 (best)"],
+        ["20", "128"],
     ]
-    assert [row[3] for row in latency.rows[:4]] == ["2.00", "-", "1.00", "-"]
+    assert rows[1][-1] == "650"
