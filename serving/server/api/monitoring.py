@@ -3,8 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Final
 
@@ -78,7 +78,7 @@ class Metrics:
             if status is grpc.StatusCode.OK:
                 self._labelled(self._request_latency, known, api, entrypoint).observe(microseconds)
 
-        return _watched(record)
+        return _Watched(record)
 
     def batch(self, batch: Batch) -> None:
         """Records a run of a session."""
@@ -99,7 +99,7 @@ class Metrics:
     def warmup(self, path: str) -> AbstractContextManager[None]:
         """Measures the duration of warming up the version in a folder."""
         latency = self._warmup_latency
-        return _watched(lambda status, microseconds: latency.labels(path, status.name).observe(microseconds))
+        return _Watched(lambda status, microseconds: latency.labels(path, status.name).observe(microseconds))
 
     def page(self) -> bytes:
         """Returns all metrics in Prometheus' text format."""
@@ -109,19 +109,24 @@ class Metrics:
         return Histogram(f"{_PREFIX}{name}", what, labels, buckets=buckets, registry=self._registry)
 
 
-@contextmanager
-def _watched(record: Callable[[grpc.StatusCode, float], None]) -> Iterator[None]:
-    """Calls `record` with the status and the duration, in microseconds, of the block."""
-    start = time.perf_counter()
-    status = grpc.StatusCode.INTERNAL
-    try:
-        yield
-        status = grpc.StatusCode.OK
-    except ServingError as error:
-        status = error.code
-        raise
-    except asyncio.CancelledError:
-        status = grpc.StatusCode.CANCELLED
-        raise
-    finally:
-        record(status, (time.perf_counter() - start) * 1e6)
+class _Watched:
+    """Calls `record` with the status and the duration, in microseconds, of its block."""
+
+    __slots__ = ("_record", "_start")
+
+    def __init__(self, record: Callable[[grpc.StatusCode, float], None]) -> None:
+        self._record = record
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            status = grpc.StatusCode.OK
+        elif isinstance(error, ServingError):
+            status = error.code
+        elif isinstance(error, asyncio.CancelledError):
+            status = grpc.StatusCode.CANCELLED
+        else:
+            status = grpc.StatusCode.INTERNAL
+        self._record(status, (time.perf_counter() - self._start) * 1e6)

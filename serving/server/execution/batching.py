@@ -70,7 +70,6 @@ class Batcher:
         self._waiting: dict[Servable, int] = {}
         self._traffic: WeakKeyDictionary[Servable, dict[str, Traffic]] = WeakKeyDictionary()
         self._running = 0  # batches
-        self._answers = 0  # hand-outs of answers in progress
         self._loads = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -130,21 +129,19 @@ class Batcher:
             self._changed.notify()
         return call.future
 
-    def begin_answers(self) -> None:
-        """Notes that answers are about to be sent, until `end_answers`, and that their clients may call again."""
-        with self._changed:
-            self._answers += 1
+    @property
+    def is_waiting(self) -> bool:
+        """Whether calls wait for a thread or for other calls."""
+        return bool(self._lanes)
 
-    def end_answers(self) -> None:
-        """Notes that these answers are sent."""
-        now = time.monotonic()
+    def settle(self) -> None:
+        """Ends the wait for calls that are about to arrive; a server calls this when its event loop has been idle."""
         with self._changed:
-            self._answers -= 1
-            for lane in self._lanes.values():
-                if isinstance(lane, MergedLane):
-                    lane.traffic.answering(now)
-            if self._lanes:
-                self._changed.notify_all()  # for a shorter wait than before
+            waiting = [lane for lane in self._lanes.values() if isinstance(lane, MergedLane)]
+            for lane in waiting:
+                lane.traffic.settle()
+            if waiting:
+                self._changed.notify_all()
 
     @contextmanager
     def core_for_load(self) -> Iterator[None]:
@@ -250,7 +247,7 @@ class Batcher:
         if self._parameters.batch_timeout_micros is not None:
             return lane.take(None)
         if lane.waiting < self._parameters.max_batch_size:
-            lane.traffic.waited()
+            lane.traffic.settle()
         return lane.take(lane.traffic.share(self._parameters.num_batch_threads))
 
     def _seconds_left(self, lane: Lane, free_since: float, now: float) -> float:
@@ -265,7 +262,7 @@ class Batcher:
             return 0.0
         if self._parameters.batch_timeout_micros is not None:
             return lane.oldest + self._parameters.batch_timeout_micros / 1e6 - now
-        return lane.traffic.seconds_left(max(lane.oldest, free_since), now, is_busy=self._answers > 0)
+        return lane.traffic.seconds_left(max(lane.oldest, free_since), now)
 
     def _ripe_lane(self, free_since: float, now: float) -> tuple[Hashable | None, float | None]:
         """Returns the key of the lane to run next, or the seconds until one is due."""

@@ -68,7 +68,7 @@ class MergedLane:
         """Adds a call with no more rows than a batch."""
         self._calls.append(call)
         self.waiting += call.rows or 1
-        self.traffic.arrived(call.enqueued)
+        self.traffic.arrived()
 
     def __bool__(self) -> bool:
         """Returns whether there is anything left to take."""

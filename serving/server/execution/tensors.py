@@ -105,15 +105,21 @@ def memory_of_tensor(proto: tensor_pb2.TensorProto) -> int:
         proto: A tensor, which may be malformed.
     """
     kind = _BY_NUMBER.get(proto.dtype)
-    sizes = [dim.size for dim in proto.tensor_shape.dim]
-    if kind is None or min(sizes, default=0) < 0:
+    if kind is None:
         return 0
-    count: int = math.prod(sizes)
+    count = 1
+    for dim in proto.tensor_shape.dim:
+        size = dim.size
+        if size < 0:
+            return 0
+        count *= size
     if kind.field != "string_val":
         return count * kind.dtype.itemsize
+    values = proto.string_val
+    given = len(values)
     # The content is part of the message, and a value that fills others is copied for each of them.
-    filling = len(proto.string_val[-1]) if proto.string_val else 0
-    return count * _BYTES_PER_STRING + max(0, count - len(proto.string_val)) * filling
+    filling = len(values[-1]) * (count - given) if 0 < given < count else 0
+    return count * _BYTES_PER_STRING + filling
 
 
 def to_proto(array: NDArray[Any]) -> tensor_pb2.TensorProto:

@@ -7,15 +7,13 @@ a call in progress lately, as long as the server is still sending them their ans
 from dataclasses import dataclass
 from typing import Final
 
-# Without an event for this long, no client is about to send its next request.
-QUIET_SECONDS: Final = 0.002
 # Whatever happens, a call waits no longer for others.
 LONGEST_SECONDS: Final = 0.05
 
 
 @dataclass
 class Traffic:
-    """The calls of one signature. Times are those of `time.monotonic()`.
+    """The calls of one signature.
 
     Attributes:
         in_flight: Number of calls that wait or run.
@@ -24,33 +22,23 @@ class Traffic:
 
     in_flight: int = 0
     usual: int = 1
-    _latest: float = 0.0  # time of the latest call or answer
 
-    def arrived(self, now: float) -> None:
+    def arrived(self) -> None:
         """Counts a new call."""
         self.in_flight += 1
         self.usual = max(self.usual, self.in_flight)
-        self._latest = now
 
-    def answering(self, now: float) -> None:
-        """Notes that answers are sent, after which their clients may call again."""
-        self._latest = now
-
-    def seconds_left(self, since: float, now: float, *, is_busy: bool) -> float:
-        """Returns how long a batch still waits for calls that are about to arrive; 0 or less if there are none.
+    def seconds_left(self, since: float, now: float) -> float:
+        """Returns how long a batch still waits for the usual calls, 0 or less if it does not.
 
         Args:
-            since: When the batch could have run first.
+            since: When the batch could have run first, by the same clock as `now`.
             now: The time.
-            is_busy: Whether answers are being sent.
         """
-        if self.in_flight >= self.usual:
-            return 0.0
-        left = since + LONGEST_SECONDS - now
-        return left if is_busy else min(left, max(since, self._latest) + QUIET_SECONDS - now)
+        return 0.0 if self.in_flight >= self.usual else since + LONGEST_SECONDS - now
 
-    def waited(self) -> None:
-        """Notes that a batch runs: clients that did not come are no longer expected."""
+    def settle(self) -> None:
+        """Notes that no more calls are about to arrive: clients that did not come are not expected again."""
         self.usual = max(1, self.in_flight)
 
     def share(self, batches: int) -> int:
