@@ -54,11 +54,11 @@ class GRU(keras.layers.GRU):  # type: ignore[misc]  # Keras ships no types
 
 def _step(projected: tf.Tensor, state: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Computes a step; returns the update gate, the reset gate, the candidate, its recurrent part and the new state."""
-    units = state.shape[-1]
-    product = tf.matmul(state, recurrent) + bias  # [batch, 3 * units]
-    update, reset = tf.split(tf.sigmoid(projected[:, : 2 * units] + product[:, : 2 * units]), 2, axis=1)
-    inner = product[:, 2 * units :]
-    candidate = tf.tanh(projected[:, 2 * units :] + reset * inner)
+    parts = [2 * state.shape[-1], state.shape[-1]]
+    of_gates, of_candidate = tf.split(projected, parts, axis=1)
+    gates, inner = tf.split(tf.matmul(state, recurrent) + bias, parts, axis=1)
+    update, reset = tf.split(tf.sigmoid(of_gates + gates), 2, axis=1)
+    candidate = tf.tanh(of_candidate + reset * inner)
     return update, reset, candidate, inner, candidate + update * (state - candidate)
 
 
@@ -66,7 +66,7 @@ def _states(projected: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor, state: 
     """Returns the state after each step, `[time, batch, units]`."""
 
     def body(time: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[Any, ...]:
-        *_, state = _step(projected[time], state, recurrent, bias)
+        *_, state = _step(tf.gather(projected, time), state, recurrent, bias)
         return time + 1, state, states.write(time, state)
 
     return _loop(projected, body, state, 1)[0]
@@ -79,7 +79,7 @@ def _with_fast_gradient(
     """Returns what `_states` returns, and its gradient, which uses the kernel's once for all steps."""
 
     def body(time: tf.Tensor, state: tf.Tensor, *written: tf.TensorArray) -> tuple[Any, ...]:
-        values = _step(projected[time], state, recurrent, bias)
+        values = _step(tf.gather(projected, time), state, recurrent, bias)
         return time + 1, values[-1], *(array.write(time, value) for array, value in zip(written, values, strict=True))
 
     updates, resets, candidates, inners, states = _loop(projected, body, state, 5)
@@ -98,10 +98,10 @@ def _with_fast_gradient(
 
         def backward(step: tf.Tensor, of_state: tf.Tensor, written: tf.TensorArray) -> tuple[Any, ...]:
             time = last - step
-            of_state += upstream[time]
+            of_state += tf.gather(upstream, time)
             written = written.write(time, of_state)
-            of_product = tf.reshape(factors[time] * of_state[:, tf.newaxis], [-1, 3 * units])
-            return step + 1, of_state * updates[time] + tf.matmul(of_product, transposed), written
+            of_product = tf.reshape(tf.gather(factors, time) * of_state[:, tf.newaxis], [-1, 3 * units])
+            return step + 1, of_state * tf.gather(updates, time) + tf.matmul(of_product, transposed), written
 
         (of_states,), of_first = _loop_with_state(projected, backward, tf.zeros_like(state), 1)
         of_products = tf.reshape(factors * of_states[:, :, tf.newaxis], [-1, 3 * units])
@@ -119,10 +119,12 @@ def _loop(projected: tf.Tensor, body: Callable[..., tuple[Any, ...]], state: tf.
 def _loop_with_state(
     projected: tf.Tensor, body: Callable[..., tuple[Any, ...]], state: tf.Tensor, arrays: int
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Runs `body(time, state, *arrays)` for each step; returns the stacked arrays and the last state."""
+    """Runs `body(time, state, *arrays)` for each step; returns the stacked arrays and the last state.
+
+    With few rows, a step's time is that of starting its operations, not of arithmetic: `tf.gather` is one of them, an
+    index is four, and a maximum number of iterations would be seven more.
+    """
     steps = tf.shape(projected)[0]
     written = [tf.TensorArray(state.dtype, steps, element_shape=state.shape) for _ in range(arrays)]
-    _, state, *written = tf.while_loop(
-        lambda time, *_: time < steps, body, (tf.constant(0), state, *written), maximum_iterations=steps
-    )
+    _, state, *written = tf.while_loop(lambda time, *_: time < steps, body, (tf.constant(0), state, *written))
     return [array.stack() for array in written], state
