@@ -81,16 +81,36 @@ def test_the_two_steps_of_tfx_itself_run_the_same_pipeline(project, first, tmp_p
     assert "no node executed" in done.stdout
 
 
-def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first):
+@pytest.fixture(scope="module")
+def worse(project, first):
+    """A run of other code that learns nothing: its record, and the line that says why nothing was pushed."""
+    del first
+    model = project.root / "components/network/model.py"
+    lines = model.read_text().splitlines(keepends=True)
+    (dropout,) = (number for number, line in enumerate(lines) if "dropout_before_dense" in line)
+    assert 'name="dense"' in lines[dropout + 1]
+    # Behind the layer that it stood before.
+    lines[dropout - 1 : dropout + 2] = [lines[dropout + 1], *lines[dropout - 1 : dropout + 1]]
+    model.write_text("".join(lines))
     (project.root / "my.toml").write_text("[training]\npatience = 0\n")
     record = project.succeed(
         "training.epochs=1", "training.learning_rate=1e-9", command=[*TFX_RUN, "--config", "my.toml"]
     )
+    (reasons,) = (line for line in project.printed.splitlines() if line.startswith("Not pushed: "))
+    return record, reasons
+
+
+def test_moving_a_dropout_runs_from_the_trainers_on(worse):
+    record, _ = worse
+    assert sorted(record["executed"]) == sorted(FROM_TRAINERS)
+
+
+def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first, worse):
+    record, reasons = worse
     assert not record["champion"]["blessed"]
     assert record["pushed"] == {"pushed": False, "path": None, "version": None}
     accuracy, champion = record["champion"]["accuracy"], first[0]["champion"]["accuracy"]
     assert record["champion"]["baseline_accuracy"] == champion
-    (reasons,) = (line for line in project.printed.splitlines() if line.startswith("Not pushed: "))
     # Weights that never moved may rank reviews by luck, but their log loss stays near that of a coin, 0.693.
     loss, missed = re.search(r"log loss (\S+), required at most 0\.6500: missed by ([\d.]+)", reasons).groups()
     assert float(loss) == pytest.approx(0.693, abs=0.03)
@@ -101,41 +121,35 @@ def test_a_worse_model_is_not_pushed_and_the_run_says_by_how_much(project, first
     assert len(project.versions()) == 1
 
 
-def test_moving_a_dropout_runs_from_the_trainers_on(project, first):
-    del first
-    model = project.root / "components/network/model.py"
-    lines = model.read_text().splitlines(keepends=True)
-    (dropout,) = (number for number, line in enumerate(lines) if "dropout_before_dense" in line)
-    assert 'name="dense"' in lines[dropout + 1]
-    # Behind the layer that it stood before.
-    lines[dropout - 1 : dropout + 2] = [lines[dropout + 1], *lines[dropout - 1 : dropout + 1]]
-    model.write_text("".join(lines))
-    assert sorted(project.succeed()["executed"]) == sorted(FROM_TRAINERS)
-
-
-def test_changing_the_tokenizer_runs_from_transform_on(project, first):
-    del first
+@pytest.fixture(scope="module")
+def tuned(project, worse):
+    """The record of a run with the Tuner, after a change of the tokenizer."""
+    del worse
     project.append("components/transform/preprocessing.py", "\n_ONE_MORE_CONSTANT = 1\n")
-    assert sorted(project.succeed("training.epochs=1")["executed"]) == sorted(["Transform", *FROM_TRAINERS])
-
-
-def test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it(project, first):
-    del first
-    tuned = project.succeed("training.tune=true", "tuning.trials=2", "training.epochs=1")
-    assert "Tuner" in tuned["executed"]
-    assert re.findall(r"Tuner trial (\d/\d)", Path(tuned["log"]).read_text()) == ["1/2", "2/2"]
-    assert tuned["tuning"]["eval_loss"] <= tuned["tuning"]["current_eval_loss"]
-
+    record = project.succeed("training.tune=true", "tuning.trials=2", "training.epochs=1")
     (file,) = project.workspace.glob("reports/*/tuned.toml")
     assert f"--config {file}" in project.printed
+    return record, file
+
+
+def test_changing_the_tokenizer_runs_from_transform_on(tuned):
+    record, _ = tuned
+    assert sorted(record["executed"]) == sorted(["Transform", "Tuner", *FROM_TRAINERS])
+
+
+def test_a_tuned_run_trains_both_modes_with_what_it_found_and_leaves_a_file_that_repeats_it(project, tuned):
+    record, file = tuned
+    assert re.findall(r"Tuner trial (\d/\d)", Path(record["log"]).read_text()) == ["1/2", "2/2"]
+    assert record["tuning"]["eval_loss"] <= record["tuning"]["current_eval_loss"]
+
     done = subprocess.run(
         [*TFX_RUN, "--config", str(file)], cwd=project.root, env=project.environ, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
     again = project.last_record()
     assert again["tuning"] is None
-    assert {key: again["settings"][key] for key in tuned["tuning"]["best"]} == tuned["tuning"]["best"]
-    assert again["selection"]["metrics"] == tuned["selection"]["metrics"]
+    assert {key: again["settings"][key] for key in record["tuning"]["best"]} == record["tuning"]["best"]
+    assert again["selection"]["metrics"] == record["selection"]["metrics"]
 
 
 def test_bad_settings_end_in_one_line_and_status_2(project):
