@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from imdb_core.user_paths import UserPath
 from imdb_core.workspace import workspace_path
 from serving.server.config.unused_flags import WITHOUT_EFFECT
 
@@ -15,10 +16,10 @@ _MODEL_FLAGS: Final = ("model_name", "model_base_path", "model_config_file")
 
 _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
     ("model_name", str, "Name of the model in --model_base_path."),
-    ("model_base_path", str, "Folder of one model, whose versions are subfolders named by numbers."),
+    ("model_base_path", Path, "Folder of one model, whose versions are subfolders named by numbers."),
     (
         "model_config_file",
-        str,
+        Path,
         "ModelServerConfig in text format: models, version policies, labels. Replaces the two above.",
     ),
     ("model_config_file_poll_wait_seconds", float, "Time between reads of that file; 0 to read it once. [default: 0]"),
@@ -27,14 +28,14 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
     ("port", int, "Port of gRPC; 0 for any free port, then a --rest_api_port of 0 too. [default: 8500]"),
     ("rest_api_port", int, "Port of REST; 0 for no REST. [default: 8501]"),
     ("host", str, "Address to listen on; 0.0.0.0 for all interfaces. [default: 127.0.0.1]"),
-    ("grpc_socket_path", str, "Unix socket that serves gRPC too."),
-    ("ssl_config_file", str, "SSLConfig in text format: keys and certificates for gRPC."),
+    ("grpc_socket_path", Path, "Unix socket that serves gRPC too."),
+    ("ssl_config_file", Path, "SSLConfig in text format: keys and certificates for gRPC."),
     ("grpc_channel_arguments", str, "Such as grpc.max_receive_message_length=4194304, which limits REST bodies too."),
     ("rest_api_timeout_in_ms", int, "Time limit of a REST request. [default: 30000]"),
     ("rest_api_enable_cors_support", bool, "Let web pages of other servers call the REST API."),
     ("enforce_session_run_timeout", bool, "End the run of the model at a gRPC client's deadline. [default: true]"),
     ("enable_batching", bool, "Allow --batching_parameters_file."),
-    ("batching_parameters_file", str, "BatchingParameters in text format: max_batch_size and so on."),
+    ("batching_parameters_file", Path, "BatchingParameters in text format: max_batch_size and so on."),
     ("enable_model_warmup", bool, "Replay a version's warm-up requests before it is available. [default: true]"),
     ("num_request_iterations_for_warmup", int, "Number of times each warm-up request is replayed. [default: 1]"),
     ("saved_model_tags", str, "Tags of the graph to load, with commas between several. [default: serve]"),
@@ -48,7 +49,7 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
     ("load_retry_interval_micros", int, "Time before each retry. [default: 60000000]"),
     ("num_load_threads", int, "Number of versions that load at the same time; 0 for one per model."),
     ("enable_grpc_healthcheck_service", bool, "Serve grpc.health.v1."),
-    ("monitoring_config_file", str, "MonitoringConfig in text format: Prometheus metrics on the REST port."),
+    ("monitoring_config_file", Path, "MonitoringConfig in text format: Prometheus metrics on the REST port."),
     (
         "max_connections",
         int,
@@ -73,7 +74,7 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
 def _option(name: str, kind: type, text: str) -> click.Option:
     if kind is bool:  # TensorFlow Serving accepts `--flag`, `--flag=true` and `--flag=false`
         return click.Option([f"--{name}"], type=bool, is_flag=False, flag_value="true", metavar="[=BOOLEAN]", help=text)
-    return click.Option([f"--{name}"], type=kind, help=text)
+    return click.Option([f"--{name}"], type=UserPath() if kind is Path else kind, help=text)
 
 
 def _show_version(context: click.Context, option: click.Parameter, wanted: bool) -> None:

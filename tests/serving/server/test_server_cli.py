@@ -155,6 +155,22 @@ def test_flags_are_spelled_as_tensorflow_servings(
     assert (getattr(started[0], name), started[0].model_name) == (value, "m")
 
 
+def test_a_tilde_is_the_home_folder_in_every_path(
+    started: list[ServerOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    flags = {
+        name
+        for name in ServerOptions.model_fields
+        if name.endswith(("_path", "_file")) and not name.startswith("model_")
+    }
+    given = [f"--{name}=~/x" for name in flags]
+    serve("--model_base_path=~/x", "--model_name=m", "--enable_batching", *given)
+    serve("--model_config_file=~/x")
+    assert {getattr(started[0], name) for name in (*flags, "model_base_path")} == {"/home/ada/x"}
+    assert started[1].model_config_file == "/home/ada/x"
+
+
 def test_missing_flags_have_their_defaults(started: list[ServerOptions]) -> None:
     serve("--model_base_path=/models/m")
     assert started == [ServerOptions(model_base_path="/models/m")]
