@@ -43,6 +43,11 @@ def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.o
     return keras.optimizers.LossScaleOptimizer(adam) if is_half else adam
 
 
+def unwrapped(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that counts steps and keeps averages: with half precision it is inside another one."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def scaled_loss(optimizer: keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
     """Scales a loss as the optimizer of half precision wants it; others leave it as it is."""
     return optimizer.scale_loss(loss)
@@ -90,8 +95,7 @@ def averaged_weights(model: keras.Model, optimizer: keras.optimizers.Optimizer) 
 
 def averaged_variables(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Lists `model.variables`, each replaced by its average if the built optimizer keeps one."""
-    # With half precision a loss-scaling optimizer wraps the one that averages.
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = unwrapped(optimizer)
     if not optimizer.use_ema:
         return list(model.variables)
     averages = {
