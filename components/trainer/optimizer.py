@@ -5,6 +5,7 @@ checkpoint of the optimizer includes it. Sources: Polyak and Juditsky 1992, "Acc
 by averaging", and Tarvainen and Valpola 2017, "Mean teachers are better role models", for the exponential form.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -68,14 +69,19 @@ def apply_gradients(
         clip_norm: The largest global norm of the sum; 0 does not clip it. Keras's own clipping would apply to each
             replica's gradients by themselves, which is another training for every number of devices.
     """
+    context = tf.distribute.get_replica_context()
     if clip_norm:
-        context = tf.distribute.get_replica_context()
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
         total = context.all_reduce(tf.distribute.ReduceOp.SUM, dense)
         scale = scaled_loss(optimizer, tf.constant(1.0))
         clipped, _ = tf.clip_by_global_norm(total, clip_norm * scale)
         # The optimizer adds them up once more.
         gradients = [gradient / context.num_replicas_in_sync for gradient in clipped]
+    elif isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        # It looks for an overflow in the gradients of the first replica alone: one in any replica has to show there.
+        overflow = tf.where(optimizer.check_finite(gradients), 0.0, math.nan)
+        *others, last = gradients
+        gradients = [*others, tf.convert_to_tensor(last) + context.all_reduce(tf.distribute.ReduceOp.SUM, overflow)]
     optimizer.apply(gradients, variables)
 
 
