@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from imdb_core.disk import is_full_disk
 from imdb_core.errors import BadDataError, RunError
 from imdb_core.fork_server import ForkServer, Task
 from imdb_core.progress import PROGRESS_LOGGER
@@ -133,6 +135,72 @@ def test_the_server_prepares_its_processes_once():
     assert len(first) == 1
     assert first != [os.getpid()]
     assert prepared == []
+
+
+def test_a_server_that_was_killed_is_an_error_that_says_so():
+    with ForkServer(nothing) as server:
+        (process,) = psutil.Process().children()
+        process.kill()
+        wait_until(lambda: is_gone(process.pid))
+        for _ in range(2):
+            with pytest.raises(RunError, match=r"the process that starts the nodes was killed.*run\.jobs = 1"):
+                run(server, process_id)
+
+
+def test_a_server_that_has_ended_runs_nothing_more():
+    with ForkServer(nothing) as server:
+        server.end()
+        with pytest.raises(RunError, match="starts the nodes"):
+            run(server, process_id)
+
+
+def fill_the_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "run.log")
+
+
+def test_an_error_while_the_server_prepares_is_raised_and_leaves_no_process():
+    with pytest.raises(OSError, match=r"run\.log") as raised, ForkServer(fill_the_disk):
+        pass
+    assert is_full_disk(raised.value)
+    with pytest.raises(RunError, match="starts the nodes was killed"), ForkServer(lambda: kill_itself(None)):
+        pass
+    assert psutil.Process().children() == []
+
+
+def refuse_one_fork() -> None:
+    fork = os.fork
+
+    def refused() -> int:
+        os.fork = fork
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    os.fork = refused
+
+
+def test_a_process_that_cannot_be_started_is_an_error_and_the_next_one_starts():
+    with ForkServer(refuse_one_fork) as server:
+        with pytest.raises(RunError, match=r"cannot be started.*temporarily unavailable.*run\.jobs = 1"):
+            run(server, process_id)
+        assert run(server, os.path.basename, "still/there") == "there"
+
+
+BROKEN = """
+from imdb_core.errors import RunError
+from imdb_core.fork_server import ForkServer, Task
+def work(_):
+    return lambda: None  # cannot be sent
+with ForkServer(lambda: None) as server:
+    try:
+        server.run(Task(work, None), on_start=lambda _: None, on_record=lambda _: None)
+    except RunError as error:
+        print(error)
+"""
+
+
+def test_what_ends_a_process_beside_its_task_is_in_the_log():
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=True)
+    assert "its process was killed" in done.stdout
+    assert "Can't pickle" in done.stderr
 
 
 MAIN = """
