@@ -13,6 +13,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -179,10 +180,12 @@ class ForkServer:
 def _ignore_signals() -> None:
     """Leaves it to the main process to end this one: a terminal sends its signals to both.
 
-    A handler that does nothing, unlike SIG_IGN, is not inherited by commands that this process starts.
+    A handler that does nothing, unlike SIG_IGN, is not inherited by commands that this process starts. What the main
+    process was told to ignore, as `nohup` does, they ignore too.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
@@ -198,6 +201,7 @@ def _serve(control: socket.socket, lifeline: int) -> None:
             return
         _collect(os.WNOHANG)
         (descriptor,) = descriptors
+        os.set_inheritable(descriptor, False)
         with Connection(descriptor) as connection:
             try:
                 _fork(functools.partial(_work, control, connection, lifeline))
@@ -212,6 +216,8 @@ def _fork(work: Callable[[], object]) -> int:
 
     The copy does not do what this process has planned for its own end.
     """
+    # What is pending belongs to this process alone.
+    _flush_streams()
     process = os.fork()
     if process:
         return process
@@ -223,7 +229,15 @@ def _fork(work: Callable[[], object]) -> int:
         # The server's log, to which its standard error goes.
         traceback.print_exc()
     finally:
+        _flush_streams()
         os._exit(status)
+
+
+def _flush_streams() -> None:
+    """Writes what was printed, if it can be written: to a file or a pipe that is not done line by line."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
 
 
 def _not_started(error: OSError) -> RunError:
@@ -253,6 +267,8 @@ def _work(control: socket.socket, connection: Connection, lifeline: int) -> None
     except BaseException as error:
         _log.exception("the task of this process failed")
         answer = ("error", _portable(error))
+    # Before the main process goes on and prints too.
+    _flush_streams()
     connection.send(answer)
     logging.shutdown()
 
@@ -272,20 +288,25 @@ class _Sender(logging.handlers.QueueHandler):
         self.queue.send(("record", record))
 
 
-def _portable(error: BaseException) -> list[BaseException]:
-    """Returns an error and its causes, each as an exception that can be pickled."""
-    found: list[BaseException] = []
+def _portable(error: BaseException) -> list[Exception]:
+    """Returns an error and its causes, each as an exception that can be pickled and does not end the main process."""
+    found: list[Exception] = []
     following: BaseException | None = error
     while following is not None:
-        try:
-            found.append(pickle.loads(pickle.dumps(following)))  # noqa: S301 - our own bytes
-        except Exception:
-            found.append(RuntimeError(f"{type(following).__name__}: {following}"))
+        found.append(_copy(following))
         following = following.__cause__ or following.__context__
     return found
 
 
-def _chained(errors: list[BaseException]) -> BaseException:
+def _copy(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        with suppress(Exception):
+            copy: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+            return copy
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _chained(errors: list[Exception]) -> Exception:
     for error, cause in itertools.pairwise(errors):
         error.__cause__ = cause
     return errors[0]

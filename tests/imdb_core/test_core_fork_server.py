@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -77,6 +78,20 @@ def test_an_exception_comes_back_with_its_cause(server):
     assert missing.value.errno == 2
 
 
+def interrupt(_: None) -> None:
+    raise KeyboardInterrupt("by hand")
+
+
+def end(status: object) -> None:
+    raise SystemExit(status)
+
+
+@pytest.mark.parametrize(("function", "argument"), [(end, 0), (end, "no more"), (interrupt, None)])
+def test_what_would_end_the_main_process_comes_back_as_an_error(server, function, argument):
+    with pytest.raises(RuntimeError, match=f"SystemExit: {argument}|KeyboardInterrupt: by hand"):
+        run(server, function, argument)
+
+
 def tell(text: str) -> None:
     logging.getLogger(PROGRESS_LOGGER).warning("told %s", text)
     logging.getLogger("other").warning("not sent")
@@ -119,6 +134,67 @@ def test_the_end_of_the_server_ends_its_processes():
         with pytest.raises(RunError):
             running.result(20)
     wait_until(lambda: is_gone(started[0]))
+
+
+SIGNALS = """
+import signal
+for number in (signal.SIGINT, signal.SIGHUP):
+    print(signal.getsignal(number) == signal.SIG_IGN)
+"""
+
+
+def ignored_signals(_: None) -> list[str]:
+    """Whether a command that a task starts ignores each signal."""
+    return subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("ignored", [[], [signal.SIGHUP], [signal.SIGINT, signal.SIGHUP]])
+def test_commands_of_a_task_ignore_what_the_main_process_was_told_to_ignore(ignored):
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+    try:
+        with ForkServer(nothing) as server:
+            found = run(server, ignored_signals)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert found == [str(number in ignored) for number in (signal.SIGINT, signal.SIGHUP)]
+
+
+PRINTING = """
+import sys
+from imdb_core.fork_server import ForkServer, Task
+def work(text):
+    print(text)
+    raise ValueError(text)
+print("before")
+with ForkServer(lambda: print("prepared")) as server:
+    for text in "ab":
+        try:
+            server.run(Task(work, text), on_start=lambda _: None, on_record=lambda _: None)
+        except ValueError:
+            print("after", text)
+            sys.stdout.flush()
+"""
+
+
+def test_what_a_task_prints_is_written_once_and_in_order():
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout.splitlines() == ["before", "prepared", "a", "after a", "b", "after b"]
+
+
+def inherited(_: None = None) -> list[int]:
+    """The files that commands of this process get, beside the three streams."""
+    found = []
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):  # that of the folder itself is closed again
+            if descriptor > 2 and os.get_inheritable(descriptor):
+                found.append(descriptor)
+    return found
+
+
+def test_commands_of_a_task_get_no_file_of_its_process(server):
+    assert run(server, inherited) == inherited()
 
 
 prepared: list[int] = []
