@@ -4,6 +4,7 @@ A process that has started TensorFlow, or threads of any kind, cannot safely be 
 copies itself again for each task. It does nothing else, and so it never has more than one thread.
 """
 
+import functools
 import gc
 import itertools
 import logging
@@ -12,14 +13,16 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
 import psutil
 
@@ -28,6 +31,11 @@ from imdb_core.errors import RunError
 
 _FORK: Final = b"fork"
 _GRACE_SECONDS: Final = 10.0
+_MEMORY: Final = (
+    "if that was the system because memory ran out, the kernel's log says so: run fewer nodes at once with "
+    "run.jobs = 1, or give the machine more memory"
+)
+_NO_SERVER: Final = f"the process that starts the nodes was killed; {_MEMORY}; otherwise see the end of the log"
 _log = logging.getLogger(__name__)
 
 
@@ -62,23 +70,47 @@ class ForkServer:
         self._guard = threading.Lock()
 
     def __enter__(self) -> "ForkServer":
-        """Starts the server."""
+        """Starts the server.
+
+        Raises:
+            Exception: What `prepare` raised.
+            RunError: The server died.
+        """
         self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         # Only this process can write to it. It never does, so that its end is the end of this process.
         lifeline, ours = os.pipe()
         self._lifeline: int | None = ours
-        self._server = os.fork()
-        if self._server == 0:
-            try:
-                self._control.close()
-                os.close(ours)
-                _ignore_signals()
-                self._prepare()
-                _serve(control, lifeline)
-            finally:
-                os._exit(1)
+        outcome, its_outcome = Pipe(duplex=False)
+
+        def serve() -> None:
+            self._control.close()
+            os.close(ours)
+            outcome.close()
+            _ignore_signals()
+            with its_outcome:
+                try:
+                    self._prepare()
+                except Exception as error:
+                    its_outcome.send(_portable(error))
+                    return
+                its_outcome.send([])
+            _serve(control, lifeline)
+
+        self._server = _fork(serve)
         control.close()
         os.close(lifeline)
+        its_outcome.close()
+        try:
+            with outcome:
+                errors = outcome.recv()
+        except EOFError:
+            errors = [RunError(_NO_SERVER)]
+        except BaseException:
+            self.end()
+            raise
+        if errors:
+            self.end()
+            raise _chained(errors)
         return self
 
     def __exit__(
@@ -118,14 +150,19 @@ class ForkServer:
 
         Raises:
             Exception: The exception that the function raised, with its causes.
-            RunError: The process died, for instance because memory ran out.
+            RunError: The process died, for instance because memory ran out, or could not be started.
         """
         ours, theirs = Pipe()
         with ours:
-            with theirs, self._guard:
-                socket.send_fds(self._control, [_FORK], [theirs.fileno()])
             try:
+                with theirs, self._guard:
+                    socket.send_fds(self._control, [_FORK], [theirs.fileno()])
+            except OSError as error:
+                raise RunError(_NO_SERVER) from error
+            # If the process could not be started, the answer says why.
+            with suppress(ConnectionError):
                 ours.send(task)
+            try:
                 while True:
                     kind, content = ours.recv()
                     if kind == "pid":
@@ -137,19 +174,18 @@ class ForkServer:
                     else:
                         raise _chained(content)
             except (EOFError, ConnectionError) as error:
-                raise RunError(
-                    "its process was killed; if that was the system because memory ran out, the kernel's log says so: "
-                    "run fewer nodes at once with run.jobs = 1, or give the machine more memory"
-                ) from error
+                raise RunError(f"its process was killed; {_MEMORY}") from error
 
 
 def _ignore_signals() -> None:
     """Leaves it to the main process to end this one: a terminal sends its signals to both.
 
-    A handler that does nothing, unlike SIG_IGN, is not inherited by commands that this process starts.
+    A handler that does nothing, unlike SIG_IGN, is not inherited by commands that this process starts. What the main
+    process was told to ignore, as `nohup` does, they ignore too.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
@@ -165,13 +201,50 @@ def _serve(control: socket.socket, lifeline: int) -> None:
             return
         _collect(os.WNOHANG)
         (descriptor,) = descriptors
-        if os.fork() == 0:
+        os.set_inheritable(descriptor, False)
+        with Connection(descriptor) as connection:
             try:
-                control.close()
-                _work(Connection(descriptor), lifeline)
-            finally:
-                os._exit(1)
-        os.close(descriptor)
+                _fork(functools.partial(_work, control, connection, lifeline))
+            except OSError as error:
+                _log.exception("no process could be started")
+                with suppress(OSError):
+                    connection.send(("error", [_not_started(error)]))
+
+
+def _fork(work: Callable[[], object]) -> int:
+    """Starts a copy of this process that does some work and ends, and returns its id.
+
+    The copy does not do what this process has planned for its own end.
+    """
+    # What is pending belongs to this process alone.
+    _flush_streams()
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:
+        # The server's log, to which its standard error goes.
+        traceback.print_exc()
+    finally:
+        _flush_streams()
+        os._exit(status)
+
+
+def _flush_streams() -> None:
+    """Writes what was printed, if it can be written: to a file or a pipe that is not done line by line."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+def _not_started(error: OSError) -> RunError:
+    return RunError(
+        f"its process cannot be started ({error}); run fewer nodes at once with run.jobs = 1, or allow more processes "
+        "or memory"
+    )
 
 
 def _collect(options: int) -> None:
@@ -181,7 +254,8 @@ def _collect(options: int) -> None:
             pass
 
 
-def _work(connection: Connection, lifeline: int) -> NoReturn:
+def _work(control: socket.socket, connection: Connection, lifeline: int) -> None:
+    control.close()
     threading.Thread(target=_end_with_main_process, args=(lifeline,), daemon=True).start()
     connection.send(("pid", os.getpid()))
     logging.getLogger(progress.PROGRESS_LOGGER).handlers[:] = [_Sender(cast(Any, connection))]
@@ -193,10 +267,10 @@ def _work(connection: Connection, lifeline: int) -> NoReturn:
     except BaseException as error:
         _log.exception("the task of this process failed")
         answer = ("error", _portable(error))
+    # Before the main process goes on and prints too.
+    _flush_streams()
     connection.send(answer)
     logging.shutdown()
-    # Not by `sys.exit`, which would do here what the main process has planned for its own end.
-    os._exit(0)
 
 
 def _end_with_main_process(lifeline: int) -> None:
@@ -214,20 +288,25 @@ class _Sender(logging.handlers.QueueHandler):
         self.queue.send(("record", record))
 
 
-def _portable(error: BaseException) -> list[BaseException]:
-    """Returns an error and its causes, each as an exception that can be pickled."""
-    found: list[BaseException] = []
+def _portable(error: BaseException) -> list[Exception]:
+    """Returns an error and its causes, each as an exception that can be pickled and does not end the main process."""
+    found: list[Exception] = []
     following: BaseException | None = error
     while following is not None:
-        try:
-            found.append(pickle.loads(pickle.dumps(following)))  # noqa: S301 - our own bytes
-        except Exception:
-            found.append(RuntimeError(f"{type(following).__name__}: {following}"))
+        found.append(_copy(following))
         following = following.__cause__ or following.__context__
     return found
 
 
-def _chained(errors: list[BaseException]) -> BaseException:
+def _copy(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        with suppress(Exception):
+            copy: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+            return copy
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _chained(errors: list[Exception]) -> Exception:
     for error, cause in itertools.pairwise(errors):
         error.__cause__ = cause
     return errors[0]

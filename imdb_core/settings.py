@@ -350,7 +350,8 @@ class RunSettings(Section):
 
     Attributes:
         jobs: The number of nodes that may run at a time: `auto` is the number of processor cores; 1 runs them one after
-            the other.
+            the other. With more, a node that the push does not wait for, such as the Explainer, takes no place away
+            from those that it waits for.
     """
 
     jobs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"

@@ -17,7 +17,7 @@ from components.network import draws
 from components.network.graph_functions import graph_function
 from components.network.model import takes_any_length
 from components.trainer.datasets import Examples, evaluation_batches
-from components.trainer.optimizer import apply_gradients, scaled_loss
+from components.trainer.optimizer import apply_gradients, scaled_loss, unwrapped
 from imdb_core import features
 
 _EVALUATION_BATCH: Final = 256
@@ -123,7 +123,8 @@ class TrainingLoop:
         weights = tf.cast(tf.range(first, first + length) < rows, tf.float32)
         targets = tf.one_hot(labels, len(features.SENTIMENTS))
         # The optimizer's steps are part of its checkpoint, so a training that resumes goes on with the same draws.
-        seed = tf.stack([tf.constant(self._seed, tf.int64), tf.cast(self._optimizer.iterations, tf.int64)])
+        step = tf.cast(unwrapped(self._optimizer).iterations, tf.int64)
+        seed = tf.stack([tf.constant(self._seed, tf.int64), step])
         with draws.drawing(seed, rows=rows, first=first, length=length), tf.GradientTape() as tape:
             probabilities = self._model(token_ids, training=True)
             losses = weights * keras.losses.categorical_crossentropy(

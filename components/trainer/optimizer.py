@@ -5,6 +5,7 @@ checkpoint of the optimizer includes it. Sources: Polyak and Juditsky 1992, "Acc
 by averaging", and Tarvainen and Valpola 2017, "Mean teachers are better role models", for the exponential form.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -43,6 +44,11 @@ def build_optimizer(training: TrainingSettings, steps_per_epoch: int) -> keras.o
     return keras.optimizers.LossScaleOptimizer(adam) if is_half else adam
 
 
+def unwrapped(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that counts steps and keeps averages: with half precision it is inside another one."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def scaled_loss(optimizer: keras.optimizers.Optimizer, loss: tf.Tensor) -> tf.Tensor:
     """Scales a loss as the optimizer of half precision wants it; others leave it as it is."""
     return optimizer.scale_loss(loss)
@@ -63,14 +69,19 @@ def apply_gradients(
         clip_norm: The largest global norm of the sum; 0 does not clip it. Keras's own clipping would apply to each
             replica's gradients by themselves, which is another training for every number of devices.
     """
+    context = tf.distribute.get_replica_context()
     if clip_norm:
-        context = tf.distribute.get_replica_context()
         dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
         total = context.all_reduce(tf.distribute.ReduceOp.SUM, dense)
         scale = scaled_loss(optimizer, tf.constant(1.0))
         clipped, _ = tf.clip_by_global_norm(total, clip_norm * scale)
         # The optimizer adds them up once more.
         gradients = [gradient / context.num_replicas_in_sync for gradient in clipped]
+    elif isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        # It looks for an overflow in the gradients of the first replica alone: one in any replica has to show there.
+        overflow = tf.where(optimizer.check_finite(gradients), 0.0, math.nan)
+        *others, last = gradients
+        gradients = [*others, tf.convert_to_tensor(last) + context.all_reduce(tf.distribute.ReduceOp.SUM, overflow)]
     optimizer.apply(gradients, variables)
 
 
@@ -90,8 +101,7 @@ def averaged_weights(model: keras.Model, optimizer: keras.optimizers.Optimizer) 
 
 def averaged_variables(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Lists `model.variables`, each replaced by its average if the built optimizer keeps one."""
-    # With half precision a loss-scaling optimizer wraps the one that averages.
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = unwrapped(optimizer)
     if not optimizer.use_ema:
         return list(model.variables)
     averages = {

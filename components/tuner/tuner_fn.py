@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 from tfx.components.tuner.component import TunerFnResult
 
 from components.trainer.datasets import load_examples
+from components.trainer.devices import prepare_device
 from components.trainer.settings import FitSettings
 from components.tuner.search import SettingsTuner, search_space
 from components.tuner.settings import TunerSettings
@@ -41,10 +42,13 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
     Raises:
         BadDataError: There are no training or no `eval` examples.
+        DeviceError: See `prepare_device`.
         ValidationError: A key of `custom_config` is unknown or missing, or a value is not allowed.
     """
     settings = TunerSettings.model_validate(fn_args.custom_config)
     tuning, training = settings.tuning, settings.training
+    # Parsing examples starts TensorFlow. Each trial prepares the device again, for its own settings.
+    prepare_device(training)
     feature_spec = tft.TFTransformOutput(fn_args.transform_graph_path).transformed_feature_spec()
     train, held_out = (load_examples(files, feature_spec) for files in (fn_args.train_files, fn_args.eval_files))
     for split, examples in ((features.TRAIN, train), (features.EVAL, held_out)):

@@ -1,6 +1,7 @@
 """What the machine has to share out between the nodes of a run."""
 
 import os
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from typing import Final
 
 VISIBLE_GPUS: Final = "CUDA_VISIBLE_DEVICES"
 _NO_GPU: Final = "-1"
+_DEVICES: Final = Path("/proc/driver/nvidia/gpus")
+# A driver that nobody uses is loaded first.
+_PATIENCE_SECONDS: Final = 20.0
 
 
 def gpus() -> list[str]:
@@ -19,8 +23,19 @@ def gpus() -> list[str]:
     allowed = os.environ.get(VISIBLE_GPUS)
     if allowed is not None:
         return [name for name in allowed.split(",") if name and name != _NO_GPU]
-    devices = Path("/proc/driver/nvidia/gpus")
-    return [str(number) for number in range(len(list(devices.iterdir())))] if devices.is_dir() else []
+    count = len(list(_DEVICES.iterdir())) if _DEVICES.is_dir() else _listed_by_the_driver()
+    return [str(number) for number in range(count)]
+
+
+def _listed_by_the_driver() -> int:
+    """Counts GPUs where the kernel does not list them, as in WSL2 and in some containers."""
+    command = ("nvidia-smi", "-L")
+    try:
+        # The driver's program, wherever it is installed.
+        listed = subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=True).stdout  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith(b"GPU ") for line in listed.splitlines())
 
 
 class GpuBudget:

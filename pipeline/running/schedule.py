@@ -17,27 +17,30 @@ def run_side_by_side(
     If a node fails, those that wait for it, directly or not, do not run; all others do.
 
     Args:
-        upstream: The nodes that each node waits for, by id; with `jobs=1` they run in this order, which is topological.
+        upstream: The nodes that each node waits for, by id, in topological order.
         run: Runs a node, in a thread.
         jobs: The number of nodes that may run at a time.
-        first: With more jobs, the nodes that start before others that could start too.
+        first: The nodes that must not be held up, with all that they wait for. The others start only where these leave
+            a job free, and once they run, they do not count against the jobs of these.
         stop: Called if a signal stops this thread. It makes the calls of `run` that are under way end.
 
     Returns:
         The errors of the nodes that failed, in the order in which they failed.
     """
     order = {node: place for place, node in enumerate(upstream)}
-    waiting = sorted(upstream, key=lambda node: (jobs > 1 and node not in first, order[node]))
+    waiting = sorted(upstream, key=lambda node: (node not in first, order[node]))
     succeeded: set[str] = set()
     errors: dict[str, Exception] = {}
     running: dict[Future[None], str] = {}
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(2 * jobs) as pool:
         try:
             while True:
                 ready = [node for node in waiting if succeeded.issuperset(upstream[node])]
-                for node in ready[: jobs - len(running)]:
-                    waiting.remove(node)
-                    running[pool.submit(run, node)] = node
+                for node in ready:
+                    in_the_way = [other for other in running.values() if other in first or node not in first]
+                    if len(in_the_way) < jobs:
+                        waiting.remove(node)
+                        running[pool.submit(run, node)] = node
                 if not running:
                     return errors
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import signal
@@ -5,10 +6,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import psutil
 import pytest
 
+from imdb_core.disk import is_full_disk
 from imdb_core.errors import BadDataError, RunError
 from imdb_core.fork_server import ForkServer, Task
 from imdb_core.progress import PROGRESS_LOGGER
@@ -75,6 +78,20 @@ def test_an_exception_comes_back_with_its_cause(server):
     assert missing.value.errno == 2
 
 
+def interrupt(_: None) -> None:
+    raise KeyboardInterrupt("by hand")
+
+
+def end(status: object) -> None:
+    raise SystemExit(status)
+
+
+@pytest.mark.parametrize(("function", "argument"), [(end, 0), (end, "no more"), (interrupt, None)])
+def test_what_would_end_the_main_process_comes_back_as_an_error(server, function, argument):
+    with pytest.raises(RuntimeError, match=f"SystemExit: {argument}|KeyboardInterrupt: by hand"):
+        run(server, function, argument)
+
+
 def tell(text: str) -> None:
     logging.getLogger(PROGRESS_LOGGER).warning("told %s", text)
     logging.getLogger("other").warning("not sent")
@@ -119,6 +136,67 @@ def test_the_end_of_the_server_ends_its_processes():
     wait_until(lambda: is_gone(started[0]))
 
 
+SIGNALS = """
+import signal
+for number in (signal.SIGINT, signal.SIGHUP):
+    print(signal.getsignal(number) == signal.SIG_IGN)
+"""
+
+
+def ignored_signals(_: None) -> list[str]:
+    """Whether a command that a task starts ignores each signal."""
+    return subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("ignored", [[], [signal.SIGHUP], [signal.SIGINT, signal.SIGHUP]])
+def test_commands_of_a_task_ignore_what_the_main_process_was_told_to_ignore(ignored):
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+    try:
+        with ForkServer(nothing) as server:
+            found = run(server, ignored_signals)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert found == [str(number in ignored) for number in (signal.SIGINT, signal.SIGHUP)]
+
+
+PRINTING = """
+import sys
+from imdb_core.fork_server import ForkServer, Task
+def work(text):
+    print(text)
+    raise ValueError(text)
+print("before")
+with ForkServer(lambda: print("prepared")) as server:
+    for text in "ab":
+        try:
+            server.run(Task(work, text), on_start=lambda _: None, on_record=lambda _: None)
+        except ValueError:
+            print("after", text)
+            sys.stdout.flush()
+"""
+
+
+def test_what_a_task_prints_is_written_once_and_in_order():
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", PRINTING], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout.splitlines() == ["before", "prepared", "a", "after a", "b", "after b"]
+
+
+def inherited(_: None = None) -> list[int]:
+    """The files that commands of this process get, beside the three streams."""
+    found = []
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):  # that of the folder itself is closed again
+            if descriptor > 2 and os.get_inheritable(descriptor):
+                found.append(descriptor)
+    return found
+
+
+def test_commands_of_a_task_get_no_file_of_its_process(server):
+    assert run(server, inherited) == inherited()
+
+
 prepared: list[int] = []
 
 
@@ -133,6 +211,72 @@ def test_the_server_prepares_its_processes_once():
     assert len(first) == 1
     assert first != [os.getpid()]
     assert prepared == []
+
+
+def test_a_server_that_was_killed_is_an_error_that_says_so():
+    with ForkServer(nothing) as server:
+        (process,) = psutil.Process().children()
+        process.kill()
+        wait_until(lambda: is_gone(process.pid))
+        for _ in range(2):
+            with pytest.raises(RunError, match=r"the process that starts the nodes was killed.*run\.jobs = 1"):
+                run(server, process_id)
+
+
+def test_a_server_that_has_ended_runs_nothing_more():
+    with ForkServer(nothing) as server:
+        server.end()
+        with pytest.raises(RunError, match="starts the nodes"):
+            run(server, process_id)
+
+
+def fill_the_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "run.log")
+
+
+def test_an_error_while_the_server_prepares_is_raised_and_leaves_no_process():
+    with pytest.raises(OSError, match=r"run\.log") as raised, ForkServer(fill_the_disk):
+        pass
+    assert is_full_disk(raised.value)
+    with pytest.raises(RunError, match="starts the nodes was killed"), ForkServer(lambda: kill_itself(None)):
+        pass
+    assert psutil.Process().children() == []
+
+
+def refuse_one_fork() -> None:
+    fork = os.fork
+
+    def refused() -> int:
+        os.fork = fork
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    os.fork = refused
+
+
+def test_a_process_that_cannot_be_started_is_an_error_and_the_next_one_starts():
+    with ForkServer(refuse_one_fork) as server:
+        with pytest.raises(RunError, match=r"cannot be started.*temporarily unavailable.*run\.jobs = 1"):
+            run(server, process_id)
+        assert run(server, os.path.basename, "still/there") == "there"
+
+
+BROKEN = """
+from imdb_core.errors import RunError
+from imdb_core.fork_server import ForkServer, Task
+def work(_):
+    return lambda: None  # cannot be sent
+with ForkServer(lambda: None) as server:
+    try:
+        server.run(Task(work, None), on_start=lambda _: None, on_record=lambda _: None)
+    except RunError as error:
+        print(error)
+"""
+
+
+def test_what_ends_a_process_beside_its_task_is_in_the_log():
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=True)
+    assert "its process was killed" in done.stdout
+    assert "Can't pickle" in done.stderr
 
 
 MAIN = """

@@ -33,10 +33,14 @@ def some_examples(count: int) -> Examples:
     return Examples(token_ids, rng.integers(0, 2, size=count, dtype=np.int32))
 
 
-def a_loop(network: ModelSettings = NETWORK, **options: float) -> tuple[keras.Model, TrainingLoop]:
+def a_loop(
+    network: ModelSettings = NETWORK, *, half: bool = False, **options: float
+) -> tuple[keras.Model, TrainingLoop]:
     keras.utils.set_random_seed(1)
     model = build_model(network, TRANSFORM, "scalar")
     optimizer = keras.optimizers.SGD(0.5)
+    if half:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
     given = {"seed": 3, "label_smoothing": 0.0, "clip_norm": 0.0, **options}
     return model, TrainingLoop(model, optimizer, tf.distribute.get_strategy(), **given)
@@ -102,6 +106,16 @@ def test_dropout_is_drawn_anew_in_each_step_and_again_from_the_same_seed() -> No
     assert len(set(first)) == 3
     assert losses(1) == first
     assert losses(2) != first
+
+
+def test_dropout_is_drawn_anew_in_each_step_of_half_precision() -> None:
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        _, loop = a_loop(half=True, clip_norm=1e-30)
+        losses = [loop.run_epoch([some_examples(8)], ignore).loss for _ in range(3)]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert len(set(losses)) == 3
 
 
 def test_a_batch_of_any_length_takes_one_graph() -> None:

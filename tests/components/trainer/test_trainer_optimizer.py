@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import textwrap
 from typing import NamedTuple
 
 import keras
@@ -108,6 +112,62 @@ def test_the_norm_is_that_of_all_gradients_and_without_the_scale_of_half_precisi
     apply_gradients(optimizer, gradients, model.trainable_variables, clip_norm=1.0)
     kernel, bias = (np.asarray(weight).item() for weight in model.get_weights())
     assert (kernel, bias) == pytest.approx((-0.6, -0.8))
+
+
+# In a process of its own, because a process configures its devices only once.
+OVERFLOWS = """
+    import json
+    import keras
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+    from components.network.graph_functions import graph_function
+    from components.trainer.devices import strategy_over
+    from components.trainer.optimizer import apply_gradients, averaged_variables, values_of
+
+    strategy = strategy_over(("CPU:0", "CPU:1"))
+    results = {}
+    for clip_norm in (0.0, 1.0):
+        for broken in (0, 1):
+            with strategy.scope():
+                layers = [keras.Input([1]), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
+                model = keras.Sequential(layers)
+                adam = keras.optimizers.Adam(0.1, use_ema=True)
+                optimizer = keras.optimizers.LossScaleOptimizer(adam, initial_scale=8.0)
+                optimizer.build(model.trainable_variables)
+
+            def replica_step(overflows):
+                number = tf.distribute.get_replica_context().replica_id_in_sync_group
+                fails = tf.logical_and(overflows, tf.equal(number, broken))
+                gradient = tf.reshape(tf.where(fails, float("inf"), 4.0), [1, 1])
+                apply_gradients(optimizer, [gradient], model.trainable_variables, clip_norm)
+
+            step = graph_function(lambda overflows: strategy.run(replica_step, args=(overflows,)))
+            seen = []
+            for overflows in (True, False):
+                step(tf.constant(overflows))
+                weights = [*values_of(model.variables), *values_of(averaged_variables(model, optimizer))]
+                scale = float(keras.ops.convert_to_numpy(optimizer.dynamic_scale))
+                seen.append([*(weight.item() for weight in weights), scale])
+            results[f"clip_norm {clip_norm}, replica {broken}"] = seen
+    print(json.dumps(results))
+"""
+
+
+def test_an_overflow_in_any_replica_skips_the_step_and_lowers_the_scale() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(OVERFLOWS)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert len(results) == 4
+    for skipped, finite in results.values():
+        assert skipped[0] == 1.0
+        assert skipped[2] == finite[2] == 4.0
+        # Adam's first step is the learning rate; the average begins with its result.
+        assert finite[:2] == pytest.approx([0.9, 0.9], abs=1e-5)
 
 
 def test_the_loss_of_half_precision_is_scaled() -> None:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import subprocess
+import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,16 +61,22 @@ def files(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) ->
 
 def prepared(transformed: Transformed, files: Path, folder: Path, **tuning_settings: Any) -> Any:
     """A tuner as TFX's executor makes it."""
-    config = {**CONFIG, "tuning": {**CONFIG["tuning"], **tuning_settings}, "checkpoint_root": str(folder / "kept")}
-    arguments = FnArgs(
-        train_files=[str(files / "Split-train" / "*")],
-        eval_files=[str(files / "Split-eval" / "*")],
-        transform_graph_path=transformed.output.transform_savedmodel_dir.removesuffix("/transform_fn"),
-        working_dir=str(folder / "temporary"),
-        custom_config=config,
-    )
     # TFX reloads the module that it takes tuner_fn from; a reload must do no harm.
-    return importlib.reload(tuner_fn).tuner_fn(arguments)
+    return importlib.reload(tuner_fn).tuner_fn(FnArgs(**arguments(transformed, files, folder, **tuning_settings)))
+
+
+def arguments(transformed: Transformed, files: Path, folder: Path, **tuning_settings: Any) -> dict[str, Any]:
+    return {
+        "train_files": [str(files / "Split-train" / "*")],
+        "eval_files": [str(files / "Split-eval" / "*")],
+        "transform_graph_path": transformed.output.transform_savedmodel_dir.removesuffix("/transform_fn"),
+        "working_dir": str(folder / "temporary"),
+        "custom_config": {
+            **CONFIG,
+            "tuning": {**CONFIG["tuning"], **tuning_settings},
+            "checkpoint_root": str(folder / "kept"),
+        },
+    }
 
 
 def search(transformed: Transformed, files: Path, folder: Path, **tuning_settings: Any) -> Any:
@@ -175,3 +184,28 @@ def test_missing_eval_examples_are_a_clear_error(transformed: Transformed, files
 def test_an_unknown_setting_is_refused_by_name(transformed: Transformed, files: Path, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"tuning\.trails\n  Extra inputs are not permitted"):
         prepared(transformed, files, tmp_path, trails=3)
+
+
+# In a process of its own, because a process configures its devices only once.
+THREADS = """
+    import json, sys
+    import tensorflow as tf
+    from tfx.components.trainer.fn_args_utils import FnArgs
+    from components.tuner.tuner_fn import tuner_fn
+    tuner_fn(FnArgs(**json.loads(sys.argv[1])))
+    threading = tf.config.threading
+    print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+"""
+
+
+def test_trials_compute_with_one_thread(transformed: Transformed, files: Path, tmp_path: Path) -> None:
+    given = json.dumps(arguments(transformed, files, tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(THREADS), given],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "1 1"

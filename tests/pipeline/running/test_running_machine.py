@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from pipeline.running import machine
 from pipeline.running.machine import GpuBudget, gpus, no_gpu
 
 
@@ -12,6 +13,46 @@ from pipeline.running.machine import GpuBudget, gpus, no_gpu
 def test_gpus_are_those_that_the_environment_leaves(monkeypatch, variable, names):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
     assert gpus() == names
+
+
+LISTED = """cat <<END
+GPU 0: NVIDIA A100 (UUID: GPU-1f)
+  MIG 1g.5gb     Device  0: (UUID: MIG-2)
+GPU 1: NVIDIA A100 (UUID: GPU-3e)
+END"""
+
+
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        (LISTED, ["0", "1"]),
+        ("echo No devices found.", []),
+        (f"{LISTED}\nexit 9", []),
+        ("printf 'GPU \\377'", ["0"]),
+        ("exec sleep 60", []),
+        (None, []),
+    ],
+    ids=["two", "none", "fails", "no text", "hangs", "no program"],
+)
+def test_gpus_that_the_kernel_does_not_list_are_those_of_the_driver_s_program(monkeypatch, tmp_path, program, names):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(machine, "_DEVICES", tmp_path / "missing")
+    monkeypatch.setattr(machine, "_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    if program is not None:
+        file = tmp_path / "nvidia-smi"
+        file.write_text(f'#!/bin/sh\n[ "$*" = -L ] || exit 1\n{program}\n')
+        file.chmod(0o755)
+    assert gpus() == names
+
+
+def test_gpus_that_the_kernel_lists_are_counted(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(machine, "_DEVICES", tmp_path)
+    assert gpus() == []
+    for name in ("0000:3b:00.0", "0000:af:00.0"):
+        (tmp_path / name).mkdir()
+    assert gpus() == ["0", "1"]
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,52 @@ def test_each_node_runs_once_after_those_that_it_waits_for(upstream, jobs, faili
     assert recorder.at_once <= jobs
 
 
-def test_one_job_is_the_given_order():
+@settings(max_examples=50)
+@given(upstream=graphs(), jobs=st.integers(1, 3), last=st.integers(0, 7).map(str))
+def test_what_comes_first_is_never_more_than_the_jobs_and_alone_with_one_job(upstream, jobs, last):
+    first = upstream_of(last, upstream)
+    recorder, of_the_first = Recorder(), Recorder()
+
+    def both(node: str) -> None:
+        (of_the_first if node in first else recorder)(node)
+
+    run(upstream, both, jobs=jobs, first=first)
+    assert max(recorder.at_once, of_the_first.at_once) <= jobs
+    assert sorted(recorder.ran + of_the_first.ran) == sorted(upstream)
+    alone = Recorder()
+    run(upstream, alone, jobs=1, first=first)
+    assert alone.at_once <= 1
+    assert alone.ran == [node for node in upstream if node in first] + [node for node in upstream if node not in first]
+
+
+def test_one_job_is_the_given_order_after_what_comes_first():
+    recorder = Recorder()
+    run(DIAMOND, recorder, jobs=1)
+    assert recorder.ran == ["A", "B", "C", "D", "E"]
     recorder = Recorder()
     run(DIAMOND, recorder, jobs=1, first={"E"})
-    assert recorder.ran == ["A", "B", "C", "D", "E"]
+    assert recorder.ran == ["E", "A", "B", "C", "D"]
+
+
+def test_what_comes_first_waits_for_no_other_node():
+    upstream = {"A": [], "Explainer": ["A"], "Report": ["A"], "B": ["A"], "C": ["B"], "D": ["B"], "Pusher": ["C", "D"]}
+    pushed, both = threading.Event(), threading.Barrier(2, timeout=20)
+    started: list[str] = []
+
+    def node(name: str) -> None:
+        started.append(name)
+        if name == "Explainer":
+            assert pushed.wait(20)
+        elif name in "CD":
+            both.wait()
+        elif name == "Pusher":
+            pushed.set()
+
+    assert run(upstream, node, jobs=2, first=upstream_of("Pusher", upstream)) == {}
+    # One job was free beside B; then C and D ran at once, beside the Explainer.
+    assert started[:2] == ["A", "B"]
+    assert set(started[2:5]) == {"Explainer", "C", "D"}
+    assert started[5:] == ["Pusher", "Report"]
 
 
 def test_independent_nodes_run_at_once():
@@ -81,9 +123,6 @@ def test_independent_nodes_run_at_once():
 
 
 def test_what_comes_first_starts_before_what_could_start_too():
-    recorder = Recorder()
-    run({"Explainer": [], "Pusher": [], "Report": ["Explainer"]}, recorder, jobs=1)
-    assert recorder.ran == ["Explainer", "Pusher", "Report"]
     gate = threading.Event()
     started: list[str] = []
 
