@@ -43,25 +43,28 @@ class GpuBudget:
 
     Args:
         names: The GPUs.
-        nodes: The number of nodes that may train at a time.
     """
 
-    def __init__(self, names: Sequence[str], nodes: int) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self._free = list(names)
-        # With more nodes than GPUs, a node has one for itself and the others wait.
-        self._share = max(1, len(names) // max(nodes, 1))
-        self._any = bool(names)
+        self._count = len(names)
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self) -> Iterator[dict[str, str]]:
-        """Takes a share, waiting for it if need be; yields the environment variables of a process that may use it."""
-        if not self._any:
+    def taken(self, *, by: int) -> Iterator[dict[str, str]]:
+        """Takes a share, waiting for it if need be; yields the environment variables of a process that may use it.
+
+        Args:
+            by: The number of nodes that share the GPUs. With more nodes than GPUs, a node has one for itself and the
+                others wait.
+        """
+        if not self._count:
             yield no_gpu()
             return
+        share = max(1, self._count // by)
         with self._changed:
-            self._changed.wait_for(lambda: len(self._free) >= self._share)
-            mine, self._free = self._free[: self._share], self._free[self._share :]
+            self._changed.wait_for(lambda: len(self._free) >= share)
+            mine, self._free = self._free[:share], self._free[share:]
         try:
             yield {VISIBLE_GPUS: ",".join(mine)}
         finally:

@@ -154,10 +154,11 @@ class _Nodes:
         self._server = server
         self._monitor = monitor
         self._launcher = NodeLauncher(pipeline)
-        self._training = {node for node in upstream if node.startswith((TRAINER, TUNER))}
-        trainers = sum(node.startswith(TRAINER) for node in upstream)
-        gpus = machine.gpus() if config.training.device != "cpu" else []
-        self._gpus = machine.GpuBudget(gpus, min(self.jobs, trainers))
+        trainers = [node for node in upstream if node.startswith(TRAINER)]
+        # How many share the GPUs, which must not depend on `jobs`, as the last digits of the weights depend on it. The
+        # Tuner trains alone.
+        self._sharing = {node: len(trainers) for node in trainers} | {TUNER: 1}
+        self._gpus = machine.GpuBudget(machine.gpus() if config.training.device != "cpu" else [])
         self._first = upstream_of(_PUSHER, upstream)
 
     def run(self, node: str) -> None:
@@ -173,7 +174,8 @@ class _Nodes:
 
     def _execute(self, node: str, execution: Execution) -> bytes:
         niceness = _BACKGROUND if self._first and node not in self._first else 0
-        with self._gpus.taken() if node in self._training else contextlib.nullcontext(machine.no_gpu()) as environ:
+        sharing = self._sharing.get(node)
+        with self._gpus.taken(by=sharing) if sharing else contextlib.nullcontext(machine.no_gpu()) as environ:
             result: bytes = self._server.run(
                 Task(execute, execution, environ, niceness),
                 on_start=functools.partial(self._monitor.watch_process, node),

@@ -63,33 +63,39 @@ def test_gpus_that_the_kernel_lists_are_counted(monkeypatch, tmp_path):
         ("01", 1, ["0,1"]),
         ("0123", 2, ["0,1", "2,3"]),
         ("012", 2, ["0", "1"]),
-        ("01", 0, ["0,1"]),
     ],
 )
 def test_gpus_are_shared_by_the_nodes_that_train(names, nodes, shares):
-    budget = GpuBudget(list(names), nodes)
+    budget = GpuBudget(list(names))
     taken = []
     for _ in shares:
-        share = budget.taken()
+        share = budget.taken(by=nodes)
         taken.append(share.__enter__()["CUDA_VISIBLE_DEVICES"])
     assert taken == shares
 
 
+def test_a_node_that_trains_alone_gets_all_gpus_and_gives_them_back():
+    budget = GpuBudget(["0", "1"])
+    for by, name in ((1, "0,1"), (2, "0"), (1, "1,0")):
+        with budget.taken(by=by) as environ:
+            assert environ == {"CUDA_VISIBLE_DEVICES": name}
+
+
 def test_without_a_gpu_nobody_waits():
-    budget = GpuBudget([], 2)
-    with budget.taken() as one, budget.taken() as other:
+    budget = GpuBudget([])
+    with budget.taken(by=2) as one, budget.taken(by=2) as other:
         assert one == other == no_gpu() == {"CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def test_a_node_waits_for_a_gpu_and_gets_the_one_that_is_given_back():
-    budget = GpuBudget(["7"], 2)
+    budget = GpuBudget(["7"])
     got: list[str] = []
 
     def take() -> None:
-        with budget.taken() as environ:
+        with budget.taken(by=2) as environ:
             got.append(environ["CUDA_VISIBLE_DEVICES"])
 
-    with budget.taken():
+    with budget.taken(by=2):
         waiting = threading.Thread(target=take)
         waiting.start()
         time.sleep(0.1)

@@ -236,6 +236,27 @@ def Killed():  # noqa: N802 - a node
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@component
+def Devices(folder: Parameter[str]):  # noqa: N802 - a node
+    Path(folder, str(os.getpid())).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_trainers_share_the_gpus_equally_for_any_jobs_and_the_tuner_has_all(tmp_path, monkeypatch, jobs):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    nodes = []
+    for name in ("Trainer.scalar", "Trainer.vector", "Tuner", "Other"):
+        (tmp_path / name).mkdir()
+        nodes.append(Devices(folder=str(tmp_path / name)).with_id(name))
+    for trainer in nodes[:2]:
+        trainer.add_upstream_node(nodes[2])
+    run(tmp_path, *nodes, jobs=jobs)
+    given = {node.id: next((tmp_path / node.id).iterdir()).read_text() for node in nodes}
+    assert len(given["Trainer.scalar"].split(",")) == len(given["Trainer.vector"].split(",")) == 2
+    assert sorted(given["Tuner"].split(",")) == ["0", "1", "2", "3"]
+    assert given["Other"] == "-1"
+
+
 def test_a_partial_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="partial runs are not supported"):
         CheckedRunner(load_settings(), tmp_path, verbose=False).run_with_ir(None, run_options=object())
