@@ -77,7 +77,7 @@ def main(
         }
         console.print("Measured in-process.")
         setup = measure.ServingSetup(path, cores, flags, Path(folder))
-        record["server"] = measure.through_server(setup, seconds, measure.LOADS)
+        record["server"] = measure.through_server(setup, seconds, measure.WORKLOADS)
         console.print("Measured through the server.")
         record["without_model"] = measure.without_model(cores, FULL_LENGTH, seconds)
         record["parts"] = measure.parts_of_a_request(setup, FULL_LENGTH)

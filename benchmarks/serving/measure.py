@@ -30,7 +30,7 @@ SOAK_CLIENTS: Final = 8
 _ONE_REQUEST: Final = 0.01  # seconds in which at least one is sent
 
 
-class Load(NamedTuple):
+class Workload(NamedTuple):
     """A load on the server: reviews of some words, some of them in a request, and clients with a request each."""
 
     words: int
@@ -39,11 +39,11 @@ class Load(NamedTuple):
 
 
 # One client with the shortest, short and full-length reviews; several clients; and larger requests.
-LOADS: Final = (
-    *(Load(words, 1, 1) for words in (SHORTEST, SHORT, FULL_LENGTH)),
-    Load(FULL_LENGTH, 1, 8),
-    *(Load(words, 1, MOST_CLIENTS) for words in (SHORT, FULL_LENGTH)),
-    *(Load(FULL_LENGTH, reviews, MOST_CLIENTS) for reviews in (4, 8, 16, 32)),
+WORKLOADS: Final = (
+    *(Workload(words, 1, 1) for words in (SHORTEST, SHORT, FULL_LENGTH)),
+    Workload(FULL_LENGTH, 1, 8),
+    *(Workload(words, 1, MOST_CLIENTS) for words in (SHORT, FULL_LENGTH)),
+    *(Workload(FULL_LENGTH, reviews, MOST_CLIENTS) for reviews in (4, 8, 16, 32)),
 )
 
 
@@ -57,7 +57,7 @@ class ServingSetup:
     folder: Path  # for the versions that the server loads
 
 
-def through_server(setup: ServingSetup, seconds: float, loads: Iterable[Load]) -> list[dict[str, Any]]:
+def through_server(setup: ServingSetup, seconds: float, loads: Iterable[Workload]) -> list[dict[str, Any]]:
     """Calls `serve_text` over gRPC for some seconds with each load.
 
     Returns:
@@ -70,25 +70,25 @@ def through_server(setup: ServingSetup, seconds: float, loads: Iterable[Load]) -
 def without_model(cores: Cores, words: int, seconds: float) -> dict[str, Any]:
     """Measures a row of `through_server`, with the most clients, against a server that does nothing with requests."""
     with _on_core(cores.server, launched("benchmarks.serving.empty_server")) as server:
-        return _under_load(server, Load(words, 1, MOST_CLIENTS), seconds)
+        return _under_load(server, Workload(words, 1, MOST_CLIENTS), seconds)
 
 
 def parts_of_a_request(setup: ServingSetup, words: int) -> dict[str, float]:
     """Measures the steps of a request of one review; see `request_parts`."""
-    request = _requests(Load(words, 1, 1))[0]
+    request = _requests(Workload(words, 1, 1))[0]
     with _served(setup) as (server, _):
         answer = closed_loop(server.target, [request], 1, _ONE_REQUEST).last
     with pinned(setup.cores.server):
         return request_parts(request, answer)
 
 
-def _with_batches(server: LaunchedServer, load: Load, seconds: float) -> dict[str, Any]:
+def _with_batches(server: LaunchedServer, load: Workload, seconds: float) -> dict[str, Any]:
     before = read_totals(server)
     row = _under_load(server, load, seconds)
     return row | batch_figures(before, read_totals(server))
 
 
-def _under_load(server: LaunchedServer, load: Load, seconds: float) -> dict[str, Any]:
+def _under_load(server: LaunchedServer, load: Workload, seconds: float) -> dict[str, Any]:
     requests = _requests(load)
     closed_loop(server.target, requests, load.clients, min(WARM_UP_SECONDS, seconds))
     before = _cpu_seconds(server)
@@ -129,7 +129,7 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
 
         swapper = threading.Thread(target=swap)
         swapper.start()
-        result = closed_loop(server.target, _requests(Load(FULL_LENGTH, 1, SOAK_CLIENTS)), SOAK_CLIENTS, seconds)
+        result = closed_loop(server.target, _requests(Workload(FULL_LENGTH, 1, SOAK_CLIENTS)), SOAK_CLIENTS, seconds)
         done.set()
         swapper.join()
     return {
@@ -172,7 +172,7 @@ def _row(result: LoadResult, size: int) -> dict[str, Any]:
     }
 
 
-def _requests(load: Load) -> list[bytes]:
+def _requests(load: Workload) -> list[bytes]:
     """Serializes requests with different reviews."""
     texts = iter(reviews_of(load.words))
     requests = []

@@ -6,7 +6,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from benchmarks.serving.measure import LOADS
+from benchmarks.serving.measure import WORKLOADS
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,9 @@ def test_a_small_run_measures_all_and_renders(tmp_path):
 
     measured = json.loads(out.read_text())
     rows = measured["server"]
-    assert [(row["words"], row["reviews_per_request"], row["clients"]) for row in rows] == [tuple(one) for one in LOADS]
+    assert [(row["words"], row["reviews_per_request"], row["clients"]) for row in rows] == [
+        tuple(one) for one in WORKLOADS
+    ]
     assert all(row["requests"] > 0 and row["failures"] == {} for row in rows)
     assert all(row["server_cpu_us"] > 0 and row["client_cpu_us"] > 0 for row in rows)
     assert all(row["reviews_per_request"] <= row["rows_per_batch"] <= 128 for row in rows)
