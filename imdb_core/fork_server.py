@@ -162,19 +162,19 @@ class ForkServer:
             # If the process could not be started, the answer says why.
             with suppress(ConnectionError):
                 ours.send(task)
-            try:
-                while True:
+            while True:
+                try:
                     kind, content = ours.recv()
-                    if kind == "pid":
-                        on_start(content)
-                    elif kind == "record":
-                        on_record(content)
-                    elif kind == "result":
-                        return content
-                    else:
-                        raise _chained(content)
-            except (EOFError, ConnectionError) as error:
-                raise RunError(f"its process was killed; {_MEMORY}") from error
+                except (EOFError, ConnectionError) as error:
+                    raise RunError(f"its process was killed; {_MEMORY}") from error
+                if kind == "pid":
+                    on_start(content)
+                elif kind == "record":
+                    on_record(content)
+                elif kind == "result":
+                    return content
+                else:
+                    raise _chained(content)
 
 
 def _ignore_signals() -> None:

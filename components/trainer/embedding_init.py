@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+from threadpoolctl import threadpool_limits
 
 from imdb_core import features
 
@@ -42,24 +43,9 @@ def cooccurrence_vectors(token_ids: npt.NDArray[np.integer[Any]], initial: _Matr
     Returns:
         Vectors of the same shape as `initial`, identical for identical arguments.
     """
-    vocabulary_size, dimensions = initial.shape
-    rng = np.random.default_rng(seed)
-    information = ppmi(cooccurrences(token_ids, vocabulary_size))
-    vectors = _singular_vectors(information, dimensions, rng)
-
-    known = np.diff(information.indptr) > 0
-    result = initial.copy()
-    tiny = float(np.finfo(np.float32).tiny)
-    if known.any():
-        rows = vectors[known]
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), tiny)
-        # The mean is common to all words and does not distinguish them.
-        rows -= rows.mean(axis=0)
-        rotation, _ = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))
-        rows = rows @ rotation.astype(np.float32)
-        # A vocabulary of one word has no spread; avoid a division by zero.
-        result[known] = rows * (std / max(float(rows.std()), tiny))
-    return result
+    # The number of threads, which is by default that of the processor cores, changes the last digits.
+    with threadpool_limits(1, user_api="blas"):
+        return _vectors(token_ids, initial, std, seed)
 
 
 def cooccurrences(token_ids: npt.NDArray[np.integer[Any]], vocabulary_size: int) -> scipy.sparse.csr_matrix:
@@ -95,6 +81,27 @@ def ppmi(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     return scipy.sparse.csr_matrix(
         (information[kept].astype(np.float32), (pairs.row[kept], pairs.col[kept])), shape=counts.shape
     )
+
+
+def _vectors(token_ids: npt.NDArray[np.integer[Any]], initial: _Matrix, std: float, seed: int) -> _Matrix:
+    vocabulary_size, dimensions = initial.shape
+    rng = np.random.default_rng(seed)
+    information = ppmi(cooccurrences(token_ids, vocabulary_size))
+    vectors = _singular_vectors(information, dimensions, rng)
+
+    known = np.diff(information.indptr) > 0
+    result = initial.copy()
+    tiny = float(np.finfo(np.float32).tiny)
+    if known.any():
+        rows = vectors[known]
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), tiny)
+        # The mean is common to all words and does not distinguish them.
+        rows -= rows.mean(axis=0)
+        rotation, _ = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))
+        rows = rows @ rotation.astype(np.float32)
+        # A vocabulary of one word has no spread; avoid a division by zero.
+        result[known] = rows * (std / max(float(rows.std()), tiny))
+    return result
 
 
 def _singular_vectors(matrix: scipy.sparse.csr_matrix, rank: int, rng: np.random.Generator) -> _Matrix:

@@ -78,6 +78,15 @@ def test_an_exception_comes_back_with_its_cause(server):
     assert missing.value.errno == 2
 
 
+def refuse_connection(_: None) -> None:
+    raise ConnectionRefusedError("by a host")
+
+
+def test_a_connection_that_a_task_loses_is_not_that_to_its_process(server):
+    with pytest.raises(ConnectionRefusedError, match="by a host"):
+        run(server, refuse_connection)
+
+
 def interrupt(_: None) -> None:
     raise KeyboardInterrupt("by hand")
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from components.trainer import embedding_init
 from components.trainer.embedding_init import cooccurrence_vectors, cooccurrences, ppmi
@@ -104,3 +105,12 @@ def test_the_seed_determines_the_vectors() -> None:
     first, again, other = (cooccurrence_vectors(TWINS, initial(10, 4), 0.1, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    token_ids = np.random.default_rng(1).integers(2, 400, size=(200, 30), dtype=np.int32)
+    vectors = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            vectors.append(cooccurrence_vectors(token_ids, initial(400, 100), 0.05, 1))
+    np.testing.assert_array_equal(*vectors)
