@@ -30,9 +30,9 @@ class _Classifier(litserve.LitAPI):
         super().__init__(max_batch_size=_MAX_BATCH, batch_timeout=_WAIT_SECONDS)
         self._folder = folder
 
-    def setup(self, device: str) -> None:  # noqa: ARG002
+    def setup(self, device: str) -> None:
         """Loads the model, in the worker's process."""
-        import tensorflow as tf  # noqa: PLC0415 - only the worker needs it
+        import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)

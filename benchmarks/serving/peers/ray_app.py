@@ -28,7 +28,7 @@ class _Classifier:
     """One replica, which answers requests in batches."""
 
     def __init__(self, folder: str) -> None:
-        import tensorflow as tf  # noqa: PLC0415 - only the replica needs it
+        import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -70,9 +70,11 @@ def main() -> None:
         )
         try:
             serve.start(http_options={"host": "127.0.0.1", "port": port})
-            serve.run(_Classifier.bind(sys.argv[1]), logging_config={"log_level": "WARNING", "enable_access_log": False})
+            serve.run(
+                _Classifier.bind(sys.argv[1]), logging_config={"log_level": "WARNING", "enable_access_log": False}
+            )
             address = f"http://127.0.0.1:{port}"
-            request = urllib.request.Request(address, json.dumps({"text": "a first request"}).encode())  # noqa: S310
+            request = urllib.request.Request(address, json.dumps({"text": "a first request"}).encode())
             with urllib.request.urlopen(request) as response:  # noqa: S310 - our own address
                 response.read()
             print(f"Serving {address}", file=announcements, flush=True)
