@@ -4,6 +4,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 LOCK := scripts/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock"
 
+# The servers that the serving benchmark measures beside ours; each has an environment of its own.
+PEERS := ray litserve
+
 # TFX's command line calls `pip` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Whole files in each process: they share what they set up. More processes than four want more memory than laptops have.
@@ -12,11 +15,11 @@ PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: help setup run test check lint bench mutation lock clean FORCE
+.PHONY: help setup run test check lint bench bench-serving mutation lock clean FORCE
 .DEFAULT_GOAL := help
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s%s\n", $$1, $$2}' Makefile
 
 setup: $(READY)  ## make .venv; EXTRAS=gpu adds CUDA
 
@@ -39,14 +42,20 @@ lint: $(READY)  ## ruff, mypy, the layers of imports, the dependencies
 bench: $(READY)  ## compare with the blog's plain script; DATA=aclImdb_v1.tar.gz, ARGS="--presets blog,attention"
 	@python -m benchmarks $(if $(DATA),--data "$(DATA)") $(ARGS)
 
+bench-serving: $(READY) $(PEERS:%=.tools/bench-serving/%/.ready)  ## the server beside Ray Serve and LitServe; ARGS="--model FOLDER"
+	@python -m benchmarks.serving --peers $(ARGS)
+
 mutation: $(READY)  ## change the statistics, splits, tokenizer and pusher in many ways; tests should notice
 	@mutmut run
 	@mutmut results
 
-lock:  ## resolve requirements.lock anew
+lock:  ## resolve all locked requirements anew
 	@$(LOCK) --python-version 3.10 --python-platform x86_64-manylinux_2_36 \
 		pyproject.toml --extra dev requirements.in --output-file requirements.lock
 	@$(LOCK) --python-version 3.9 --universal --no-annotate requirements-uv.in --output-file requirements-uv.lock
+	@for peer in $(PEERS:%=benchmarks/serving/peers/%); do \
+		$(LOCK) --python-version 3.10 --python-platform x86_64-manylinux_2_36 $$peer.in --output-file $$peer.lock || exit; \
+	done
 
 clean:  ## remove .venv, tools and caches; the workspace stays
 	@rm -rf .venv .tools .coverage mutants .grimp_cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
@@ -55,3 +64,9 @@ clean:  ## remove .venv, tools and caches; the workspace stays
 # These files are copied at installation, also by an editable one.
 $(READY): requirements.lock pyproject.toml imdb_core/start.py pipeline/tfx_cli/hook.py pipeline/tfx_cli/hook.pth $(if $(EXTRAS),FORCE)
 	@EXTRAS="$(EXTRAS)" scripts/setup
+
+.tools/bench-serving/%/.ready: benchmarks/serving/peers/%.lock
+	@echo "Making $(@D) ..."
+	@scripts/uv venv --quiet --clear --python 3.10 $(@D)
+	@scripts/uv pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	@touch $@

@@ -36,6 +36,9 @@ from serving.releases.versions import read_versions
 @click.option(
     "--flag", "flags", multiple=True, help="A flag for the server, such as --flag=--enable_batching=true; repeatable."
 )
+@click.option(
+    "--peers", is_flag=True, help="Measure Ray Serve and LitServe too; `make bench-serving` makes their environments."
+)
 @click.option("--out", type=UserPath(path_type=Path, dir_okay=False), help="Write the JSON record here.")
 @click.pass_context
 def main(
@@ -46,6 +49,7 @@ def main(
     soak: float,
     swap: float,
     flags: tuple[str, ...],
+    peers: bool,
     out: Path | None,
 ) -> None:
     """Measure `serve_text` through the embedded server, as ratios to calling it in-process.
@@ -56,6 +60,8 @@ def main(
         return
     from benchmarks.serving import measure
     from benchmarks.serving.in_process import in_process
+    from benchmarks.serving.peers.launching import PEERS
+    from benchmarks.serving.peers.measure import peer_rows
     from benchmarks.serving.texts import FULL_LENGTH, SHORT, reviews_of
 
     cores = Cores.first_two()
@@ -65,6 +71,9 @@ def main(
         out.parent.mkdir(parents=True, exist_ok=True)
     path = model or _newest_version()
     console.print(f"Model: {path}")
+    for peer in PEERS if peers else ():
+        if not peer.python.exists():
+            console.print(f"{peer.title} is left out: `make bench-serving` makes its environment.")
     record: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "benchmarks.serving", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),
@@ -82,6 +91,8 @@ def main(
         record["without_model"] = measure.without_model(cores, FULL_LENGTH, seconds)
         record["parts"] = measure.parts_of_a_request(setup, FULL_LENGTH)
         record["soak"] = measure.soak(setup, soak, swap) if soak else None
+        if peers:
+            record["peers"] = peer_rows(setup, seconds, (SHORT, FULL_LENGTH))
     if out:
         write_json(out, record)
     for table in tables.all_tables(record):

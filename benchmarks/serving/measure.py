@@ -63,7 +63,7 @@ def through_server(setup: ServingSetup, seconds: float, loads: Iterable[Workload
     Returns:
         JSON with a row for each load; CPU times of the server and the clients are in microseconds per request.
     """
-    with _served(setup, monitoring_flag(setup.folder)) as (server, _):
+    with served(setup, monitoring_flag(setup.folder)) as (server, _):
         return [_with_batches(server, load, seconds) for load in loads]
 
 
@@ -76,7 +76,7 @@ def without_model(cores: Cores, words: int, seconds: float) -> dict[str, Any]:
 def parts_of_a_request(setup: ServingSetup, words: int) -> dict[str, float]:
     """Measures the steps of a request of one review; see `request_parts`."""
     request = _requests(Workload(words, 1, 1))[0]
-    with _served(setup) as (server, _):
+    with served(setup) as (server, _):
         answer = closed_loop(server.target, [request], 1, _ONE_REQUEST).last
     with pinned(setup.cores.server):
         return request_parts(request, answer)
@@ -98,7 +98,7 @@ def _under_load(server: LaunchedServer, load: Workload, seconds: float) -> dict[
         "words": load.words,
         "reviews_per_request": load.reviews,
         "clients": load.clients,
-        **_row(result, load.reviews),
+        **result_row(result, load.reviews),
         "server_cpu_us": spent[0] / len(result.milliseconds),
         "client_cpu_us": spent[1] / len(result.milliseconds),
     }
@@ -116,7 +116,7 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
     Returns:
         JSON: the requests, the failures by status code, the number of versions, the last version that answered.
     """
-    with _served(setup) as (server, base):
+    with served(setup) as (server, base):
         done = threading.Event()
         pushed = [1]
 
@@ -138,12 +138,13 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
         "swap_seconds": swap_seconds,
         "versions": len(pushed),
         "last_version_that_answered": predict_pb2.PredictResponse.FromString(result.last).model_spec.version.value,
-        **_row(result, 1),
+        **result_row(result, 1),
     }
 
 
 @contextmanager
-def _served(setup: ServingSetup, *flags: str) -> Iterator[tuple[LaunchedServer, Path]]:
+def served(setup: ServingSetup, *flags: str) -> Iterator[tuple[LaunchedServer, Path]]:
+    """Serves the model on the server's core, and yields the server and its folder of versions."""
     base = setup.folder / f"models-{time.monotonic_ns()}"
     shutil.copytree(setup.model, base / "1")
     with _on_core(
@@ -162,7 +163,8 @@ def _on_core(core: int, serving: AbstractContextManager[LaunchedServer]) -> Iter
         yield server
 
 
-def _row(result: LoadResult, size: int) -> dict[str, Any]:
+def result_row(result: LoadResult, size: int) -> dict[str, Any]:
+    """Computes the figures of a load whose requests have some reviews each."""
     return {
         "requests": len(result.milliseconds),
         "failures": result.failures,

@@ -1,6 +1,6 @@
 """Lays the figures of a serving benchmark's record out as tables, with their targets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ def all_tables(record: ServingRecord) -> Iterator[TextTable]:
         ["part", "us", "share"],
         [[name, f"{spent:.0f}", f"{spent / total:.0%}"] for name, spent, total in _parts(record)],
     )
+    if record.get("peers"):
+        yield _peers(record["peers"])
     yield TextTable("Targets", ["", "asked", "measured", ""], [list(row) for row in _targets(record)])
 
 
@@ -67,6 +69,25 @@ def _through_grpc(server: str, row: Row, best: float) -> list[str]:
         *([f"{row[name]:.1f}" for name in ("rows_per_batch", "queued_ms", "run_ms")] if has_batches else ["-"] * 3),
         str(sum(row["failures"].values())),
     ]
+
+
+def _peers(rows: Sequence[Row]) -> TextTable:
+    cells = [
+        [
+            row["server"],
+            str(row["words"]),
+            f"{row['p50_ms']:.1f}",
+            f"{row['p99_ms']:.1f}",
+            f"{row['reviews_per_second']:.0f}",
+            f"{row['server_cpu_us']:.0f}",
+            f"{row['client_cpu_us']:.0f}",
+            str(sum(row["failures"].values())),
+        ]
+        for row in rows
+    ]
+    cpu = ["server CPU, us/request", "client CPU, us/request"]
+    columns = ["server", "words", "p50, ms", "p99, ms", "reviews/s", *cpu, "failed"]
+    return TextTable(f"Peers over HTTP, {_MOST_CLIENTS} clients, one review each, on one core", columns, cells)
 
 
 def _parts(record: ServingRecord) -> Iterator[tuple[str, float, float]]:

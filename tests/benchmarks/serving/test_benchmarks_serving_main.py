@@ -5,8 +5,11 @@ import sys
 
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
 
+from benchmarks.serving.__main__ import main
 from benchmarks.serving.measure import WORKLOADS
+from benchmarks.serving.pinning import Cores
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +53,30 @@ def test_a_small_run_measures_all_and_renders(tmp_path):
     for alone in measured["in_process"].values():
         assert alone["best_rate"] == max(alone["rates"].values()) == alone["rates"][str(alone["best_batch"])]
         assert 0 < alone["p50_ms"] <= alone["p99_ms"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process")
+def test_peers_are_measured_if_asked_for_and_missing_ones_are_named(tmp_path, monkeypatch):
+    rows = [{"server": "this server, REST"}]
+    monkeypatch.setattr(
+        "benchmarks.serving.pinning.Cores.first_two", lambda: Cores(*[min(os.sched_getaffinity(0))] * 2)
+    )
+    monkeypatch.setattr("benchmarks.serving.in_process.in_process", lambda *_: {})
+    for name in ("through_server", "without_model", "parts_of_a_request"):
+        monkeypatch.setattr(f"benchmarks.serving.measure.{name}", lambda *_: {})
+    monkeypatch.setattr("benchmarks.serving.peers.measure.peer_rows", lambda *_: rows)
+    monkeypatch.setattr("benchmarks.serving.peers.launching._ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr("benchmarks.serving.tables.all_tables", lambda _: ())
+    options = ["--model", str(tmp_path), "--soak", "0", "--out", str(tmp_path / "record.json")]
+
+    done = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert "peers" not in json.loads((tmp_path / "record.json").read_text())
+    assert "left out" not in done.output
+
+    done = CliRunner().invoke(main, [*options, "--peers"], catch_exceptions=False)
+    assert json.loads((tmp_path / "record.json").read_text())["peers"] == rows
+    for title in ("Ray Serve", "LitServe"):
+        assert f"{title} is left out: `make bench-serving` makes its environment." in done.output
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process")

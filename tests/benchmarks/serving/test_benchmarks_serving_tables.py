@@ -127,3 +127,17 @@ def test_the_best_batch_of_each_length_is_marked():
         ["20", "128"],
     ]
     assert rows[1][-1] == "650"
+
+
+def test_peers_are_a_table_of_their_own_if_they_were_measured():
+    measured = record(better=True, failures={})
+    titles = [one.title for one in tables.all_tables(measured)]
+    ours, other = row(200, 1, 64, rate=900.0), row(200, 1, 64, rate=300.0, cpu=3300.0)
+    measured["peers"] = [ours | {"server": "this server, REST"}, other | {"server": "Peer 1.0", "failures": {"503": 2}}]
+    title = "Peers over HTTP, 64 clients, one review each, on one core"
+    assert table(measured, "Peers") == [
+        ["this server, REST", "200", "10.0", "20.0", "900", "1600", "200", "0"],
+        ["Peer 1.0", "200", "10.0", "20.0", "300", "3300", "200", "2"],
+    ]
+    assert [one.title for one in tables.all_tables(measured)] == [*titles[:-1], title, titles[-1]]
+    assert title in tables.markdown(measured)
