@@ -7,6 +7,7 @@ from typing import Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from imdb_core.connections import trusts_environment
 from serving.launch import LaunchedServer
 
 _PATH: Final = "/monitoring/prometheus/metrics"
@@ -24,7 +25,8 @@ def monitoring_flag(folder: Path) -> str:
 
 def read_totals(server: LaunchedServer) -> dict[str, float]:
     """Reads the sums and counts of all histograms since the server's start, over all their labels."""
-    page = httpx.get(f"http://{server.rest}{_PATH}", trust_env=False).raise_for_status().text
+    place = f"http://{server.rest}{_PATH}"
+    page = httpx.get(place, trust_env=trusts_environment(httpx.URL(place).host)).raise_for_status().text
     totals: dict[str, float] = {}
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
