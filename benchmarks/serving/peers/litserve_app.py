@@ -78,10 +78,11 @@ def _announce_and_follow(address: str, announcements: TextIO) -> None:
 
 def _announce(address: str, announcements: TextIO) -> None:
     body = json.dumps({"text": "a first request"}).encode()
-    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/predict", body, {"Content-Type": "application/json"})  # noqa: S310
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the environment names
     while True:
         try:
-            with urllib.request.urlopen(urllib.request.Request(f"{address}/predict", body, headers)) as response:  # noqa: S310
+            with direct.open(request) as response:
                 response.read()
         except (urllib.error.URLError, ConnectionError):
             time.sleep(_POLL_SECONDS)

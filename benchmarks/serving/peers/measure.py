@@ -16,6 +16,7 @@ from benchmarks.serving.peers.http_load import http_closed_loop, serialized_requ
 from benchmarks.serving.peers.launching import PEERS, launched_peer
 from benchmarks.serving.texts import SHORT, reviews_of
 from imdb_core import signatures
+from imdb_core.connections import trusts_environment
 from imdb_core.errors import RunError
 from imdb_core.file_names import DEFAULT_MODEL
 
@@ -84,7 +85,8 @@ def _ours(setup: ServingSetup) -> Iterator[_Api]:
 def _answers(api: _Api) -> _Probabilities:
     """Asks about a few reviews, one after the other."""
     found = []
-    with httpx.Client(base_url=f"http://{api.address}", trust_env=False, timeout=_TIMEOUT) as client:
+    base = httpx.URL(f"http://{api.address}")
+    with httpx.Client(base_url=base, trust_env=trusts_environment(base.host), timeout=_TIMEOUT) as client:
         for text in reviews_of(SHORT, _CHECKED):
             response = client.post(api.path, json=api.body(text.decode()))
             if response.is_error:

@@ -78,7 +78,8 @@ def main() -> None:
             )
             address = f"http://127.0.0.1:{port}"
             request = urllib.request.Request(address, json.dumps({"text": "a first request"}).encode())
-            with urllib.request.urlopen(request) as response:  # noqa: S310 - our own address
+            # Through no proxy, whatever the environment says.
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as response:
                 response.read()
             print(f"Serving {address}", file=announcements, flush=True)
             sys.stdin.buffer.read()
