@@ -29,7 +29,9 @@ def test_it_ends_with_what_a_person_wants(first):
     record, printed = first
     lines = printed.splitlines()
     assert len(lines) <= 24
-    assert any(line.startswith("Trainer.vector ") and "best of 3 epochs" in line for line in lines)
+    # On a busy machine a line may say what several nodes do.
+    said = [part for line in lines for part in line.split("; ")]
+    assert any(part.startswith("Trainer.vector ") and "best of 3 epochs" in part for part in said)
     assert any(line.startswith(f"Winner: {record['selection']['winner']}: ") for line in lines)
     assert any(line == f"Pushed: {record['pushed']['path']}" for line in lines)
     assert lines[-4] == "Next:"
