@@ -41,10 +41,9 @@ class Backend:
 
         async def submit(servable: Servable, *call: Any) -> Arrays:
             start = time.perf_counter()
-            try:
-                return await self._delivery.run(servable, *call)
-            finally:
-                self.metrics.runtime(servable.name, api, time.perf_counter() - start)
+            outputs = await self._delivery.run(servable, *call)
+            self.metrics.runtime(servable.name, api, time.perf_counter() - start)
+            return outputs
 
         with self.memory.reserved(memory_of(request)):
             response = await _CALLS[api](request, self.servables.lookup, submit, deadline)

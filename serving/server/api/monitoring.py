@@ -88,7 +88,7 @@ class Metrics:
             self._queueing.observe(seconds * 1e6)
 
     def runtime(self, model: str, api: str, seconds: float) -> None:
-        """Records the duration of a call, including its time in the queue."""
+        """Records the duration of a successful call, including its time in the queue."""
         self._labelled(self._runtime_latency, model, api, "TF1").observe(seconds * 1e6)
 
     def examples(self, model: str, count: int) -> None:
