@@ -5,8 +5,8 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -46,19 +46,12 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Launc
         RunError: The server ended or did not serve within `timeout` seconds; the message quotes its last output.
     """
     command = module_command(module, *flags)
-    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", LIFELINE_VARIABLE: "stdin"}
+    environ = {**os.environ, LIFELINE_VARIABLE: "stdin"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            command,
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
+        process = start_program(command, environ, errors)
         try:
-            yield _wait_until_ready(process, errors, timeout)
+            ready = wait_for_line(process, _READY, errors, timeout, "the server")
+            yield LaunchedServer(ready[1], ready[2], process)
         except KeyboardInterrupt:
             process.kill()  # whoever stops this process does not wait for the server to answer its last requests
             raise
@@ -74,24 +67,52 @@ def launched(module: str, *flags: str, timeout: float = 120.0) -> Iterator[Launc
                     pipe.close()
 
 
-def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout: float) -> LaunchedServer:
-    ready: list[LaunchedServer] = []
+def start_program(command: Sequence[str], environ: Mapping[str, str], errors: IO[str]) -> "subprocess.Popen[str]":
+    """Starts a program in a session of its own, with pipes for its input and output."""
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        command,
+        env={**environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_line(
+    process: "subprocess.Popen[str]", ready: re.Pattern[str], errors: IO[str], timeout: float, name: str
+) -> re.Match[str]:
+    """Waits until a program prints a line that matches `ready`.
+
+    Args:
+        process: The program, from `start_program`.
+        ready: Describes the line.
+        errors: The file of its standard error.
+        timeout: Seconds.
+        name: What the error calls the program.
+
+    Raises:
+        RunError: The program ended or printed no such line in time; the message quotes its last output.
+    """
+    found: list[re.Match[str]] = []
     served = threading.Event()
 
     def read() -> None:
-        for line in process.stdout or ():
-            found = _READY.search(line.strip())
-            if found and not ready:
-                ready.append(LaunchedServer(found[1], found[2], process))
-                served.set()
-        served.set()  # the process ended
+        with suppress(ValueError):  # closed meanwhile
+            for line in process.stdout or ():
+                match = ready.search(line.strip())
+                if match and not found:
+                    found.append(match)
+                    served.set()
+        served.set()  # the program ended
 
-    # Read all output, or a server that prints a lot would block on a full pipe.
+    # Read all output, or a program that prints a lot would block on a full pipe.
     threading.Thread(target=read, daemon=True).start()
     in_time = served.wait(timeout)
-    if ready:
-        return ready[0]
+    if found:
+        return found[0]
     what = "ended before it served" if in_time else f"did not serve within {timeout:g} s"
     errors.seek(0)
     last = " ".join(line.strip() for line in errors.readlines()[-_SHOWN_LINES:])
-    raise RunError(f"the server {what}: {last or 'it printed nothing'}")
+    raise RunError(f"{name} {what}: {last or 'it printed nothing'}")

@@ -5,23 +5,21 @@ import re
 import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import psutil
 
 from benchmarks.serving.pinning import pinned
-from imdb_core.errors import RunError
+from serving.launch import start_program, wait_for_line
 
 _ENVIRONMENTS: Final = Path(__file__).resolve().parents[3] / ".tools" / "bench-serving"
 _READY: Final = re.compile(r"Serving http://(\S+)$")
 _READY_SECONDS: Final = 300.0  # Ray starts ten processes, on one core
 _STOP_SECONDS: Final = 30.0
-_SHOWN_LINES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -73,46 +71,15 @@ def launched_peer(command: Sequence[str], core: int, timeout: float = _READY_SEC
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
     ):
         # A killed program leaves its temporary files in our folder.
-        environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TMPDIR": folder}
+        environ = {**os.environ, "TMPDIR": folder}
         environ.pop("PYTHONPATH", None)  # it would lead to this project's packages
         with pinned(core):
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                command,
-                env=environ,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
+            process = start_program(command, environ, errors)
         try:
-            yield LaunchedPeer(_wait_until_ready(process, errors, timeout), psutil.Process(process.pid))
+            ready = wait_for_line(process, _READY, errors, timeout, Path(command[1]).name)
+            yield LaunchedPeer(ready[1], psutil.Process(process.pid))
         finally:
             _stop(process)
-
-
-def _wait_until_ready(process: "subprocess.Popen[str]", errors: IO[str], timeout: float) -> str:
-    ready: list[str] = []
-    served = threading.Event()
-
-    def read() -> None:
-        with suppress(ValueError):  # closed meanwhile
-            for line in process.stdout or ():
-                found = _READY.search(line.strip())
-                if found and not ready:
-                    ready.append(found[1])
-                    served.set()
-        served.set()  # the process ended
-
-    # Read all output, or a program that prints a lot would block on a full pipe.
-    threading.Thread(target=read, daemon=True).start()
-    in_time = served.wait(timeout)
-    if ready:
-        return ready[0]
-    what = "ended before it served" if in_time else f"did not serve within {timeout:g} s"
-    errors.seek(0)
-    last = " ".join(line.strip() for line in errors.readlines()[-_SHOWN_LINES:])
-    raise RunError(f"{Path(process.args[1]).name} {what}: {last or 'it printed nothing'}")  # type: ignore[index,arg-type]
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
