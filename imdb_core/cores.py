@@ -28,13 +28,15 @@ def _limits(root: Path, own: Path) -> Iterator[float]:
     except OSError:
         return
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
         if controllers and _CONTROLLER not in controllers.split(","):
             continue
+        own_group = PurePosixPath(path.strip("/"))
         # Inside a container, the path may name a folder that only the host sees; its own group is then the root.
-        for folder in (PurePosixPath(path), *PurePosixPath(path).parents):
-            place = root / controllers / folder.relative_to("/")
-            limit = _limit(place) if controllers else _unified_limit(place)
+        for group in (own_group, *own_group.parents):
+            # The folder may have the controllers in another order, but one named after this controller leads there.
+            limit = _limit(root / _CONTROLLER / group) if controllers else _unified_limit(root / group)
             if limit is not None:
                 yield limit
 

@@ -4,8 +4,8 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,6 +21,7 @@ from benchmarks.serving.pinning import Cores, pinned
 from benchmarks.serving.request_parts import request_parts
 from benchmarks.serving.texts import FULL_LENGTH, SHORT, SHORTEST, reviews_of
 from imdb_core import signatures
+from imdb_core.errors import RunError
 from imdb_core.file_names import DEFAULT_MODEL
 from serving.launch import LaunchedServer, launched, launched_server
 from serving.server.execution.tensors import to_proto
@@ -34,7 +35,7 @@ class Workload(NamedTuple):
     """A load on the server: reviews of some words, some of them in a request, and clients with a request each."""
 
     words: int
-    reviews: int
+    reviews_per_request: int
     clients: int
 
 
@@ -90,24 +91,57 @@ def _with_batches(server: LaunchedServer, load: Workload, seconds: float) -> dic
 
 def _under_load(server: LaunchedServer, load: Workload, seconds: float) -> dict[str, Any]:
     requests = _requests(load)
-    closed_loop(server.target, requests, load.clients, min(WARM_UP_SECONDS, seconds))
-    before = _cpu_seconds(server)
-    result = closed_loop(server.target, requests, load.clients, seconds)
-    spent = [1e6 * (after - start) for start, after in zip(before, _cpu_seconds(server), strict=True)]
+    return loaded_row(
+        lambda duration: closed_loop(server.target, requests, load.clients, duration),
+        psutil.Process(server.process.pid),
+        load,
+        seconds,
+    )
+
+
+def loaded_row(
+    run: Callable[[float], LoadResult], server: psutil.Process, load: Workload, seconds: float
+) -> dict[str, Any]:
+    """Puts a load on a server, after a warm-up, and measures it.
+
+    Args:
+        run: Sends the requests for some seconds.
+        server: The server's process, whose children belong to it.
+        load: What `run` sends.
+        seconds: How long it is measured.
+
+    Raises:
+        RunError: No request was answered.
+    """
+    run(min(WARM_UP_SECONDS, seconds))
+    before = _cpu_seconds(server), _own_cpu_seconds(psutil.Process())
+    result = run(seconds)
+    after = _cpu_seconds(server), _own_cpu_seconds(psutil.Process())
+    answered = len(result.milliseconds)
+    if not answered:
+        raise RunError(f"the server answered no request under load; failures: {result.failures or 'none'}")
+    server_us, client_us = (1e6 * (end - start) / answered for start, end in zip(before, after, strict=True))
     return {
-        "words": load.words,
-        "reviews_per_request": load.reviews,
-        "clients": load.clients,
-        **result_row(result, load.reviews),
-        "server_cpu_us": spent[0] / len(result.milliseconds),
-        "client_cpu_us": spent[1] / len(result.milliseconds),
+        **load._asdict(),
+        **_row(result, load.reviews_per_request),
+        "server_cpu_us": server_us,
+        "client_cpu_us": client_us,
     }
 
 
-def _cpu_seconds(server: LaunchedServer) -> tuple[float, float]:
-    """Returns the CPU times of the server and of this process, which runs the clients."""
-    times = [process.cpu_times() for process in (psutil.Process(server.process.pid), psutil.Process())]
-    return times[0].user + times[0].system, times[1].user + times[1].system
+def _cpu_seconds(server: psutil.Process) -> float:
+    """Returns the CPU time of a process and of all its children, those included that ended."""
+    total = 0.0
+    for process in (server, *server.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # its parent has its time
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _own_cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, Any]:
@@ -129,16 +163,19 @@ def soak(setup: ServingSetup, seconds: float, swap_seconds: float) -> dict[str, 
 
         swapper = threading.Thread(target=swap)
         swapper.start()
-        result = closed_loop(server.target, _requests(Workload(FULL_LENGTH, 1, SOAK_CLIENTS)), SOAK_CLIENTS, seconds)
-        done.set()
-        swapper.join()
+        try:
+            requests = _requests(Workload(FULL_LENGTH, 1, SOAK_CLIENTS))
+            result = closed_loop(server.target, requests, SOAK_CLIENTS, seconds)
+        finally:
+            done.set()
+            swapper.join()
     return {
         "seconds": seconds,
         "clients": SOAK_CLIENTS,
         "swap_seconds": swap_seconds,
         "versions": len(pushed),
         "last_version_that_answered": predict_pb2.PredictResponse.FromString(result.last).model_spec.version.value,
-        **result_row(result, 1),
+        **_row(result, 1),
     }
 
 
@@ -163,7 +200,7 @@ def _on_core(core: int, serving: AbstractContextManager[LaunchedServer]) -> Iter
         yield server
 
 
-def result_row(result: LoadResult, size: int) -> dict[str, Any]:
+def _row(result: LoadResult, size: int) -> dict[str, Any]:
     """Computes the figures of a load whose requests have some reviews each."""
     return {
         "requests": len(result.milliseconds),
@@ -178,7 +215,7 @@ def _requests(load: Workload) -> list[bytes]:
     """Serializes requests with different reviews."""
     texts = iter(reviews_of(load.words))
     requests = []
-    while texts_of_one := list(itertools.islice(texts, load.reviews)):
+    while texts_of_one := list(itertools.islice(texts, load.reviews_per_request)):
         request = predict_pb2.PredictRequest()
         request.model_spec.name = DEFAULT_MODEL
         request.model_spec.signature_name = signatures.SERVE_TEXT

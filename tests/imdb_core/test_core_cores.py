@@ -9,7 +9,7 @@ from imdb_core import cores
 from imdb_core.cores import usable_cores
 
 UNIFIED = "0::/shop/worker\n"
-SEPARATE = "5:memory:/shop\n4:cpu,cpuacct:/shop\n0::/\n"
+SEPARATE = "5:memory:/shop\n4:cpuacct,cpu:/shop\n0::/\n"
 
 
 @pytest.fixture
@@ -52,14 +52,19 @@ def test_the_smallest_limit_of_the_unified_groups_counts(limited, files, expecte
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"cpu,cpuacct/shop/cpu.cfs_quota_us": "-1", "cpu,cpuacct/shop/cpu.cfs_period_us": "100000"}, 8),
-        ({"cpu,cpuacct/shop/cpu.cfs_quota_us": "50000", "cpu,cpuacct/shop/cpu.cfs_period_us": "20000"}, 3),
-        ({"cpu,cpuacct/cpu.cfs_quota_us": "40000", "cpu,cpuacct/cpu.cfs_period_us": "20000"}, 2),
-        ({"cpu,cpuacct/shop/cpu.cfs_quota_us": "50000"}, 8),
+        ({"cpu/shop/cpu.cfs_quota_us": "-1", "cpu/shop/cpu.cfs_period_us": "100000"}, 8),
+        ({"cpu/shop/cpu.cfs_quota_us": "50000", "cpu/shop/cpu.cfs_period_us": "20000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "40000", "cpu/cpu.cfs_period_us": "20000"}, 2),
+        ({"cpu/shop/cpu.cfs_quota_us": "50000"}, 8),
     ],
 )
 def test_limits_of_separate_groups_count_too(limited, files, expected):
     assert limited(SEPARATE, files) == expected
+
+
+@pytest.mark.parametrize("own", ["", "\n", "nonsense", "0:", "0::", "0::relative", "0::/../..", "4:cpu:/gone"])
+def test_an_odd_list_of_groups_limits_nothing(limited, own):
+    assert limited(own, {}) == 8
 
 
 def test_without_control_groups_the_affinity_counts(monkeypatch, tmp_path):

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from benchmarks.serving.in_process import WARM_UP_SECONDS
-from benchmarks.serving.measure import MOST_CLIENTS, ServingSetup, result_row, served
+from benchmarks.serving.measure import MOST_CLIENTS, ServingSetup, Workload, loaded_row, served
 from benchmarks.serving.peers.http_load import http_closed_loop, serialized_request
 from benchmarks.serving.peers.launching import PEERS, launched_peer
 from benchmarks.serving.texts import SHORT, reviews_of
@@ -106,34 +105,8 @@ def _row(api: _Api, words: int, seconds: float) -> dict[str, Any]:
         serialized_request(api.address, api.path, json.dumps(api.body(text.decode())).encode())
         for text in reviews_of(words)
     ]
-    http_closed_loop(api.address, requests, MOST_CLIENTS, min(WARM_UP_SECONDS, seconds))
-    before = _cpu_seconds(api.process, children=True), _cpu_seconds(psutil.Process(), children=False)
-    result = http_closed_loop(api.address, requests, MOST_CLIENTS, seconds)
-    after = _cpu_seconds(api.process, children=True), _cpu_seconds(psutil.Process(), children=False)
-    answered = len(result.milliseconds)
-    if not answered:
-        raise RunError(f"{api.server} answered no request under load: {result.failures}")
-    server, clients = (1e6 * (end - start) / answered for start, end in zip(before, after, strict=True))
-    return {
-        "server": api.server,
-        "words": words,
-        "reviews_per_request": 1,
-        "clients": MOST_CLIENTS,
-        **result_row(result, 1),
-        "server_cpu_us": server,
-        "client_cpu_us": clients,
-    }
-
-
-def _cpu_seconds(process: psutil.Process, *, children: bool) -> float:
-    """Returns the CPU time of a process, or of it and all its children, those included that ended."""
-    if not children:
-        own = process.cpu_times()
-        return float(own.user + own.system)
-    total = 0.0
-    for member in (process, *process.children(recursive=True)):
-        try:
-            total += sum(member.cpu_times()[:4])  # user, system, and both of children that ended
-        except psutil.NoSuchProcess:
-            continue  # its parent has its time
-    return total
+    load = Workload(words, 1, MOST_CLIENTS)
+    row = loaded_row(
+        lambda duration: http_closed_loop(api.address, requests, MOST_CLIENTS, duration), api.process, load, seconds
+    )
+    return {"server": api.server, **row}

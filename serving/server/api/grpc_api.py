@@ -199,7 +199,7 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # no types
 
 
 class _Reads:
-    """Ends reads that take too long, with one timer for all: a timer each would cost a tenth of a request's CPU time.
+    """Ends reads that take too long, with one timer for all: to set and cancel one for each request takes time.
 
     Args:
         seconds: Time limit of a read.
@@ -249,7 +249,7 @@ def _deadline(context: ServicerContext) -> float | None:
 
 
 class _StatusFor:
-    """Ends a request with the status of an error that its block raises. A generator would take several times longer."""
+    """Ends a request with the status of an error that its block raises; a generator would be slower."""
 
     def __init__(self, context: ServicerContext) -> None:
         self._context = context

@@ -66,7 +66,7 @@ class Metrics:
         self._queueing = self._histogram(
             "batching_session:queuing_latency", "Wall time of a call in the queue, in microseconds.", []
         )
-        # Finds the values of labels four times as fast as `labels` itself; the labels are those of known models.
+        # `labels` itself is slow for a call on each request. The labels are those of known models.
         self._labelled = lru_cache(_CHILDREN)(lambda metric, *labels: metric.labels(*labels))
 
     def request(self, model: str, api: str, entrypoint: str) -> AbstractContextManager[None]:

@@ -1,7 +1,8 @@
 """Which calls are about to arrive: those of clients that were there a moment ago.
 
-A run of a recurrent network costs little more for 64 rows than for 8. A batch therefore waits for the clients that had
-a call in progress lately, as long as the server is still sending them their answers or reading their next requests.
+A row costs a recurrent network less than half as much in a batch of 64 as in one of 8. A batch therefore waits for the
+clients that had a call in progress lately, as long as the server is still sending them their answers or reading their
+next requests.
 """
 
 from dataclasses import dataclass
