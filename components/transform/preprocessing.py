@@ -45,17 +45,21 @@ def lower_case(texts: tf.Tensor) -> tf.Tensor:
 
 
 def normalized(texts: tf.Tensor) -> tf.Tensor:
-    """Normalizes reviews in UTF-8, string `[batch]`, by the rule of `imdb_core.normalization`."""
-    # ASCII needs nothing, and most reviews have no other characters.
-    rows = tf.where(tf.strings.length(texts) != tf.strings.length(texts, "UTF8_CHAR"))
-    codes = _replaced(tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8"))
-    texts = tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
-    # Combining marks are rarer still.
-    marked = tf.where(tf.strings.regex_full_match(texts, f"(?s).*[{_MARKS}].*"))
-    codes = tf.strings.unicode_decode(tf.gather_nd(texts, marked), "UTF-8")
-    for _ in range(normalization.ROUNDS):
-        codes = _composed(codes)
-    return tf.tensor_scatter_nd_update(texts, marked, tf.strings.unicode_encode(codes, "UTF-8"))
+    """Normalizes reviews in UTF-8, string `[batch]`, by the rule of `imdb_core.normalization`.
+
+    A batch runs only those steps that one of its reviews needs: for a single short review, starting the operations
+    takes longer than all else.
+    """
+    is_changed = tf.strings.length(texts) != tf.strings.length(texts, "UTF8_CHAR")  # ASCII needs nothing
+
+    def changed() -> tf.Tensor:
+        rows = tf.where(is_changed)
+        codes = _replaced(tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8"))
+        replaced = tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
+        has_marks = tf.strings.regex_full_match(replaced, f"(?s).*[{_MARKS}].*")
+        return tf.cond(tf.reduce_any(has_marks), lambda: _with_marks_composed(replaced, has_marks), lambda: replaced)
+
+    return tf.cond(tf.reduce_any(is_changed), changed, lambda: tf.identity(texts))
 
 
 def tokenize(texts: tf.Tensor, *, normalize: bool) -> tf.RaggedTensor:
@@ -89,10 +93,11 @@ def align(words: tf.RaggedTensor, values: tf.RaggedTensor, max_tokens: int, star
     Returns:
         dtype of `values`, `[batch, max_tokens]`.
     """
+    unmarked = values.to_tensor(default_value=padding, shape=[None, max_tokens])
+    # A review that is short enough for the mark ends in padding here.
+    marked = tf.pad(unmarked[:, :-1], [[0, 0], [1, 0]], constant_values=start)
     fits = words.row_lengths() < max_tokens
-    marks = tf.fill([tf.math.count_nonzero(fits)], tf.constant(start, values.dtype))
-    marked = tf.concat([tf.RaggedTensor.from_row_lengths(marks, tf.cast(fits, tf.int64)), values], axis=1)
-    return marked.to_tensor(default_value=padding, shape=[None, max_tokens])
+    return tf.where(fits[:, tf.newaxis], marked, unmarked)
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -130,6 +135,15 @@ def _replaced(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     found, replacements = _looked_up(codes.values, normalization.REPLACEMENTS, tf.int32)
     values = tf.where(found, replacements, codes.values)
     return tf.ragged.boolean_mask(codes.with_values(values), codes.with_values(values != normalization.REMOVED))
+
+
+def _with_marks_composed(texts: tf.Tensor, has_marks: tf.Tensor) -> tf.Tensor:
+    """Composes letters and marks in those reviews, string `[batch]`, that have marks, bool `[batch]`."""
+    rows = tf.where(has_marks)
+    codes = tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8")
+    for _ in range(normalization.ROUNDS):
+        codes = _composed(codes)
+    return tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
 
 
 def _composed(codes: tf.RaggedTensor) -> tf.RaggedTensor:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from token_cases import TOKEN_CASES, for_each_token_case, words_of_case
 from token_oracle import REVIEWS
 
+from components.network.graph_functions import graph_function
 from components.transform import preprocessing
 from imdb_core.normalization import COMPOSITIONS, REPLACEMENTS
 from imdb_core.normalization import normalized as normalized_in_python
@@ -49,10 +50,13 @@ CHARACTERS = st.one_of(
 )
 
 
+normalized_in_graph = graph_function(preprocessing.normalized, [tf.TensorSpec([None], tf.string)])
+
+
 @settings(max_examples=300)
 @given(st.lists(st.text(CHARACTERS).map(str.encode) | st.binary(max_size=20), max_size=4))
 def test_the_graph_normalizes_as_python_does(texts: list[bytes]) -> None:
-    found = preprocessing.normalized(tf.constant(texts, tf.string, [len(texts)])).numpy().tolist()
+    found = normalized_in_graph(tf.constant(texts, tf.string, [len(texts)])).numpy().tolist()
     for text, got in zip(texts, found, strict=True):
         assert got.decode(errors="replace") == normalized_in_python(text.decode(errors="replace")).text
 
@@ -62,3 +66,17 @@ def test_every_character_is_normalized_as_in_python() -> None:
     pairs = "".join(f"{chr(letter)}{chr(mark)} " for letter, mark in COMPOSITIONS)
     found = preprocessing.normalized(tf.constant([characters.encode(), pairs.encode()])).numpy()
     assert [text.decode() for text in found] == [normalized_in_python(text).text for text in (characters, pairs)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "decoded"),
+    [([], 0), (["plain", "don't"], 0), (["plain", "don\u2019t"], 1), (["cafe\u0301", "plain"], 2)],
+)
+def test_a_batch_runs_only_the_steps_that_one_of_its_texts_needs(texts: list[str], decoded: int) -> None:
+    function = normalized_in_graph.get_concrete_function()
+    metadata = tf.compat.v1.RunMetadata()
+    with tf.compat.v1.Session(graph=function.graph) as session:
+        traced = tf.compat.v1.RunOptions(trace_level=tf.compat.v1.RunOptions.SOFTWARE_TRACE)
+        session.run(function.outputs[0].name, {function.inputs[0].name: texts}, traced, metadata)
+    nodes = [node.timeline_label for device in metadata.step_stats.dev_stats for node in device.node_stats]
+    assert len([label for label in nodes if "UnicodeDecode(" in label]) == decoded
