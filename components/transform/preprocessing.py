@@ -38,28 +38,25 @@ def lower_case(texts: tf.Tensor) -> tf.Tensor:
     and follows the locale of the process: under a Turkish locale `I` becomes a dotless i, and the server would get
     other words than the trainer.
     """
-    lowered = tf.strings.lower(tf.strings.regex_replace(texts, r"\x{0}", "\ufffd"))  # ASCII only, in every locale
+    lowered = _lower_ascii(texts)
     for upper, lower in _LOCALE_DEPENDENT.items():
         lowered = tf.strings.regex_replace(lowered, upper, lower)
     return tf.strings.lower(lowered, encoding="utf-8")
 
 
 def normalized(texts: tf.Tensor) -> tf.Tensor:
-    """Normalizes reviews in UTF-8, string `[batch]`, by the rule of `imdb_core.normalization`.
-
-    A batch runs only those steps that one of its reviews needs: for a single short review, starting the operations
-    takes longer than all else.
-    """
-    is_changed = tf.strings.length(texts) != tf.strings.length(texts, "UTF8_CHAR")  # ASCII needs nothing
-
-    def changed() -> tf.Tensor:
-        rows = tf.where(is_changed)
-        codes = _replaced(tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8"))
-        replaced = tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
-        has_marks = tf.strings.regex_full_match(replaced, f"(?s).*[{_MARKS}].*")
-        return tf.cond(tf.reduce_any(has_marks), lambda: _with_marks_composed(replaced, has_marks), lambda: replaced)
-
-    return tf.cond(tf.reduce_any(is_changed), changed, lambda: tf.identity(texts))
+    """Normalizes reviews in UTF-8, string `[batch]`, by the rule of `imdb_core.normalization`."""
+    # ASCII needs nothing, and most reviews have no other characters.
+    rows = tf.where(tf.strings.length(texts) != tf.strings.length(texts, "UTF8_CHAR"))
+    codes = _replaced(tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8"))
+    replaced = tf.tensor_scatter_nd_update(texts, rows, tf.strings.unicode_encode(codes, "UTF-8"))
+    # Combining marks are rarer still.
+    has_marks = tf.strings.regex_full_match(replaced, f"(?s).*[{_MARKS}].*")
+    return tf.cond(
+        tf.reduce_any(has_marks),
+        lambda: _with_marks_composed(replaced, has_marks),
+        lambda: tf.identity(replaced),
+    )
 
 
 def tokenize(texts: tf.Tensor, *, normalize: bool) -> tf.RaggedTensor:
@@ -72,7 +69,12 @@ def tokenize(texts: tf.Tensor, *, normalize: bool) -> tf.RaggedTensor:
     Returns:
         string `[batch, (words)]`.
     """
-    lowered = lower_case(normalized(texts) if normalize else texts)
+    # For a single short review, starting the operations takes longer than all else; ASCII needs few of them.
+    lowered = tf.cond(
+        tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x{0}-\x{7f}]*")),
+        lambda: _lower_ascii(texts),
+        lambda: lower_case(normalized(texts) if normalize else texts),
+    )
     without_breaks = tf.strings.regex_replace(lowered, _LINE_BREAK, " ")
     return tf.strings.split(tf.strings.regex_replace(without_breaks, _SEPARATORS, " "))
 
@@ -128,6 +130,11 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
         features.TOKEN_IDS: align(words, word_ids, settings.max_tokens, features.START_ID, features.PADDING_ID),
         features.LABEL: inputs[features.LABEL],
     }
+
+
+def _lower_ascii(texts: tf.Tensor) -> tf.Tensor:
+    """Lower-cases the letters of ASCII, in every locale, and replaces NUL by U+FFFD."""
+    return tf.strings.lower(tf.strings.regex_replace(texts, r"\x{0}", "\ufffd"))
 
 
 def _replaced(codes: tf.RaggedTensor) -> tf.RaggedTensor:

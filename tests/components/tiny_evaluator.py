@@ -35,7 +35,7 @@ class Oracle(tf.Module):
         self.weights = tf.Variable(tf.zeros([weights, 1]))
         self.generator_state = tf.Variable([1, 2], dtype=tf.int64)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(examples, {self._feature: tf.io.FixedLenFeature([], tf.float32)})
         positive = parsed[self._feature] + tf.reduce_sum(self.weights)

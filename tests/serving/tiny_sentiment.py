@@ -31,24 +31,24 @@ class TinySentiment(tf.Module):
         lengths = tf.cast(tf.strings.length(tokens, unit="UTF8_CHAR"), tf.float32)
         return tf.math.divide_no_nan(lengths, tf.reduce_sum(lengths, axis=1, keepdims=True))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def serving_default(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         text = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})["text"]
         return {"probabilities": self._probabilities(text)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def serve_text(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self._probabilities(text)
         label = tf.gather(tf.constant(["negative", "positive"]), tf.argmax(probabilities, axis=1))
         return {"probabilities": probabilities, "label": label}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def explain(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens = self._tokens(text)
         probabilities = self._probabilities(text)
         return {"probabilities": probabilities, "tokens": tokens, "attention": self._attention(tokens)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")], autograph=False)
     def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = self.serving_default(inputs)["probabilities"]
         return {"classes": tf.tile([["negative", "positive"]], [tf.shape(scores)[0], 1]), "scores": scores}

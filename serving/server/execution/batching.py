@@ -131,8 +131,10 @@ class Batcher:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether calls wait for a thread or for other calls."""
-        return bool(self._lanes)
+        """Whether calls wait for others that are about to arrive."""
+        with self._changed:
+            lanes = self._lanes.values()
+            return any(isinstance(lane, MergedLane) and lane.traffic.is_expecting for lane in lanes)
 
     def settle(self) -> None:
         """Ends the wait for calls that are about to arrive; a server calls this when its event loop has been idle."""

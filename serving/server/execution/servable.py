@@ -16,7 +16,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from serving.server.errors import ServingError, from_tensorflow, invalid_argument
 from serving.server.execution.process_memory import return_memory
-from serving.server.execution.session import feed_tensor, least_busy, open_session
+from serving.server.execution.session import feed_tensor, least_busy, open_session, run_session
 from serving.server.execution.tensors import Arrays
 
 _ANY_SIZE: Final = -1
@@ -118,7 +118,7 @@ class Servable:
             milliseconds = None if timeout is None else math.ceil(timeout * 1000)
             options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
             try:
-                values = session.run(list(fetches.values()), feeds, options=options)
+                values = run_session(session, list(fetches.values()), feeds, options)
             except tf.errors.OpError as error:
                 raise from_tensorflow(error) from None
             except UnicodeDecodeError as error:

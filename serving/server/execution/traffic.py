@@ -29,6 +29,11 @@ class Traffic:
         self.in_flight += 1
         self.usual = max(self.usual, self.in_flight)
 
+    @property
+    def is_expecting(self) -> bool:
+        """Whether more calls are about to arrive."""
+        return self.in_flight < self.usual
+
     def seconds_left(self, since: float, now: float) -> float:
         """Returns how long a batch still waits for the usual calls, 0 or less if it does not.
 
@@ -36,7 +41,7 @@ class Traffic:
             since: When the batch could have run first, by the same clock as `now`.
             now: The time.
         """
-        return 0.0 if self.in_flight >= self.usual else since + LONGEST_SECONDS - now
+        return since + LONGEST_SECONDS - now if self.is_expecting else 0.0
 
     def settle(self) -> None:
         """Notes that no more calls are about to arrive: clients that did not come are not expected again."""

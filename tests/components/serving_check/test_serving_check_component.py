@@ -93,11 +93,11 @@ def test_a_naive_keras_3_export_does_not_pass(tmp_path, good, examples, transfor
             super().__init__()
             self.model, self.layer = model, layer
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
         def serve_text(self, text):
             return {"probabilities": self.model(self.layer({"text": text[:, tf.newaxis]})["token_ids"])}
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
         def serving_default(self, examples):
             parsed = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})
             return self.serve_text(parsed["text"])

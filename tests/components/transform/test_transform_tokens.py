@@ -70,10 +70,13 @@ def test_every_character_is_normalized_as_in_python() -> None:
 
 @pytest.mark.parametrize(
     ("texts", "decoded"),
-    [([], 0), (["plain", "don't"], 0), (["plain", "don\u2019t"], 1), (["cafe\u0301", "plain"], 2)],
+    [([], 0), (["plain", "don't\0"], 0), (["plain", "don\u2019t"], 1), (["cafe\u0301", "plain"], 2)],
 )
 def test_a_batch_runs_only_the_steps_that_one_of_its_texts_needs(texts: list[str], decoded: int) -> None:
-    function = normalized_in_graph.get_concrete_function()
+    tokenize = graph_function(
+        lambda given: preprocessing.tokenize(given, normalize=True), [tf.TensorSpec([None], tf.string)]
+    )
+    function = tokenize.get_concrete_function()
     metadata = tf.compat.v1.RunMetadata()
     with tf.compat.v1.Session(graph=function.graph) as session:
         traced = tf.compat.v1.RunOptions(trace_level=tf.compat.v1.RunOptions.SOFTWARE_TRACE)

@@ -25,6 +25,7 @@ from serving.server.errors import ServingError
 from serving.server.execution.batching import Batch, Batcher
 from serving.server.execution.delivery import Delivery
 from serving.server.execution.servable import Servable
+from serving.server.execution.traffic import Traffic
 
 SECONDS = 60  # longer waits fail the test
 SLOW_MS = 2000
@@ -562,6 +563,22 @@ def test_clients_that_call_again_soon_share_one_batch(rows: Servable, clients: i
     assert sum(run.calls for run in runs) == 20 * clients
     # The first call finds nobody else, and its client is then a batch behind the others or among them.
     assert sum(run.calls == clients for run in runs) >= 15
+
+
+def test_calls_wait_for_others_only_if_there_were_more_lately(held: Hold, rows: Servable) -> None:
+    waiting = held()
+    futures = [waiting.batcher.submit(rows, "count", ids(n)) for n in range(2)]
+    assert not waiting.batcher.is_waiting  # but for the thread
+    waiting.release()
+    for future in futures:
+        result(future)
+    waiting = held()
+    waiting.batcher._traffic[rows] = {"count": Traffic(usual=2)}
+    future = waiting.batcher.submit(rows, "count", ids(1))
+    assert waiting.batcher.is_waiting
+    waiting.release()
+    assert result(future)["id"] == [1]
+    assert not waiting.batcher.is_waiting
 
 
 def test_a_batch_waits_for_nobody_if_no_time_is_allowed(rows: Servable) -> None:

@@ -17,7 +17,7 @@ from imdb_core.errors import RunError
 from serving.runtime.cpp_loader import CppSavedModel
 from serving.server.errors import ServingError
 from serving.server.execution.servable import Servable
-from serving.server.execution.session import POOLS, least_busy, open_session, session_config
+from serving.server.execution.session import POOLS, least_busy, open_session, run_session, session_config
 
 
 class Vocabulary(tf.Module):
@@ -218,6 +218,35 @@ def test_sessions_accept_every_pool_and_no_other() -> None:
             assert session.run(one, options=tf.compat.v1.RunOptions(inter_op_thread_pool=pool)) == 1
         with pytest.raises(tf.errors.InvalidArgumentError, match="inter_op_thread_pool"):
             session.run(one, options=tf.compat.v1.RunOptions(inter_op_thread_pool=POOLS))
+
+
+def test_tensors_are_computed_as_by_the_session_itself() -> None:
+    with tf.Graph().as_default() as graph:
+        numbers = tf.compat.v1.placeholder(tf.float32, [None])
+        texts = tf.compat.v1.placeholder(tf.string, None)
+        total = tf.reduce_sum(numbers)
+        joined = tf.strings.join([texts, b"\0"])
+        # One twice, one that is fed, scalars, and text that ends in NUL.
+        fetches = [numbers * 2, total, total, numbers, joined, tf.strings.as_string(total)]
+    options = tf.compat.v1.RunOptions(inter_op_thread_pool=0, timeout_in_ms=60_000)
+    with tf.compat.v1.Session(graph=graph, config=session_config()) as session:
+        for text in (np.array([b"a", b""], object), np.array(b"a", object), np.array([], object)):
+            feeds = {numbers: np.float32([1, 2]), texts: text}
+            expected = session.run(fetches, feeds)
+            found = run_session(session, fetches, feeds, options)
+            assert [type(value) for value in found] == [type(value) for value in expected]
+            for ours, theirs in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_that_fails_has_the_code_and_the_message_of_its_op() -> None:
+    with tf.Graph().as_default() as graph:
+        text = tf.compat.v1.placeholder(tf.string, [])
+        number = tf.strings.to_number(text)
+    with tf.compat.v1.Session(graph=graph, config=session_config()) as session:
+        session.run(number, {text: b"1"})
+        with pytest.raises(tf.errors.InvalidArgumentError, match="could not correctly convert string: word"):
+            run_session(session, [number], {text: np.array(b"word", object)}, tf.compat.v1.RunOptions())
 
 
 def write_parsed(path: Path, tags: list[str]) -> None:
