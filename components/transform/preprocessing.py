@@ -3,6 +3,7 @@
 The encoding is that of `keras.datasets.imdb` with `pad_sequences(padding="post", maxlen=200)`, computed from raw text.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -69,14 +70,7 @@ def tokenize(texts: tf.Tensor, *, normalize: bool) -> tf.RaggedTensor:
     Returns:
         string `[batch, (words)]`.
     """
-    # For a single short review, starting the operations takes longer than all else; ASCII needs few of them.
-    lowered = tf.cond(
-        tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x{0}-\x{7f}]*")),
-        lambda: _lower_ascii(texts),
-        lambda: lower_case(normalized(texts) if normalize else texts),
-    )
-    without_breaks = tf.strings.regex_replace(lowered, _LINE_BREAK, " ")
-    return tf.strings.split(tf.strings.regex_replace(without_breaks, _SEPARATORS, " "))
+    return _tokenizer(normalize)(texts)
 
 
 def align(words: tf.RaggedTensor, values: tf.RaggedTensor, max_tokens: int, start: Any, padding: Any) -> tf.Tensor:
@@ -130,6 +124,23 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
         features.TOKEN_IDS: align(words, word_ids, settings.max_tokens, features.START_ID, features.PADDING_ID),
         features.LABEL: inputs[features.LABEL],
     }
+
+
+@functools.cache
+def _tokenizer(normalize: bool) -> Any:
+    """Returns the graph of `tokenize`. TF Transform traces its preprocessing eight times; this part is traced once."""
+
+    def words(texts: tf.Tensor) -> tf.RaggedTensor:
+        # For a single short review, starting the operations takes longer than all else; ASCII needs few of them.
+        lowered = tf.cond(
+            tf.reduce_all(tf.strings.regex_full_match(texts, r"[\x{0}-\x{7f}]*")),
+            lambda: _lower_ascii(texts),
+            lambda: lower_case(normalized(texts) if normalize else texts),
+        )
+        without_breaks = tf.strings.regex_replace(lowered, _LINE_BREAK, " ")
+        return tf.strings.split(tf.strings.regex_replace(without_breaks, _SEPARATORS, " "))
+
+    return tf.function(words, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
 
 def _lower_ascii(texts: tf.Tensor) -> tf.Tensor:

@@ -17,5 +17,6 @@ def token_ids_in_graph(transformed: Transformed):
     graph = tf.function(
         lambda texts: layer({"text": texts[:, tf.newaxis]})["token_ids"],
         input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
     )
     return lambda reviews: graph(tf.constant(reviews, tf.string, [len(reviews)])).numpy().tolist()

@@ -48,7 +48,7 @@ class Exported:
     @functools.cached_property
     def answers(self) -> Callable[[np.ndarray], list[tf.Tensor]]:
         """Maps token ids to probabilities and attention."""
-        return tf.function(explaining_model(self.model), reduce_retracing=True)
+        return tf.function(explaining_model(self.model), reduce_retracing=True, autograph=False)
 
     def token_ids(self, reviews: list[bytes]) -> np.ndarray:
         vocabulary, max_tokens = self.transformed.vocabulary, self.transformed.settings.max_tokens

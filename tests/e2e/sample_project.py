@@ -26,7 +26,7 @@ SMALL = [
     "training.learning_rate=0.01",
     "evaluation.min_accuracy=0.55",
     "evaluation.min_auc=0.55",
-    "report.faithfulness_reviews=50",
+    "report.faithfulness_reviews=20",
 ]
 TFX_RUN = ["tfx", "run", "create", "--pipeline", "pipeline/"]
 UPSTREAM = ["ImdbExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "AnomalyGate"]

@@ -112,7 +112,7 @@ def test_a_stopped_and_a_killed_run_continue_and_end_as_if_they_had_not_been(tmp
     assert list(temporary.iterdir()) == []
     assert epochs(project, "Trainer.vector") == ["2/3", "3/3"]
 
-    record = project.succeed("data.source=reviews.csv")
+    record = project.succeed("data.source=reviews.csv", command=["imdb-attention", "run"])
     assert {"ServingCheck", "Pusher"} <= set(record["executed"])
     assert not set(record["executed"]) & {*UPSTREAM, "Transform", *TO_WINNER}
     # Same reviews, settings and seed, from a file, in another folder, in two pieces and with one node at a time: the
