@@ -7,6 +7,8 @@ digest of the function's code is another property.
 import ast
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Final
@@ -30,35 +32,57 @@ def code_digest(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: One of `modules` does not exist.
     """
-    trees = _closure(modules)
+    found = _closure(modules)
     for module in modules:
-        if module not in trees:
+        if module not in found:
             raise ModuleNotFoundError(
                 f"cannot digest {module!r}: no such module in {', '.join(_PACKAGES)}", name=module
             )
     digest = hashlib.sha256()
-    for name, tree in sorted(trees.items()):
-        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    for name, reached in sorted(found.items()):
+        digest.update(f"{name}\n{reached.computation}\n".encode())
     return digest.hexdigest()
 
 
-def _closure(modules: Iterable[str]) -> dict[str, ast.Module]:
-    """Maps the name of each module that is reached to its syntax tree, reduced to what affects results."""
-    trees: dict[str, ast.Module] = {}
+@dataclass(frozen=True)
+class _Module:
+    """What of a module affects results.
+
+    Attributes:
+        computation: Its reduced syntax tree, as text.
+        imports: The names of those of our modules that it imports.
+    """
+
+    computation: str
+    imports: frozenset[str]
+
+
+def _closure(modules: Iterable[str]) -> dict[str, _Module]:
+    """Returns each module that is reached, by name."""
+    found: dict[str, _Module] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in trees or name in _WITHOUT_EFFECT or name.rpartition(".")[2] == _PROGRESS:
+        if name in found or name in _WITHOUT_EFFECT or name.rpartition(".")[2] == _PROGRESS:
             continue
         spec = find_spec(name)
         if spec is None or spec.origin is None:
             continue
-        trees[name] = _computation(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
         package, _, _ = name.rpartition(".")
-        waiting += _imports(trees[name], name if spec.submodule_search_locations else package)
+        inside = name if spec.submodule_search_locations else package
+        found[name] = _module(spec.origin, inside, Path(spec.origin).stat().st_mtime_ns)
+        waiting += found[name].imports
         if package:  # importing a module runs its packages first
             waiting.append(package)
-    return trees
+    return found
+
+
+@cache
+def _module(file: str, package: str, changed: int) -> _Module:
+    """Reads a module; most are reached by several nodes, and reading them all took a second of each start."""
+    del changed  # another time, another module
+    tree = _computation(ast.parse(Path(file).read_text(encoding="utf-8")))
+    return _Module(ast.dump(tree), frozenset(_imports(tree, package)))
 
 
 def _imports(tree: ast.Module, package: str) -> set[str]:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.explainer.arrays import Floats, TokenIds
+from components.graph_functions import graph_function
 from components.network.attention import Attention
-from components.network.graph_functions import graph_function
 from imdb_core import features, signatures
 
 

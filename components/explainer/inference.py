@@ -15,8 +15,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.explainer.arrays import Floats, TokenIds
+from components.graph_functions import graph_function
 from components.network.export import signature_inputs
-from components.network.graph_functions import graph_function
 from components.network.lengths import lengths
 from components.network.model import explaining_model, takes_any_length
 from imdb_core import features, signatures

@@ -14,9 +14,10 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from components.graph_functions import graph_function
 from components.network import model as models
-from components.network.graph_functions import graph_function
 from components.transform import preprocessing
 from imdb_core import features
 from imdb_core.file_names import WARMUP_FILE
@@ -80,13 +81,15 @@ def export_model(
     for layer in model.layers:
         if isinstance(layer, keras.layers.GRU):
             layer.use_cudnn = False
-    transform_layer = transform_output.transform_features_layer()
+    preprocessor = SavedModelLoader(transform_output.transform_savedmodel_dir)
+    # Otherwise every run fills in the features that a review to be judged does not have, such as its label.
+    preprocessor.finalize([features.TEXT], [features.TOKEN_IDS])
     explaining = models.explaining_model(model)
     sentiments = tf.constant(features.SENTIMENTS)
     max_tokens = transform.max_tokens
 
     def token_ids(texts: tf.Tensor) -> tf.Tensor:
-        padded = transform_layer({features.TEXT: texts[:, tf.newaxis]})[features.TOKEN_IDS]
+        padded = preprocessor.apply_transform_model({features.TEXT: texts[:, tf.newaxis]})[features.TOKEN_IDS]
         if not models.takes_any_length(model):
             return padded
         is_token = tf.not_equal(padded, features.PADDING_ID)
@@ -118,7 +121,7 @@ def export_model(
 
     served = tf.Module()
     served.tracked = [variable.value for variable in model.variables]
-    served.transform_layer = transform_layer
+    served.preprocessor = preprocessor._imported  # which holds the vocabulary
     functions = {SERVING_DEFAULT: serving_default, SERVE_TEXT: serve_text, EXPLAIN: explain, CLASSIFY: classify}
     signatures = {
         name: graph_function(function, [tf.TensorSpec([None], tf.string, name=INPUTS[name].name)])

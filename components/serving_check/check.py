@@ -15,8 +15,8 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tfx.utils import io_utils
 
+from components.graph_functions import graph_function
 from components.network.export import predict_request, signature_inputs
-from components.network.graph_functions import graph_function
 from components.network.model import explaining_model, load_trained_model
 from imdb_core import features, signatures
 from imdb_core.connections import DIRECT

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.graph_functions import graph_function
 from components.network import draws
-from components.network.graph_functions import graph_function
 from components.network.model import takes_any_length
 from components.trainer.datasets import Examples, evaluation_batches
 from components.trainer.optimizer import apply_gradients, scaled_loss, unwrapped

@@ -10,6 +10,7 @@ from typing import Any, Final
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.graph_functions import graph_function
 from imdb_core import features, file_names, normalization
 from imdb_core.settings import TransformSettings
 
@@ -138,9 +139,13 @@ def _tokenizer(normalize: bool) -> Any:
             lambda: lower_case(normalized(texts) if normalize else texts),
         )
         without_breaks = tf.strings.regex_replace(lowered, _LINE_BREAK, " ")
-        return tf.strings.split(tf.strings.regex_replace(without_breaks, _SEPARATORS, " "))
+        pieces = tf.raw_ops.StringSplitV2(input=tf.strings.regex_replace(without_breaks, _SEPARATORS, " "), sep="")
+        # As `tf.strings.split`, with half of its operations.
+        reviews = tf.range(tf.size(texts, tf.int64) + 1)
+        starts = tf.searchsorted(pieces.indices[:, 0], reviews, out_type=tf.int64)
+        return tf.RaggedTensor.from_row_splits(pieces.values, starts, validate=False)
 
-    return tf.function(words, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    return graph_function(words, [tf.TensorSpec([None], tf.string)])
 
 
 def _lower_ascii(texts: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.network.graph_functions import graph_function
+from components.graph_functions import graph_function
 from components.network.gru import GRU
 
 UNITS = 5

@@ -123,7 +123,7 @@ OVERFLOWS = """
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-    from components.network.graph_functions import graph_function
+    from components.graph_functions import graph_function
     from components.trainer.devices import strategy_over
     from components.trainer.optimizer import apply_gradients, averaged_variables, values_of
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from token_cases import TOKEN_CASES, for_each_token_case, words_of_case
 from token_oracle import REVIEWS
 
-from components.network.graph_functions import graph_function
+from components.graph_functions import graph_function
 from components.transform import preprocessing
 from imdb_core.normalization import COMPOSITIONS, REPLACEMENTS
 from imdb_core.normalization import normalized as normalized_in_python

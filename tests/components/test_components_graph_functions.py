@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from components.network.graph_functions import graph_function
+from components.graph_functions import graph_function
 
 
 def test_a_function_is_traced_once_for_its_signature():
