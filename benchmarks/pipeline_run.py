@@ -1,6 +1,8 @@
 """Starts the pipeline as a user does, and reads its record from its workspace."""
 
 import json
+import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +16,8 @@ from pipeline.workspace.run_names import RUN_FILE
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-_FIRST_NODE: Final = "Component ImdbExampleGen is running."
+_FIRST_NODE: Final = "ImdbExampleGen"
+_BEGINS: Final = re.compile(r"(\S+ \S+) .*Component (\S+) is running\.$")
 _KEPT: Final = ("nodes", "ingest", "selection", "champion", "settings")
 _MIB_IN_GIGABYTES: Final = 2**20 / 1e9
 
@@ -31,12 +34,12 @@ def read_run(workspace: Path, process: MeasuredProcess) -> dict[str, Any]:
     """Reads the only run of a workspace, which a measured process made.
 
     Returns:
-        JSON: `seconds` (`total`, `start_up` until the first node began, `training` of both Trainers,
+        JSON: `seconds` (`total`, `start_up` until the first node began, `training` while at least one Trainer ran,
         `without_training`, and CPU seconds), `peak_gigabytes`, `pushed`, `nodes` with seconds and peak, and `ingest`,
         `selection`, `champion` and `settings` from the run's record.
 
     Raises:
-        RunError: There is no record, or the log does not show when the first node began.
+        RunError: There is no record, or the log does not show when the first node or a Trainer began.
     """
     record = json.loads(only(workspace, f"reports/*/{RUN_FILE}").read_text())
     nodes = [
@@ -48,14 +51,19 @@ def read_run(workspace: Path, process: MeasuredProcess) -> dict[str, Any]:
         }
         for node in record["nodes"]
     ]
-    training = sum(node["seconds"] or 0.0 for node in nodes if node["node"].startswith("Trainer."))
+    log = only(workspace, "logs/*.log")
+    began = _began(log)
+    trainers = {node["node"]: node["seconds"] or 0.0 for node in nodes if node["node"].startswith("Trainer.")}
+    if missing := {_FIRST_NODE, *trainers} - set(began):
+        raise RunError(f"{log} does not show when {min(missing)} began; expected a line `Component NODE is running.`")
+    training = _covered([(began[name], began[name] + seconds) for name, seconds in trainers.items()])
     return {
         **{key: record[key] for key in _KEPT},
         "nodes": nodes,
         "pushed": record["pushed"]["pushed"],
         "seconds": {
             "total": process.seconds,
-            "start_up": _first_node_began(only(workspace, "logs/*.log")) - process.started_at,
+            "start_up": began[_FIRST_NODE] - process.started_at,
             "training": training,
             "without_training": process.seconds - training,
             "cpu": process.cpu_seconds,
@@ -108,9 +116,21 @@ def only(workspace: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _first_node_began(log: Path) -> float:
+def _began(log: Path) -> dict[str, float]:
+    """Reads when each node began, in seconds since the epoch."""
+    began: dict[str, float] = {}
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            if line.rstrip().endswith(_FIRST_NODE):
-                return datetime.strptime(" ".join(line.split()[:2]), "%Y-%m-%d %H:%M:%S,%f").timestamp()
-    raise RunError(f"{log} does not show when the first node began; expected a line that ends in {_FIRST_NODE!r}")
+            if found := _BEGINS.match(line.rstrip()):
+                time, node = found.groups()
+                began.setdefault(node, datetime.strptime(time, "%Y-%m-%d %H:%M:%S,%f").timestamp())
+    return began
+
+
+def _covered(intervals: Sequence[tuple[float, float]]) -> float:
+    """Returns the length of the union of intervals."""
+    covered, reached = 0.0, -math.inf
+    for start, end in sorted(intervals):
+        covered += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return covered

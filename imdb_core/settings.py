@@ -340,7 +340,7 @@ class ReportSettings(Section):
     """
 
     attention_reviews: NonNegativeInt = 5000
-    faithfulness_reviews: NonNegativeInt = 1000
+    faithfulness_reviews: NonNegativeInt = 500
     examples: NonNegativeInt = 12
     seed: NonNegativeInt = 1
 

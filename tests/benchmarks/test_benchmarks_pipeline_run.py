@@ -18,6 +18,8 @@ LOG = """2026-01-02 03:04:11,900 INFO absl: Using deployment config:
  executor_specs {
 2026-01-02 03:04:12,250 INFO absl: Component ImdbExampleGen is running.
 2026-01-02 03:04:22,250 INFO absl: Component Transform is running.
+2026-01-02 03:04:30,000 INFO pipeline.running.runner: Component Trainer.scalar is running.
+2026-01-02 03:04:35,000 INFO pipeline.running.runner: Component Trainer.vector is running.
 """
 
 
@@ -49,6 +51,20 @@ def test_a_run_is_read_from_its_record_and_its_log(workspace: Path, run_json: di
     assert run["pushed"] is True
 
 
+def test_trainings_side_by_side_count_once(workspace: Path, run_json: dict[str, Any]) -> None:
+    run_json["nodes"].append({"node": "Trainer.vector", "state": "COMPLETE", "seconds": 45.0, "peak_megabytes": 1})
+    (workspace / "reports/one/run.json").write_text(json.dumps(run_json))
+    seconds = read_run(workspace, PROCESS)["seconds"]
+    assert (seconds["training"], seconds["without_training"]) == (50.0, 40.0)  # from :30 to :80
+    run_json["nodes"][-1]["seconds"] = 1.0
+    (workspace / "reports/one/run.json").write_text(json.dumps(run_json))
+    assert read_run(workspace, PROCESS)["seconds"]["training"] == 40.0
+    log = LOG.replace("Component Trainer.scalar is running.\n", "\n").replace(":35,000", ":55,000")
+    (workspace / "logs/run-1.log").write_text(log)
+    with pytest.raises(RunError, match=r"does not show when Trainer\.scalar began"):
+        read_run(workspace, PROCESS)
+
+
 def test_a_node_without_figures_is_kept(workspace: Path, run_json: dict[str, Any]) -> None:
     run_json["nodes"][0] |= {"seconds": None, "peak_megabytes": None}
     (workspace / "reports/one/run.json").write_text(json.dumps(run_json))
@@ -66,7 +82,7 @@ def test_a_workspace_without_exactly_one_run_is_refused(workspace: Path) -> None
 
 def test_a_log_without_the_start_of_the_first_node_is_refused(workspace: Path) -> None:
     (workspace / "logs/run-1.log").write_text("nothing\n")
-    with pytest.raises(RunError, match="does not show when the first node began"):
+    with pytest.raises(RunError, match="does not show when ImdbExampleGen began"):
         read_run(workspace, PROCESS)
 
 
