@@ -11,6 +11,8 @@ from imdb_core.start import pin_keras
 
 # The tests need the same Keras as the commands, whatever the environment says.
 pin_keras(os.environ)
+# As the Makefile does: some tests read all that a program writes, and TensorFlow's native lines are not ours.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)

@@ -129,7 +129,7 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
 
 @functools.cache
 def _tokenizer(normalize: bool) -> Any:
-    """Returns the graph of `tokenize`. TF Transform traces its preprocessing eight times; this part is traced once."""
+    """Returns the graph of `tokenize`, which is traced once; TF Transform traces all the rest again and again."""
 
     def words(texts: tf.Tensor) -> tf.RaggedTensor:
         # For a single short review, starting the operations takes longer than all else; ASCII needs few of them.
@@ -140,7 +140,7 @@ def _tokenizer(normalize: bool) -> Any:
         )
         without_breaks = tf.strings.regex_replace(lowered, _LINE_BREAK, " ")
         pieces = tf.raw_ops.StringSplitV2(input=tf.strings.regex_replace(without_breaks, _SEPARATORS, " "), sep="")
-        # As `tf.strings.split`, with half of its operations.
+        # As `tf.strings.split`, with fewer operations.
         reviews = tf.range(tf.size(texts, tf.int64) + 1)
         starts = tf.searchsorted(pieces.indices[:, 0], reviews, out_type=tf.int64)
         return tf.RaggedTensor.from_row_splits(pieces.values, starts, validate=False)

@@ -83,7 +83,7 @@ class Delivery:
         self._stir(loop)
 
     def _stir(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Notes that the loop is not idle, and watches it while calls wait."""
+        """Notes that the loop is not idle, and watches it while calls wait for others."""
         self._is_idle = False
         if not self._is_ticking and self._batcher.is_waiting:
             self._is_ticking = True
