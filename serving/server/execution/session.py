@@ -103,8 +103,8 @@ def run_session(
 ) -> list[Any]:
     """Computes tensors of a session from `open_session`, as its method `run` does.
 
-    At each call, `run` looks for nested fetches, new operations and values to convert. That takes as long as half of
-    the network for a review of ten words, and there is nothing to find: the graph is final, and the values are arrays.
+    At each call, `run` looks for nested fetches, new operations and values to convert. For a review of ten words that
+    takes half as long as the network, and there is nothing to find: the graph is final, and the values are arrays.
 
     Args:
         session: The session.
@@ -115,8 +115,10 @@ def run_session(
     Returns:
         An array for each tensor of `fetches`; bytes for a string without dimensions.
     """
-    # The runtime computes no tensor twice, and none that it is given.
+    # The runtime computes no tensor twice, none that it is given, and not nothing.
     computed = list(dict.fromkeys(tensor for tensor in fetches if tensor not in feeds))
+    if not computed:
+        return [feeds[tensor] for tensor in fetches]
     buffer = pywrap_tf_session.TF_NewBufferFromString(options.SerializeToString())
     try:
         results = session._call_tf_sessionrun(

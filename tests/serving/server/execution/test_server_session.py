@@ -237,6 +237,8 @@ def test_tensors_are_computed_as_by_the_session_itself() -> None:
             assert [type(value) for value in found] == [type(value) for value in expected]
             for ours, theirs in zip(found, expected, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
+        # A signature may return its input, and nothing else.
+        assert run_session(session, [numbers], {numbers: np.float32([3])}, options)[0].tolist() == [3]
 
 
 def test_a_run_that_fails_has_the_code_and_the_message_of_its_op() -> None:
