@@ -91,6 +91,7 @@ def _compositions() -> Iterator[tuple[tuple[int, int], int]]:
 REPLACEMENTS: Final = dict(_replacements())
 # A letter and a combining mark → the letter with the mark.
 COMPOSITIONS: Final = dict(_compositions())
+_MARKS: Final = frozenset(mark for _, mark in COMPOSITIONS)
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,9 @@ def normalized(text: str) -> Normalized:
         if code != REMOVED:
             codes.append(code)
             starts.append(place)
-    for _ in range(ROUNDS):
-        codes, starts = _composed(codes, starts)
+    if not _MARKS.isdisjoint(codes):
+        for _ in range(ROUNDS):
+            codes, starts = _composed(codes, starts)
     return Normalized("".join(map(chr, codes)), [*starts, len(text)])
 
 

@@ -20,6 +20,7 @@ _BACKEND: Final = "tensorflow"
 # Keras reads its settings from a folder that cannot exist, so that it uses its defaults.
 _NO_KERAS_HOME: Final = os.path.join(os.devnull, "keras")
 _UTF8: Final = "PYTHONUTF8"
+_GC_THRESHOLDS: Final = (100_000, 50, 100)
 
 
 def main() -> NoReturn:
@@ -34,6 +35,7 @@ def prepare() -> None:
 
     If the locale cannot encode all file names, the process starts anew in Python's UTF-8 mode, in which it can.
     """
+    collect_garbage_rarely()
     _open_closed_streams()
     if sys.getfilesystemencoding().lower() != "utf-8":
         os.environ[_UTF8] = "1"
@@ -46,6 +48,14 @@ def prepare() -> None:
         print(note, file=sys.stderr)
     # At its end, Python would look through all objects of TensorFlow and Beam for garbage, which takes two seconds.
     atexit.register(gc.freeze)
+
+
+def collect_garbage_rarely() -> None:
+    """Makes Python look for garbage after 100,000 new objects instead of 700.
+
+    Importing TFX makes a million objects that stay, and looking through them takes a quarter of that time.
+    """
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def pin_keras(environ: MutableMapping[str, str]) -> list[str]:

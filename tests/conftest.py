@@ -7,10 +7,11 @@ from hypothesis import settings
 from playwright.sync_api import Browser
 from xdist.scheduler import LoadFileScheduling
 
-from imdb_core.start import pin_keras
+from imdb_core.start import collect_garbage_rarely, pin_keras
 
 # The tests need the same Keras as the commands, whatever the environment says.
 pin_keras(os.environ)
+collect_garbage_rarely()
 # As the Makefile does: some tests read all that a program writes, and TensorFlow's native lines are not ours.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 

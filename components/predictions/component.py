@@ -23,6 +23,7 @@ def Predictions(
     code_digest: Parameter[str],
     baseline: InputArtifact[standard_artifacts.Model] = None,
     known: InputArtifact[standard_artifacts.Examples] = None,
+    known_baseline: InputArtifact[standard_artifacts.Examples] = None,
 ) -> None:
     """Writes the test reviews with probabilities in place of texts: float32 features `candidate` and `baseline`, `[2]`.
 
@@ -33,12 +34,17 @@ def Predictions(
         code_digest: Digest of this code. A change of the code makes a new execution.
         baseline: The model to compare with, if there is one.
         known: Predictions of the two modes. With them, the candidate is one of these modes and is not run again.
+        known_baseline: Predictions of the baseline, as the candidate of another such node. With them, it is not run
+            again.
 
     Raises:
         RunError: A model cannot be run, or its outputs are not probabilities.
     """
     del code_digest
-    to_run = {CANDIDATE: candidate if known is None else None, BASELINE: baseline}
+    to_run = {
+        CANDIDATE: candidate if known is None else None,
+        BASELINE: baseline if known_baseline is None else None,
+    }
     with ExitStack() as sessions:
         loaded = {
             role: sessions.enter_context(CppSavedModel(saved_model_folder(model)))
@@ -50,5 +56,7 @@ def Predictions(
             if known is not None:
                 role = ROLES[candidate.get_string_custom_property(SELECTED_MODE)]
                 columns[CANDIDATE] = written_before(split_folder(known, TEST), role)
+            if known_baseline is not None:
+                columns[BASELINE] = written_before(split_folder(known_baseline, TEST), CANDIDATE)
             declare_splits(predictions, [TEST])
             write_predictions(split_folder(examples, TEST), split_folder(predictions, TEST), columns)

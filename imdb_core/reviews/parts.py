@@ -1,5 +1,6 @@
 """Decides by its path whether a file is read, and which split and label it has."""
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -40,9 +41,10 @@ def any_part(path: str) -> Part:
     return Part(left_out="hidden") if clutter else Part()
 
 
-def words_of(part: str) -> set[str]:
+@functools.lru_cache
+def words_of(part: str) -> frozenset[str]:
     """Returns the words of a folder's or file's name, in lower case; `train-00000-of-00003` has `train` and `of`."""
-    return {word.lower() for word in _WORD.findall(part)}
+    return frozenset(word.lower() for word in _WORD.findall(part))
 
 
 def is_unlabelled(path: str) -> bool:

@@ -31,8 +31,9 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
     tuner = search_settings(config, places, data) if config.training.tune else None
     trainers = train_modes(config, places, data, tuner)
     scalar, vector = trainers[SCALAR].outputs["model"], trainers[VECTOR].outputs["model"]
-    modes_predictions = predict_modes(data.examples, trainers).with_id("Predictions.modes")
-    predictions = modes_predictions.outputs["predictions"]
+    of_scalar, of_both = predict_modes(data.examples, trainers)
+    of_scalar, of_both = of_scalar.with_id("Predictions.scalar"), of_both.with_id("Predictions.modes")
+    predictions = of_both.outputs["predictions"]
     modes = modes_evaluator_node(predictions, vector=vector, scalar=scalar, settings=config.evaluation)
     selector = ModeSelector(
         evaluation_result=modes.outputs["evaluation"],
@@ -74,6 +75,6 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
         code_digest=code_digest("components.explainer.component"),
     )
 
-    nodes = [*data.nodes, *([tuner] if tuner else []), *trainers.values(), modes_predictions, modes, selector]
+    nodes = [*data.nodes, *([tuner] if tuner else []), *trainers.values(), of_scalar, of_both, modes, selector]
     nodes += [last_blessed, champion_predictions, champion, check, pusher, explainer]
     return assemble(PIPELINE_NAME, nodes, config, places, metadata_connection)

@@ -36,7 +36,9 @@ def create_study(
             mode: trainer.with_id(seed_trainer_id(mode, seed))
             for mode, trainer in train_modes(seeded, places, data).items()
         }
-        nodes += [*trainers.values(), predict_modes(data.examples, trainers).with_id(seed_predictions_id(seed))]
+        of_scalar, of_both = predict_modes(data.examples, trainers)
+        nodes += [*trainers.values(), of_scalar.with_id(f"Predictions.scalar.seed{seed}")]
+        nodes.append(of_both.with_id(seed_predictions_id(seed)))
     return assemble(STUDY_NAME, nodes, config, places, metadata_connection)
 
 

@@ -90,17 +90,19 @@ def write_examples(
     return artifact
 
 
-def predict(
+def predict(  # noqa: PLR0917 - the node's inputs
     folder: Path,
     examples: standard_artifacts.Examples,
     candidate: standard_artifacts.Model,
     baseline: standard_artifacts.Model | None,
     known: standard_artifacts.Examples | None = None,
+    known_baseline: standard_artifacts.Examples | None = None,
 ) -> standard_artifacts.Examples:
     """Runs the node's executor."""
     predictions = standard_artifacts.Examples()
     predictions.uri = str(folder)
     inputs = {"examples": examples, "candidate": candidate, "baseline": baseline, "known": known}
+    inputs["known_baseline"] = known_baseline
     Predictions.EXECUTOR_SPEC.executor_class().Do(
         # TFX passes an empty list for an optional input without an artifact.
         {name: [] if artifact is None else [artifact] for name, artifact in inputs.items()},

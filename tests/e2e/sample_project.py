@@ -30,7 +30,14 @@ SMALL = [
 ]
 TFX_RUN = ["tfx", "run", "create", "--pipeline", "pipeline/"]
 UPSTREAM = ["ImdbExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "AnomalyGate"]
-TO_WINNER = ["Trainer.scalar", "Trainer.vector", "Predictions.modes", "Evaluator.modes", "ModeSelector"]
+TO_WINNER = [
+    "Trainer.scalar",
+    "Trainer.vector",
+    "Predictions.scalar",
+    "Predictions.modes",
+    "Evaluator.modes",
+    "ModeSelector",
+]
 FROM_TRAINERS = [*TO_WINNER, "Predictions.champion", "Evaluator.champion", "ServingCheck", "Pusher", "Explainer"]
 FIRST_RUN = [*UPSTREAM, "Transform", *FROM_TRAINERS]
 

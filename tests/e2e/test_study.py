@@ -13,7 +13,11 @@ COMPARE = [sys.executable, "-m", "pipeline.cli", "compare", "--presets", "attent
 
 
 def nodes(seeds: list[int]) -> set[str]:
-    return {f"{name}.seed{seed}" for seed in seeds for name in ("Trainer.scalar", "Trainer.vector", "Predictions")}
+    return {
+        f"{name}.seed{seed}"
+        for seed in seeds
+        for name in ("Trainer.scalar", "Trainer.vector", "Predictions.scalar", "Predictions")
+    }
 
 
 def test_a_study_is_cached_and_grows_by_what_is_new(tmp_path):

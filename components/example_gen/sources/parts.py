@@ -43,7 +43,7 @@ def split_of(path: str, names: Mapping[str, str]) -> str | None:
         whole = name.lower()
         stem = whole.partition(".")[0]
         words = words_of(name) | {whole, stem}
-        found = {names[word]: word for word in sorted(words) if word in names}
+        found = {names[word]: word for word in sorted(words & names.keys())}
         # `train_test.csv` names both, and so none.
         if len(found) == 1:
             said.update(found)

@@ -131,6 +131,13 @@ def test_the_winner_is_not_run_again_and_the_last_champion_is(  # noqa: PLR0917 
     np.testing.assert_array_equal(both_classes(np.full(27, 0.25)), column(made, "baseline"))
 
 
+def test_the_baseline_is_not_run_again_if_it_was_the_candidate_of_another_node(tmp_path, examples, models, of_modes):
+    of_scalar = predict(tmp_path / "scalar", examples, models["scalar"], None)
+    made = predict(tmp_path / "both", examples, models["vector"], winner("scalar"), known_baseline=of_scalar)
+    for first, second in zip(files(of_modes).values(), files(made).values(), strict=True):
+        assert first.read_bytes() == second.read_bytes()
+
+
 def test_without_a_champion_no_model_is_run(tmp_path, examples, of_modes):
     made = predict(tmp_path / "champion", examples, winner("scalar"), None, of_modes)
     np.testing.assert_array_equal(both_classes(NUMBERS / 64), column(made, "candidate"))

@@ -20,6 +20,7 @@ ORDER = [
     "Transform",
     "Trainer.scalar",
     "Trainer.vector",
+    "Predictions.scalar",
     "Predictions.modes",
     "Evaluator.modes",
     "ModeSelector",
@@ -94,6 +95,13 @@ def test_the_evaluators_read_predictions_and_run_no_model(nodes):
         assert "materialized_prediction" in parameter(evaluator, "eval_config")
 
 
+def test_scalar_is_predicted_while_vector_trains(nodes):
+    of_scalar = nodes["Predictions.scalar"]
+    assert sorted(of_scalar.upstream_nodes) == ["ImdbExampleGen", "Trainer.scalar"]
+    assert producer(of_scalar, "candidate") == "Trainer.scalar"
+    assert producer(nodes["Predictions.modes"], "known_baseline") == "Predictions.scalar"
+
+
 def test_the_winner_is_not_run_again_and_a_first_run_has_no_champion(nodes):
     predictions = nodes["Predictions.champion"]
     assert producer(predictions, "known") == "Predictions.modes"
@@ -101,7 +109,7 @@ def test_the_winner_is_not_run_again_and_a_first_run_has_no_champion(nodes):
 
 
 def test_a_change_of_code_is_a_change_of_the_predictions_and_the_explainer(nodes):
-    for name in ("modes", "champion"):
+    for name in ("scalar", "modes", "champion"):
         assert parameter(nodes[f"Predictions.{name}"], "code_digest") == code_digest("components.predictions.component")
     assert parameter(nodes["Explainer"], "code_digest") == code_digest("components.explainer.component")
 

@@ -15,7 +15,8 @@ def compiled(folder: Path, *seeds: int):
 
 def test_one_transform_feeds_all_seeds_and_each_seed_compares_its_own_modes(tmp_path):
     nodes = compiled(tmp_path, 3, 4)
-    of_seeds = [f"{name}.seed{seed}" for seed in (3, 4) for name in ("Trainer.scalar", "Trainer.vector", "Predictions")]
+    names = ("Trainer.scalar", "Trainer.vector", "Predictions.scalar", "Predictions")
+    of_seeds = [f"{name}.seed{seed}" for seed in (3, 4) for name in names]
     assert sorted(nodes) == sorted([*UPSTREAM, *of_seeds])
     for seed in (3, 4):
         for mode in ("scalar", "vector"):
@@ -24,8 +25,13 @@ def test_one_transform_feeds_all_seeds_and_each_seed_compares_its_own_modes(tmp_
             config = json.loads(parameter(trainer, "custom_config"))
             assert (config["mode"], config["training"]["seed"]) == (mode, seed)
         predictions = nodes[f"Predictions.seed{seed}"].inputs.inputs
-        made_by = {role: predictions[role].channels[0].producer_node_query.id for role in ("candidate", "baseline")}
-        assert made_by == {"candidate": f"Trainer.vector.seed{seed}", "baseline": f"Trainer.scalar.seed{seed}"}
+        made_by = {role: given.channels[0].producer_node_query.id for role, given in predictions.items()}
+        assert made_by == {
+            "examples": "ImdbExampleGen",
+            "candidate": f"Trainer.vector.seed{seed}",
+            "baseline": f"Trainer.scalar.seed{seed}",
+            "known_baseline": f"Predictions.scalar.seed{seed}",
+        }
 
 
 def test_more_seeds_leave_the_nodes_of_the_others_as_they_were(tmp_path):
