@@ -102,7 +102,7 @@ def train_modes(
 
 
 def predict_modes(examples: BaseNode, trainers: Mapping[Mode, Trainer]) -> tuple[BaseNode, BaseNode]:
-    """Builds the nodes that predict the test reviews of `examples`, the ImdbExampleGen: with scalar, and with both modes.
+    """Builds the nodes that predict the test reviews of `examples`, the ImdbExampleGen: with scalar, and with both.
 
     Scalar is trained in less time, so its predictions are made while vector still trains.
     """
