@@ -57,6 +57,19 @@ def test_modules_of_ours_start_in_folders_of_others(foreign):
         assert "python -m serving.server" in done.stdout
 
 
+def test_a_prepared_process_collects_garbage_rarely_and_still_does():
+    code = (
+        "import gc; from imdb_core import start; start.prepare()\n"
+        "def waste():\n    cycle = []; cycle.append(cycle)\n"
+        "seen = []; gc.callbacks.append(lambda phase, info: seen.append(phase))\n"
+        "for _ in range(50_000): waste()\n"
+        "few = len(seen)\n"
+        "for _ in range(150_000): waste()\n"
+        "print(few, len(seen) > few, len(gc.get_objects()) < 150_000)"
+    )
+    assert run(sys.executable, "-c", code).stdout.split() == ["0", "True", "True"]
+
+
 def test_an_installation_without_the_packages_says_so(tmp_path):
     (tmp_path / "_imdb_attention_start.py").write_bytes(Path(start.__file__).read_bytes())
     code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; sys.path[1:] = sys.path[1:]\n"
