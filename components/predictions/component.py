@@ -34,8 +34,7 @@ def Predictions(
         code_digest: Digest of this code. A change of the code makes a new execution.
         baseline: The model to compare with, if there is one.
         known: Predictions of the two modes. With them, the candidate is one of these modes and is not run again.
-        known_baseline: Predictions of the baseline, as the candidate of another such node. With them, it is not run
-            again.
+        known_baseline: Predictions of another such node whose candidate is the baseline, which is then not run again.
 
     Raises:
         RunError: A model cannot be run, or its outputs are not probabilities.

@@ -102,9 +102,12 @@ def train_modes(
 
 
 def predict_modes(examples: BaseNode, trainers: Mapping[Mode, Trainer]) -> tuple[BaseNode, BaseNode]:
-    """Builds the nodes that predict the test reviews of `examples`, the ImdbExampleGen: with scalar, and with both.
+    """Builds the nodes that predict the test reviews of `examples`, the ImdbExampleGen.
 
-    Scalar is trained in less time, so its predictions are made while vector still trains.
+    Scalar takes less time to train, so a node of its own predicts with it while vector still trains.
+
+    Returns:
+        The node that predicts with scalar, and the one that writes the predictions of both modes.
     """
     reviews, digest = examples.outputs["examples"], code_digest("components.predictions.component")
     scalar, vector = trainers[SCALAR].outputs["model"], trainers[VECTOR].outputs["model"]

@@ -101,8 +101,13 @@ def predict(  # noqa: PLR0917 - the node's inputs
     """Runs the node's executor."""
     predictions = standard_artifacts.Examples()
     predictions.uri = str(folder)
-    inputs = {"examples": examples, "candidate": candidate, "baseline": baseline, "known": known}
-    inputs["known_baseline"] = known_baseline
+    inputs = {
+        "examples": examples,
+        "candidate": candidate,
+        "baseline": baseline,
+        "known": known,
+        "known_baseline": known_baseline,
+    }
     Predictions.EXECUTOR_SPEC.executor_class().Do(
         # TFX passes an empty list for an optional input without an artifact.
         {name: [] if artifact is None else [artifact] for name, artifact in inputs.items()},
