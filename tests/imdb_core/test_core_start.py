@@ -59,15 +59,15 @@ def test_modules_of_ours_start_in_folders_of_others(foreign):
 
 def test_a_prepared_process_collects_garbage_rarely_and_still_does():
     code = (
-        "import gc; from imdb_core import start; start.prepare()\n"
+        "import gc; from imdb_core import start; older = gc.get_threshold()[1:]; start.prepare()\n"
         "def waste():\n    cycle = []; cycle.append(cycle)\n"
         "seen = []; gc.callbacks.append(lambda phase, info: seen.append(phase))\n"
         "for _ in range(50_000): waste()\n"
         "few = len(seen)\n"
         "for _ in range(150_000): waste()\n"
-        "print(few, len(seen) > few, len(gc.get_objects()) < 150_000)"
+        "print(few, len(seen) > few, len(gc.get_objects()) < 150_000, gc.get_threshold()[1:] == older)"
     )
-    assert run(sys.executable, "-c", code).stdout.split() == ["0", "True", "True"]
+    assert run(sys.executable, "-c", code).stdout.split() == ["0", "True", "True", "True"]
 
 
 def test_an_installation_without_the_packages_says_so(tmp_path):
