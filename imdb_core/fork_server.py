@@ -191,9 +191,8 @@ def _ignore_signals() -> None:
 
 def _serve(control: socket.socket, lifeline: int) -> None:
     """Forks a process for each message, until the main process ends."""
-    # What was imported stays: looking through it for garbage, in each process, would take time and unshare its memory.
+    # What was imported stays. The copies freeze it: looking through it, in each of them, would unshare its memory.
     gc.collect()
-    gc.freeze()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, len(_FORK), 1)
         if not message:
@@ -221,6 +220,8 @@ def _fork(work: Callable[[], object]) -> int:
     process = os.fork()
     if process:
         return process
+    # Only the original may finalize its garbage: TensorFlow's waits for threads, which were not copied, and so forever.
+    gc.freeze()
     status = 1
     try:
         work()

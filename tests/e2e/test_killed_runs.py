@@ -1,4 +1,7 @@
-"""Runs that are killed at random moments. `KILLS=100 python -m pytest tests/e2e/test_killed_runs.py` takes an hour."""
+"""Runs that are killed at random moments; a hundred of them take an hour.
+
+KILLS=100 python -m pytest -s -o faulthandler_timeout=0 tests/e2e/test_killed_runs.py
+"""
 
 import os
 import random

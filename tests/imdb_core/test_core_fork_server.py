@@ -1,4 +1,5 @@
 import errno
+import gc
 import logging
 import os
 import signal
@@ -47,6 +48,33 @@ def test_a_function_runs_in_a_process_of_its_own(server):
     assert started == [first]
     assert len({first, second, os.getpid()}) == 3
     assert run(server, os.path.basename, "folder/file") == "file"
+
+
+def test_what_the_main_process_left_as_garbage_is_not_finalized_in_others(tmp_path):
+    class Finalized:
+        """TensorFlow's and gRPC's objects wait for threads when they go, and a copied process does not have those."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            (tmp_path / str(os.getpid())).touch()
+
+    gc.collect()
+    gc.disable()
+    try:
+        Finalized()
+        with ForkServer(gc.collect) as server:
+            run(server, collected)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        gc.enable()
+    gc.collect()
+    assert [path.name for path in tmp_path.iterdir()] == [str(os.getpid())]
+
+
+def collected(_: None) -> int:
+    return gc.collect()
 
 
 def variable(name: str) -> tuple[str | None, int]:

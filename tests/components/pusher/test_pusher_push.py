@@ -1,4 +1,5 @@
 import functools
+import gc
 import itertools
 import json
 import os
@@ -113,6 +114,8 @@ def in_child(function: Callable[[], object]) -> int:
     """Forks a process that calls a function; a new interpreter would take seconds to import TFX."""
     child = os.fork()
     if child == 0:
+        # Garbage of other tests may wait for threads that were not copied.
+        gc.freeze()
         status = 1
         try:
             function()
