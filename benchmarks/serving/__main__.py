@@ -30,7 +30,8 @@ from serving.releases.versions import read_versions
     type=UserPath(exists=True, file_okay=False, path_type=Path),
     help="Folder of a SavedModel; the newest pushed version by default.",
 )
-@click.option("--seconds", default=10.0, show_default=True, help="Duration of each measurement.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Rounds, which are compared.")
+@click.option("--seconds", default=2.0, show_default=True, help="Duration of each measurement in a round.")
 @click.option("--soak", default=60.0, show_default=True, help="Seconds under load while versions change; 0 skips it.")
 @click.option("--swap", default=5.0, show_default=True, help="Seconds between new versions in the soak.")
 @click.option(
@@ -45,6 +46,7 @@ def main(
     context: click.Context,
     *,
     model: Path | None,
+    rounds: int,
     seconds: float,
     soak: float,
     swap: float,
@@ -54,15 +56,15 @@ def main(
 ) -> None:
     """Measure `serve_text` through the embedded server, as ratios to calling it in-process.
 
-    The server and the in-process calls have one core, and the clients another.
+    The server and the in-process calls have one core, and the clients another. All are measured in turn, in several
+    rounds; what is shown is the median of the rounds, and of the ratios within a round.
     """
     if context.invoked_subcommand:
         return
     from benchmarks.serving import measure
-    from benchmarks.serving.in_process import in_process
     from benchmarks.serving.peers.launching import PEERS
     from benchmarks.serving.peers.measure import peer_rows
-    from benchmarks.serving.texts import FULL_LENGTH, SHORT, reviews_of
+    from benchmarks.serving.texts import FULL_LENGTH, SHORT
 
     cores = Cores.first_two()
 
@@ -81,18 +83,15 @@ def main(
         "load": machine.load(),
     }
     with tempfile.TemporaryDirectory(prefix="imdb-bench-serving-") as folder, pinned(cores.clients):
-        record["in_process"] = {
-            str(words): in_process(path, reviews_of(words), seconds, cores.server) for words in (FULL_LENGTH, SHORT)
-        }
-        console.print("Measured in-process.")
         setup = measure.ServingSetup(path, cores, flags, Path(folder))
-        record["server"] = measure.through_server(setup, seconds, measure.WORKLOADS)
-        console.print("Measured through the server.")
-        record["without_model"] = measure.without_model(cores, FULL_LENGTH, seconds)
+        record["rounds"] = []
+        for one in measure.rounds(setup, seconds, rounds):
+            record["rounds"].append(one)
+            console.print(f"Round {len(record['rounds'])} of {rounds} is done.")
         record["parts"] = measure.parts_of_a_request(setup, FULL_LENGTH)
         record["soak"] = measure.soak(setup, soak, swap) if soak else None
         if peers:
-            record["peers"] = peer_rows(setup, seconds, (SHORT, FULL_LENGTH))
+            record["peers"] = peer_rows(setup, rounds * seconds, (SHORT, FULL_LENGTH))
     if out:
         write_json(out, record)
     for table in tables.all_tables(record):

@@ -4,7 +4,7 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 from tensorflow_serving.apis import predict_pb2
 
-from benchmarks.serving.in_process import WARM_UP_SECONDS
+from benchmarks.serving.in_process import WARM_UP_SECONDS, in_process
 from benchmarks.serving.load import LoadResult, closed_loop
 from benchmarks.serving.metrics import batch_figures, monitoring_flag, read_totals
 from benchmarks.serving.pinning import Cores, pinned
@@ -58,20 +58,32 @@ class ServingSetup:
     folder: Path  # for the versions that the server loads
 
 
-def through_server(setup: ServingSetup, seconds: float, loads: Iterable[Workload]) -> list[dict[str, Any]]:
-    """Calls `serve_text` over gRPC for some seconds with each load.
+def rounds(setup: ServingSetup, seconds: float, count: int) -> Iterator[dict[str, Any]]:
+    """Measures the model in-process, the server and a server without a model in turn, several times.
 
-    Returns:
-        JSON with a row for each load; CPU times of the server and the clients are in microseconds per request.
+    All of them are there all the time. So a machine that is slower for a minute, because others use it too, is so for
+    all figures of a round, and their ratios hold.
+
+    Args:
+        setup: The model and the cores.
+        seconds: Duration of each measurement.
+        count: Number of rounds.
+
+    Yields:
+        JSON of a round: `in_process` by the number of words, see `in_process.Measure`; `server` with a row for each of
+        `WORKLOADS`, and `without_model` with one for the most clients; CPU times are in microseconds per request.
     """
-    with served(setup, monitoring_flag(setup.folder)) as (server, _):
-        return [_with_batches(server, load, seconds) for load in loads]
-
-
-def without_model(cores: Cores, words: int, seconds: float) -> dict[str, Any]:
-    """Measures a row of `through_server`, with the most clients, against a server that does nothing with requests."""
-    with _on_core(cores.server, launched("benchmarks.serving.empty_server")) as server:
-        return _under_load(server, Workload(words, 1, MOST_CLIENTS), seconds)
+    with (
+        in_process(setup.model, setup.cores.server) as alone,
+        served(setup, monitoring_flag(setup.folder)) as (server, _),
+        _on_core(setup.cores.server, launched("benchmarks.serving.empty_server")) as empty,
+    ):
+        for _ in range(count):
+            yield {
+                "in_process": {str(words): alone(reviews_of(words), seconds) for words in (FULL_LENGTH, SHORT)},
+                "server": [_with_batches(server, load, seconds) for load in WORKLOADS],
+                "without_model": _under_load(empty, Workload(FULL_LENGTH, 1, MOST_CLIENTS), seconds),
+            }
 
 
 def parts_of_a_request(setup: ServingSetup, words: int) -> dict[str, float]:

@@ -1,8 +1,14 @@
-"""Lays the figures of a serving benchmark's record out as tables, with their targets."""
+"""Lays the figures of a serving benchmark's record out as tables, with their targets.
 
+A figure is the median of the rounds, and a ratio that of the ratios within a round.
+"""
+
+import functools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from statistics import median
+from typing import Any, Final, TypeAlias
 
 from benchmarks.markdown import page, section
 from pipeline.text_table import TextTable
@@ -22,13 +28,18 @@ _MOST_CLIENTS: Final = 64
 ServingRecord = Mapping[str, Any]
 Row = Mapping[str, Any]
 
+# The keys that lead to a figure, or to a row of figures, in each round of a record.
+_Place: TypeAlias = tuple[str | int, ...]
+
+_WITHOUT_MODEL: Final[_Place] = ("without_model",)
+
 
 def all_tables(record: ServingRecord) -> Iterator[TextTable]:
     """Yields the tables of a record."""
-    best = record["in_process"][FULL_LENGTH]["best_rate"]
     yield _in_process(record)
-    rows = [_through_grpc("server", row, best) for row in record["server"]]
-    rows.append(_through_grpc("a server without a model", record["without_model"], best))
+    places: list[_Place] = [("server", number) for number in range(len(record["rounds"][0]["server"]))]
+    rows = [_through_grpc(record, "server", place) for place in places]
+    rows.append(_through_grpc(record, "a server without a model", _WITHOUT_MODEL))
     cpu = ["server CPU, us/request", "client CPU, us/request"]
     batches = ["rows a batch", "queued, ms", "run, ms"]
     columns = ["serve_text over gRPC", "p50, ms", "p99, ms", "reviews/s", "ratio", *cpu, *batches, "failed"]
@@ -43,32 +54,68 @@ def all_tables(record: ServingRecord) -> Iterator[TextTable]:
     yield TextTable("Targets", ["", "asked", "measured", ""], [list(row) for row in _targets(record)])
 
 
+def _figures(record: ServingRecord, *place: str | int) -> list[Any]:
+    """Returns a figure of each round."""
+    return [functools.reduce(operator.getitem, place, one) for one in record["rounds"]]
+
+
+def _median(record: ServingRecord, *place: str | int) -> float:
+    return float(median(_figures(record, *place)))
+
+
+def _ratio(figures: Sequence[float], others: Sequence[float]) -> float:
+    return median(figure / other for figure, other in zip(figures, others, strict=True))
+
+
+def _rates(record: ServingRecord, words: str) -> dict[str, float]:
+    """Returns the in-process rates by batch size."""
+    sizes = record["rounds"][0]["in_process"][words]["rates"]
+    return {size: _median(record, "in_process", words, "rates", size) for size in sizes}
+
+
+def _best(record: ServingRecord, words: str) -> _Place:
+    """Returns the place of the best in-process rate."""
+    rates = _rates(record, words)
+    return "in_process", words, "rates", max(rates, key=lambda size: rates[size])
+
+
 def _in_process(record: ServingRecord) -> TextTable:
     rows = []
-    for words, found in record["in_process"].items():
-        for size, rate in found["rates"].items():
-            mark = " (best)" if int(size) == found["best_batch"] else ""
-            times = [f"{found['p50_ms']:.1f}", f"{found['p99_ms']:.1f}"] if size == "1" else ["-", "-"]
-            rows.append([words, f"{size}{mark}", *times, f"{rate:.0f}", f"{1e6 / rate:.0f}"])
+    for words in record["rounds"][0]["in_process"]:
+        *_, best = _best(record, words)
+        p50, p99 = (_median(record, "in_process", words, name) for name in ("p50_ms", "p99_ms"))
+        for size, rate in _rates(record, words).items():
+            times = [f"{p50:.1f}", f"{p99:.1f}"] if size == "1" else ["-", "-"]
+            rows.append([words, f"{size}{' (best)' * (size == best)}", *times, f"{rate:.0f}", f"{1e6 / rate:.0f}"])
     columns = ["words", "reviews a batch", "p50, ms", "p99, ms", "reviews/s", "us/review"]
     return TextTable("In-process, on one core", columns, rows)
 
 
-def _through_grpc(server: str, row: Row, best: float) -> list[str]:
+def _through_grpc(record: ServingRecord, server: str, place: _Place) -> list[str]:
+    row: Row = _figures(record, *place)[0]
     reviews = f"{row['reviews_per_request']} review{'s' * (row['reviews_per_request'] > 1)}"
     clients = f"{row['clients']} client{'s' * (row['clients'] > 1)}"
-    has_batches = "rows_per_batch" in row
+    failures = (one for failed in _figures(record, *place, "failures") for one in failed.values())
+
+    def shown(name: str, digits: int) -> str:
+        return f"{_median(record, *place, name):.{digits}f}" if name in row else "-"
+
     return [
         f"{server}, {clients}, {reviews} of {row['words']} words each",
-        f"{row['p50_ms']:.1f}",
-        f"{row['p99_ms']:.1f}",
-        f"{row['reviews_per_second']:.0f}",
-        f"{row['reviews_per_second'] / best:.2f}",
-        f"{row['server_cpu_us']:.0f}",
-        f"{row['client_cpu_us']:.0f}",
-        *([f"{row[name]:.1f}" for name in ("rows_per_batch", "queued_ms", "run_ms")] if has_batches else ["-"] * 3),
-        str(sum(row["failures"].values())),
+        shown("p50_ms", 1),
+        shown("p99_ms", 1),
+        shown("reviews_per_second", 0),
+        f"{_rate_ratio(record, place):.2f}",
+        shown("server_cpu_us", 0),
+        shown("client_cpu_us", 0),
+        *(shown(name, 1) for name in ("rows_per_batch", "queued_ms", "run_ms")),
+        str(sum(failures)),
     ]
+
+
+def _rate_ratio(record: ServingRecord, place: _Place) -> float:
+    """Returns reviews per second as a ratio to the best in-process rate of full-length ones."""
+    return _ratio(_figures(record, *place, "reviews_per_second"), _figures(record, *_best(record, FULL_LENGTH)))
 
 
 def _peers(rows: Sequence[Row]) -> TextTable:
@@ -95,12 +142,13 @@ def _parts(record: ServingRecord) -> Iterator[tuple[str, float, float]]:
 
     The rest is queueing, waking threads, metrics, and Python between all these.
     """
-    row = _row(record, int(FULL_LENGTH), 1, _MOST_CLIENTS)
-    whole = row["server_cpu_us"]
-    rates = record["in_process"][FULL_LENGTH]["rates"]
-    size = min(rates, key=lambda size: abs(int(size) - row["rows_per_batch"]))
+    full = _place(record, int(FULL_LENGTH), 1, _MOST_CLIENTS)
+    whole = _median(record, *full, "server_cpu_us")
+    rates = _rates(record, FULL_LENGTH)
+    rows_per_batch = _median(record, *full, "rows_per_batch")
+    size = min(rates, key=lambda size: abs(int(size) - rows_per_batch))
     parts: dict[str, float] = {
-        "gRPC: a server without a model": record["without_model"]["server_cpu_us"],
+        "gRPC: a server without a model": _median(record, *_WITHOUT_MODEL, "server_cpu_us"),
         **{f"{name} the request": us for name, us in record["parts"].items()},
         f"the model: in-process, batches of {size}": 1e6 / rates[size],
     }
@@ -110,34 +158,42 @@ def _parts(record: ServingRecord) -> Iterator[tuple[str, float, float]]:
     yield "all, as measured", whole, whole
 
 
-def _row(record: ServingRecord, words: int, reviews: int, clients: int) -> Row:
+def _place(record: ServingRecord, words: int, reviews: int, clients: int) -> _Place:
+    """Returns the place of the row of a load."""
     wanted = (words, reviews, clients)
-    rows = (row for row in record["server"] if (row["words"], row["reviews_per_request"], row["clients"]) == wanted)
-    return next(rows)
+    rows = record["rounds"][0]["server"]
+    loads = [(row["words"], row["reviews_per_request"], row["clients"]) for row in rows]
+    return "server", loads.index(wanted)
 
 
 def _targets(record: ServingRecord) -> Iterator[tuple[str, str, str, str]]:
-    alone = record["in_process"][FULL_LENGTH]
-    full = _row(record, int(FULL_LENGTH), 1, _MOST_CLIENTS)
-    short = _row(record, int(SHORT), 1, _MOST_CLIENTS)
-    least = record["without_model"]["server_cpu_us"] + 1e6 / alone["rates"][str(_MOST_CLIENTS)]
-    ratio = full["server_cpu_us"] / least
-    name = f"CPU of a request, 64 clients, ratio to gRPC without a model + model in a batch of 64 ({least:.0f} us)"
-    yield name, f"<= {CPU_RATIO}", f"{ratio:.2f}", _met(ratio <= CPU_RATIO)
-    ratio = full["reviews_per_second"] / alone["best_rate"]
-    name = f"full-length reviews/s, 64 clients, one each, ratio to the best in-process ({alone['best_rate']:.0f})"
-    yield name, f">= {SINGLE_RATE_RATIO}", f"{ratio:.2f}", _met(ratio >= SINGLE_RATE_RATIO)
-    ratio = short["reviews_per_second"] / full["reviews_per_second"]
+    full = _place(record, int(FULL_LENGTH), 1, _MOST_CLIENTS)
+    short = _place(record, int(SHORT), 1, _MOST_CLIENTS)
+    least = [
+        grpc + 1e6 / rate
+        for grpc, rate in zip(
+            _figures(record, *_WITHOUT_MODEL, "server_cpu_us"),
+            _figures(record, "in_process", FULL_LENGTH, "rates", str(_MOST_CLIENTS)),
+            strict=True,
+        )
+    ]
+    name = (
+        f"CPU of a request, 64 clients, ratio to gRPC without a model + model in a batch of 64 ({median(least):.0f} us)"
+    )
+    yield _at_most(name, CPU_RATIO, _ratio(_figures(record, *full, "server_cpu_us"), least))
+    best = _median(record, *_best(record, FULL_LENGTH))
+    name = f"full-length reviews/s, 64 clients, one each, ratio to the best in-process ({best:.0f})"
+    yield _at_least(name, SINGLE_RATE_RATIO, _rate_ratio(record, full))
     name = f"reviews/s of {SHORT} words, 64 clients, one each, ratio to those of full length"
-    yield name, f">= {SHORT_RATE_RATIO}", f"{ratio:.2f}", _met(ratio >= SHORT_RATE_RATIO)
-    for row in record["server"]:
+    rates = [_figures(record, *place, "reviews_per_second") for place in (short, full)]
+    yield _at_least(name, SHORT_RATE_RATIO, _ratio(*rates))
+    for number, row in enumerate(record["rounds"][0]["server"]):
         if row["clients"] == _MOST_CLIENTS and row["reviews_per_request"] > 1:
-            ratio = row["reviews_per_second"] / alone["best_rate"]
             name = f"full-length reviews/s, 64 clients, {row['reviews_per_request']} each, ratio to the best in-process"
-            yield name, f">= {RATE_RATIO}", f"{ratio:.2f}", _met(ratio >= RATE_RATIO)
-    ratio = _row(record, int(SHORTEST), 1, 1)["p50_ms"] / _row(record, int(FULL_LENGTH), 1, 1)["p50_ms"]
+            yield _at_least(name, RATE_RATIO, _rate_ratio(record, ("server", number)))
     name = f"p50 of a review of {SHORTEST} words, one client, ratio to that of {FULL_LENGTH} words"
-    yield name, f"<= {SHORT_LATENCY_RATIO}", f"{ratio:.2f}", _met(ratio <= SHORT_LATENCY_RATIO)
+    times = [_figures(record, *_place(record, int(words), 1, 1), "p50_ms") for words in (SHORTEST, FULL_LENGTH)]
+    yield _at_most(name, SHORT_LATENCY_RATIO, _ratio(*times))
     soak = record["soak"]
     if soak:
         failed = sum(soak["failures"].values())
@@ -145,13 +201,23 @@ def _targets(record: ServingRecord) -> Iterator[tuple[str, str, str, str]]:
         yield name, "0", str(failed), _met(failed == 0)
 
 
+def _at_most(name: str, asked: float, ratio: float) -> tuple[str, str, str, str]:
+    return name, f"<= {asked}", f"{ratio:.2f}", _met(ratio <= asked)
+
+
+def _at_least(name: str, asked: float, ratio: float) -> tuple[str, str, str, str]:
+    return name, f">= {asked}", f"{ratio:.2f}", _met(ratio >= asked)
+
+
 def markdown(record: ServingRecord) -> str:
     """Renders a record for docs/results.md."""
     machine = record["machine"]
     load = record["load"]["average"][0]
+    rounds = len(record["rounds"])
     lines = [
         *section(f"Serving, {record['date']}", record["command"]),
         f"- {machine['cpu']}, {machine['cores']} cores; load before the start {load:.2f}.",
+        f"- The median of {rounds} rounds, and of the ratios within a round.",
         "",
         *chain.from_iterable(table.markdown() for table in all_tables(record)),
     ]

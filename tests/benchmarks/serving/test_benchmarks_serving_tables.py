@@ -6,9 +6,7 @@ SIZES = ("1", "64", "128")
 
 
 def alone(rates: tuple[float, float, float]) -> dict:
-    by_size = dict(zip(SIZES, rates, strict=True))
-    best = max(SIZES, key=lambda size: by_size[size])
-    return {"p50_ms": 10.0, "p99_ms": 12.0, "rates": by_size, "best_rate": by_size[best], "best_batch": int(best)}
+    return {"p50_ms": 10.0, "p99_ms": 12.0, "rates": dict(zip(SIZES, rates, strict=True))}
 
 
 def row(words: int, reviews: int, clients: int, *, rate=100.0, p50=10.0, cpu=1600.0) -> dict:
@@ -31,25 +29,35 @@ def row(words: int, reviews: int, clients: int, *, rate=100.0, p50=10.0, cpu=160
 
 def record(*, better: bool, failures: dict[str, int]) -> dict:
     """A record in which all targets are just met, or just missed."""
-    full = 1000.0 if better else 999.0
     without_model = row(200, 1, 64, cpu=350.0)
     for name in ("rows_per_batch", "queued_ms", "run_ms"):
         del without_model[name]
+
+    def one(speed: float) -> dict:
+        """A round; the machine is slower in some of them, by the same factor for all."""
+        full = (1000.0 if better else 999.0) * speed
+        return {
+            # A review takes 650 us in a batch of 64.
+            "in_process": {
+                "200": alone((100.0 * speed, 1e6 / 650 * speed, 2000.0 * speed)),
+                "20": alone((500.0, 9000.0, 8000.0)),
+            },
+            "server": [
+                row(10, 1, 1, p50=(3.0 if better else 3.1) / speed),
+                row(200, 1, 1, p50=10.0 / speed),
+                row(20, 1, 64, rate=(1500.0 if better else 1490.0) * speed),
+                row(200, 1, 64, rate=full, cpu=(1600.0 if better else 1620.0) / speed),
+                row(200, 4, 64, rate=(1800.0 if better else 1780.0) * speed),
+            ],
+            "without_model": without_model | {"server_cpu_us": 350.0 / speed},
+        }
+
     return {
         "command": "python -m benchmarks.serving",
         "date": "2026-01-01",
         "machine": {"cpu": "a CPU", "cores": 2},
         "load": {"average": [0.1, 0.1, 0.1]},
-        # A review takes 650 us in a batch of 64.
-        "in_process": {"200": alone((100.0, 1e6 / 650, 2000.0)), "20": alone((500.0, 9000.0, 8000.0))},
-        "server": [
-            row(10, 1, 1, p50=3.0 if better else 3.1),
-            row(200, 1, 1, p50=10.0),
-            row(20, 1, 64, rate=1500.0 if better else 1490.0),
-            row(200, 1, 64, rate=full, cpu=1600.0 if better else 1620.0),
-            row(200, 4, 64, rate=1800.0 if better else 1780.0),
-        ],
-        "without_model": without_model,
+        "rounds": [one(1.0), one(0.5), one(1.25)],
         "parts": {"parsing": 5.0, "reading": 15.0, "answering": 30.0},
         "soak": {"seconds": 60.0, "versions": 12, **row(200, 1, 8), "failures": failures},
     }
@@ -89,7 +97,7 @@ def table(measured: dict, title: str) -> list[list[str]]:
     ],
     ids=["met", "missed"],
 )
-def test_targets_are_ratios_within_one_run(better, failures, expected):
+def test_targets_are_ratios_within_a_round(better, failures, expected):
     assert [row[1:] for row in table(record(better=better, failures=failures), "Targets")] == expected
 
 
