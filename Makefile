@@ -15,7 +15,7 @@ PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
-.PHONY: help setup run test check lint bench bench-serving mutation lock clean FORCE
+.PHONY: help setup run test check lint bench bench-serving docs mutation lock clean FORCE
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -44,6 +44,10 @@ bench: $(READY)  ## compare with the blog's plain script; DATA=aclImdb_v1.tar.gz
 
 bench-serving: $(READY) $(PEERS:%=.tools/bench-serving/%/.ready)  ## the server beside Ray Serve and LitServe; ARGS="--model FOLDER"
 	@python -m benchmarks.serving --peers $(ARGS)
+
+docs: $(READY)  ## make the site of the documents in site/; a dead link is an error
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@echo "site/index.html is the first page; with its search: python3 -m http.server --directory site"
 
 mutation: $(READY)  ## change the statistics, splits, tokenizer and pusher in many ways; tests should notice
 	@mutmut run

@@ -42,6 +42,12 @@ FROM_TRAINERS = [*TO_WINNER, "Predictions.champion", "Evaluator.champion", "Serv
 FIRST_RUN = [*UPSTREAM, "Transform", *FROM_TRAINERS]
 
 
+def guides() -> str:
+    """The README and the pages that tell people what to type; commands in docs/results.md take hours."""
+    pages = [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "results.md"]
+    return "\n".join(page.read_text() for page in [ROOT / "README.md", *pages])
+
+
 class Project:
     """A copy of the project, so that its code can be changed, with a workspace of its own."""
 

@@ -1,4 +1,4 @@
-"""Every command of the README is run by a test; a command that nobody runs fails here."""
+"""Every command of the README and its pages is run by a test; a command that nobody runs fails here."""
 
 import os
 import re
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from sample_project import ROOT, guides
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNS = "tests/e2e/test_pipeline_runs.py"
 OTHERS = "tests/e2e/test_other_runs.py"
 SERVING = "tests/e2e/test_serving_commands.py"
@@ -74,12 +74,12 @@ RUN_BY = {
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", guides(), re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n  ", "").splitlines()
     return [re.sub(r"\s+# .*", "", line).strip() for line in lines if line.strip()]
 
 
-def test_the_readme_and_this_list_have_the_same_commands():
+def test_the_documents_and_this_list_have_the_same_commands():
     others = [command for command in commands() if command.startswith(("curl ", "grpcurl "))]
     assert sorted(set(commands()) - set(others)) == sorted(RUN_BY)
     assert len(others) == 2  # test_serving_commands.py sends what both send

@@ -1,4 +1,4 @@
-"""What the README says of serving, asking and releasing, typed as it stands there; only the ports are other ones."""
+"""What the documents say of serving, asking and releasing, typed as it stands there; only the ports are other ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import grpc
 import httpx
 import pytest
 from google.protobuf import json_format
-from sample_project import ROOT, Project
+from sample_project import Project, guides
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 pytestmark = pytest.mark.e2e
 
-README = (ROOT / "README.md").read_text()
+GUIDES = guides()
 READY = re.compile(r"grpc://(\S+?),? http://(\S+)$")
 
 
@@ -50,8 +50,8 @@ class Served:
 
 
 def from_readme(start: str) -> str:
-    """The one command of the README that starts so, without its comment."""
-    lines = README.replace("\\\n  ", "").splitlines()
+    """The one command of the documents that starts so, without its comment."""
+    lines = GUIDES.replace("\\\n  ", "").splitlines()
     (command,) = {re.sub(r"\s+# .*", "", line) for line in lines if line.startswith(start)}
     return command
 
@@ -105,7 +105,7 @@ def test_files_are_predicted_alike_by_the_server_and_by_beam(served):
     (served.folder / "reviews.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     by_server, by_beam = (
         command
-        for command in re.sub(r"\s+# .*", "", README, flags=re.MULTILINE).splitlines()
+        for command in re.sub(r"\s+# .*", "", GUIDES, flags=re.MULTILINE).splitlines()
         if command.startswith("imdb-attention predict --input")
     )
     served.ask(by_server)
@@ -122,8 +122,8 @@ def test_files_are_predicted_alike_by_the_server_and_by_beam(served):
 
 
 def test_the_python_example_runs(served, capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(code.replace("localhost:8500", served.grpc), {})  # noqa: S102 - the README's own code
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDES, re.DOTALL)
+    exec(code.replace("localhost:8500", served.grpc), {})  # noqa: S102 - the documents' own code
     assert re.search(r"\b(positive|negative)\b", capsys.readouterr().out)
 
 
