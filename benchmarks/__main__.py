@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import ablation, comparison, figures, machine, results, study, tuning
+from benchmarks import ablation, comparison, figures, linear, machine, results, study, tuning
 from imdb_core.errors import SettingsError
 from imdb_core.files import write_json
 from imdb_core.user_paths import UserPath
@@ -83,6 +83,13 @@ def run_ablation(change: str, data: str, seed: int, out: Path) -> None:
         record = ablation.run(wanted, Path(folder))
     write_json(out, record)
     click.echo(ablation.markdown(record), nl=False)
+
+
+@main.command("linear")
+@click.option("--data", default="sample", show_default=True, help="`sample` or the path of an aclImdb .tar.gz.")
+def run_linear(data: str) -> None:
+    """Test a linear model under the limits of the network, and print its results as Markdown."""
+    click.echo(linear.markdown(linear.run(data)), nl=False)
 
 
 @main.command("results")
