@@ -345,6 +345,35 @@ class ReportSettings(Section):
     seed: NonNegativeInt = 1
 
 
+class CardSettings(Section):
+    """What only a person knows of a model, for the model card of each pushed version.
+
+    `auto` stands for what is known of the sources `sample` and `imdb`; for all others the card says "not stated". An
+    empty text is "not stated" too.
+
+    Attributes:
+        intended_use: What the model is for.
+        out_of_scope: What the model is not for.
+        languages: The languages of the reviews, as codes such as `en`.
+        license: The licence of the model, such as an SPDX identifier.
+        data_license: The licence of the reviews that it was trained on.
+        contact: Whom to ask about the model.
+    """
+
+    intended_use: str = (
+        "Telling positive from negative reviews of films, in the language that it was trained on, and showing which "
+        "words got the attention; for study, and as a start for models of one's own data."
+    )
+    out_of_scope: str = (
+        "Decisions about people; texts that are no reviews of films; other languages; fine shades such as stars, mixed "
+        "or neutral opinions. Attention shows what the network weighted, not why a person wrote something."
+    )
+    languages: Annotated[tuple[str, ...], Field(strict=False)] = ("auto",)
+    license: str = ""
+    data_license: str = "auto"
+    contact: str = ""
+
+
 class RunSettings(Section):
     """How a run uses this machine. The result does not depend on it.
 

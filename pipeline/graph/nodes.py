@@ -1,7 +1,7 @@
 """The part that both graphs share, from reviews to trained modes and their predictions."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
@@ -21,8 +21,11 @@ from components.transform.component import transform_node
 from components.tuner.component import tuner_node
 from imdb_core.code_digest import code_digest
 from imdb_core.modes import MODES, SCALAR, VECTOR, Mode
-from pipeline.settings import PipelineConfig
+from pipeline.settings import PipelineConfig, changed_settings, flatten, toml_value
 from pipeline.workspace.places import Places
+
+# The sections of the settings on which the winner depends.
+_MAKING: Final = ("data", "transform", "model", "training", "tuning", "evaluation")
 
 
 class DataNodes(NamedTuple):
@@ -134,6 +137,12 @@ def assemble(
         metadata_connection_config=metadata_connection,
         beam_pipeline_args=list(config.beam.pipeline_args),
     )
+
+
+def reproducing_settings(config: PipelineConfig) -> list[str]:
+    """Returns the settings with which another run makes the same model, as `--set` takes them."""
+    changed = {key: value for key, value in changed_settings(flatten(config)).items() if key.split(".")[0] in _MAKING}
+    return [f"preset={config.preset}", *(f"{key}={toml_value(value)}" for key, value in changed.items())]
 
 
 def _recipe(config: PipelineConfig) -> Recipe:

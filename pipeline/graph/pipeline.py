@@ -12,7 +12,14 @@ from components.pusher.component import pusher_node
 from components.serving_check.component import serving_check_node
 from imdb_core.code_digest import code_digest
 from imdb_core.modes import SCALAR, VECTOR
-from pipeline.graph.nodes import assemble, predict_modes, prepare_data, search_settings, train_modes
+from pipeline.graph.nodes import (
+    assemble,
+    predict_modes,
+    prepare_data,
+    reproducing_settings,
+    search_settings,
+    train_modes,
+)
 from pipeline.settings import PipelineConfig
 from pipeline.workspace.places import Places
 from pipeline.workspace.run_names import PIPELINE_NAME
@@ -63,7 +70,11 @@ def create_pipeline(config: PipelineConfig, places: Places, metadata_connection:
         winner,
         model_blessing=champion.outputs["blessing"],
         infra_blessing=check.outputs["blessing"],
+        examples=reviews,
+        predictions=predictions,
         versions=places.versions,
+        card=config.card,
+        assignments=reproducing_settings(config),
     )
     explainer = Explainer(
         examples=reviews,

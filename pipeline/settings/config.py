@@ -17,6 +17,7 @@ from imdb_core.errors import SettingsError
 from imdb_core.hyperparameters import candidates
 from imdb_core.settings import (
     BeamSettings,
+    CardSettings,
     DataSettings,
     EvaluationSettings,
     MetadataSettings,
@@ -51,6 +52,7 @@ class PipelineConfig(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
     report: ReportSettings = ReportSettings()
+    card: CardSettings = CardSettings()
     run: RunSettings = RunSettings()
     beam: BeamSettings = BeamSettings()
     metadata: MetadataSettings = MetadataSettings()

@@ -28,7 +28,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @click.group("models")
 def models_group() -> None:
-    """List, promote, roll back, compare, verify and prune pushed versions of the model.
+    """List, describe, promote, roll back, compare, verify and prune pushed versions of the model.
 
     The versions are in $IMDB_WORKSPACE/models (default: ./workspace/models), beside models.config, which servers
     follow.
@@ -158,6 +158,27 @@ def _verify(version: str, model: str) -> None:
     number = state.number(version)
     verify(state.versions[number], click.echo)
     click.echo(f"Version {number} is good.")
+
+
+@models_group.command("card")
+@click.argument("version")
+@_model_option
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@click.option("--sbom", is_flag=True, help="Print the software bill of materials instead, in CycloneDX's JSON.")
+def _card(version: str, model: str, as_json: bool, sbom: bool) -> None:
+    """Show the model card of VERSION, a number or a label.
+
+    It says what the model is for, what it was trained on, how good it is and where it fails. Set what only a person
+    knows, such as the licence, in the section [card] of the settings.
+    """
+    from serving.releases.state import read_state
+    from serving.releases.versions import CARD_JSON, CARD_TEXT, SBOM, read_paper
+
+    if as_json and sbom:
+        raise click.UsageError("--json and --sbom are both given; give one")
+    state = read_state(_models(), model)
+    paper = SBOM if sbom else CARD_JSON if as_json else CARD_TEXT
+    click.echo(read_paper(state.versions[state.number(version)], paper), nl=False)
 
 
 @models_group.command("compare")

@@ -12,8 +12,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serving.releases.errors import ReleaseError
 
-# In a folder of the version where servers do not look for a file of this name.
-RELEASE_FILE: Final = os.path.join("assets.extra", "release.json")
+# In a folder of the version where servers do not look for files of these names.
+_FOLDER: Final = "assets.extra"
+RELEASE_FILE: Final = os.path.join(_FOLDER, "release.json")
+CARD_TEXT: Final = os.path.join(_FOLDER, "MODEL_CARD.md")
+CARD_JSON: Final = os.path.join(_FOLDER, "MODEL_CARD.json")
+SBOM: Final = os.path.join(_FOLDER, "sbom.cdx.json")
+# They describe the model and hold times, so they do not belong to its digest.
+PAPERS: Final = (CARD_TEXT, CARD_JSON, SBOM)
 # Servers read an int64.
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
@@ -28,18 +34,35 @@ class Blessing(BaseModel):
     reason: str | None = None
 
 
+class DataFacts(BaseModel):
+    """Which reviews a model was trained on.
+
+    Attributes:
+        source: The setting `data.source`.
+        fingerprint: The digest of what determines the rows; see `components.example_gen.sources.locate`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    fingerprint: str
+
+
 class Release(BaseModel):
     """`assets.extra/release.json`: the origin and quality of a version, readable without ML Metadata.
 
     Attributes:
         source: Path of the SavedModel that was pushed.
-        sha256: Digest of the version's files; see `digest`.
+        sha256: Digest of the model's files; see `digest`.
         pushed_at: Time of the push, as a Unix timestamp.
         run_id: Id of the pipeline run that pushed it.
         mode: Attention mode of the model.
         metrics: Metrics of that mode on the `test` split, by name.
         reason: Why this mode was chosen.
         blessings: Blessing by check: `model` for its quality, `infra` for whether it can be served.
+        data: The reviews that it was trained on.
+        card_settings: Digest of the settings `[card]`, which the version's card states.
+        papers: SHA-256 in hex of each of `PAPERS` by name; empty for a version that was pushed without them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,6 +75,9 @@ class Release(BaseModel):
     metrics: Mapping[str, float] = {}
     reason: str | None = None
     blessings: Mapping[str, Blessing] = {}
+    data: DataFacts | None = None
+    card_settings: str | None = None
+    papers: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -89,18 +115,40 @@ def read_release(version: Path) -> Release | None:
 
 
 def digest(folder: Path) -> str:
-    """Returns the SHA-256 in hex of the names and contents of a SavedModel's files, except `release.json`."""
+    """Returns the SHA-256 in hex of the names and contents of a SavedModel's files.
+
+    `release.json` and the papers do not count: the same model stays the same whenever and by whomever it is pushed.
+    """
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
-        if name != RELEASE_FILE:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            total.update(f"{name}\n{content}\n".encode())
+        if name not in (RELEASE_FILE, *PAPERS):
+            total.update(f"{name}\n{sha256(path.read_bytes())}\n".encode())
     return total.hexdigest()
 
 
+def sha256(content: bytes) -> str:
+    """Returns the SHA-256 of a file's content in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_paper(version: PushedVersion, name: str) -> str:
+    """Reads one of a version's `PAPERS`.
+
+    Raises:
+        ReleaseError: The version was pushed without papers, or the file is not the one that was pushed.
+    """
+    if version.release is None or name not in version.release.papers:
+        raise ReleaseError(
+            f"version {version.number} has no card: it was pushed without {os.path.basename(name)}; the next run of "
+            "the pipeline that pushes a version gives it one"
+        )
+    _check_paper(version.path / name, version.release.papers[name])
+    return (version.path / name).read_text(encoding="utf-8")
+
+
 def check_files(version: PushedVersion) -> None:
-    """Compares a version's files with the digest in its `release.json`.
+    """Compares a version's files, papers included, with the digests in its `release.json`.
 
     Raises:
         ReleaseError: The digests differ, or the version has no readable `release.json`.
@@ -115,4 +163,17 @@ def check_files(version: PushedVersion) -> None:
         raise ReleaseError(
             f"the files in {version.path} are not those that were pushed: their SHA-256 is {found[:12]}…, recorded is "
             f"{version.release.sha256[:12]}…; push the model again, or restore the folder"
+        )
+    for name in PAPERS:
+        _check_paper(version.path / name, version.release.papers.get(name))
+
+
+def _check_paper(file: Path, recorded: str | None) -> None:
+    """Raises a ReleaseError if a paper is missing or another one, or if none was pushed and there is one."""
+    found = sha256(file.read_bytes()) if file.is_file() else None
+    if found != recorded:
+        has, had = (f"SHA-256 {digest[:12]}…" if digest else "no such file" for digest in (found, recorded))
+        raise ReleaseError(
+            f"{file} is not what was pushed: found is {has}, recorded is {had}; push the model again, or restore the "
+            "folder"
         )
