@@ -153,6 +153,13 @@ def test_a_release_goes_from_canary_to_stable_and_back(served):
     assert newer in served.type(listed)
     verified = from_readme("imdb-attention models verify").replace("VERSION", older)
     assert f"Version {older} is good." in served.type(verified)
+    card = json.loads(served.type(f"imdb-attention models card {older} --json"))
+    assert {one["kind"]: one["sentences"] for one in card["limits"]} == dict.fromkeys(
+        ("short texts", "negation", "sarcasm", "other languages"), 12
+    )
+    assert card["data"]["source"] == "sample"
+    bill = json.loads(served.type(f"imdb-attention models card {older} --sbom"))
+    assert {"tensorflow", "tfx"} <= {part["name"] for part in bill["components"]}
     (served.folder / "reviews.jsonl").write_text(json.dumps({"text": "A warm and funny film."}) + "\n")
 
     promote = from_readme("imdb-attention models promote")

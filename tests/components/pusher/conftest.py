@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from saved_models import saved_model
+from saved_models import critic, saved_model
 
 
 @pytest.fixture
@@ -12,3 +12,8 @@ def source(tmp_path) -> Path:
 @pytest.fixture
 def base(tmp_path) -> Path:
     return tmp_path / "models" / "critic"
+
+
+@pytest.fixture(scope="session")
+def running_model(tmp_path_factory) -> Path:
+    return critic(tmp_path_factory.mktemp("critic") / "model")

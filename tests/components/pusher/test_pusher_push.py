@@ -13,7 +13,7 @@ import pytest
 from saved_models import FILES, contents, numbers, saved_model
 
 from components.pusher.push import PARTIAL_PREFIX, push
-from serving.releases.versions import RELEASE_FILE, digest
+from serving.releases.versions import CARD_TEXT, PAPERS, RELEASE_FILE, digest, read_versions, sha256
 
 
 def partials(base: Path) -> list[Path]:
@@ -107,6 +107,53 @@ def test_a_version_without_a_readable_release_file_is_another_model(source, base
         shutil.rmtree(base / str(max(numbers(base))))
 
 
+def papers_of(text: bytes = b"paper"):
+    return lambda _: dict.fromkeys(PAPERS, text)
+
+
+def test_papers_are_part_of_the_version_and_not_of_the_model(source, base):
+    told = []
+
+    def write(version):
+        told.append((version.number, version.release.sha256, contents(version.path)))
+        return papers_of()(version)
+
+    version = push(source, base, write_papers=write)
+    # They are written when the model is there, and nothing else of the version is missing.
+    assert told == [(int(version.name), digest(source), FILES)]
+    assert contents(version).keys() == {*FILES, RELEASE_FILE, *PAPERS}
+    assert (version / CARD_TEXT).read_bytes() == b"paper"
+    release = read_versions(base)[int(version.name)].release
+    assert release.papers == dict.fromkeys(PAPERS, sha256(b"paper"))
+    assert release.sha256 == digest(version)
+
+
+def test_other_papers_make_no_other_model(source, base):
+    version = push(source, base, {"card_settings": "a"}, papers_of(b"at noon"))
+    assert push(source, base, {"card_settings": "a"}, papers_of(b"at night")) == version
+    assert (version / CARD_TEXT).read_bytes() == b"at noon"
+
+
+def test_a_card_that_states_something_else_makes_a_new_version(source, base):
+    old = push(source, base)
+    first = push(source, base, {"card_settings": "a"}, papers_of())
+    second = push(source, base, {"card_settings": "b"}, papers_of(b"another licence"))
+    assert int(old.name) < int(first.name) < int(second.name)
+    assert (second / CARD_TEXT).read_bytes() == b"another licence"
+
+
+def test_without_its_papers_nothing_is_pushed(source, base):
+    def fail(_):
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        push(source, base, write_papers=fail)
+    assert numbers(base) == []
+    version = push(source, base, write_papers=papers_of())
+    assert partials(base) == []
+    assert numbers(base) == [int(version.name)]
+
+
 # Crashes
 
 
@@ -141,29 +188,29 @@ def die_while(owner: object, function: str, calls: int, source: Path, base: Path
 
     def body() -> None:
         setattr(owner, function, dying)
-        push(source, base)
+        push(source, base, write_papers=papers_of())
 
     assert status_of(in_child(body)) == 9
 
 
 @pytest.mark.parametrize(
     ("owner", "function", "calls"),
-    [(shutil, "copyfile", 3), (os, "fsync", 4), (Path, "rename", 0)],
-    ids=["copy", "flush", "rename"],
+    [(shutil, "copyfile", 3), (Path, "write_bytes", 1), (os, "fsync", 4), (Path, "rename", 0)],
+    ids=["copy", "papers", "flush", "rename"],
 )
 def test_a_crash_before_the_end_leaves_no_version_and_the_next_push_completes(source, base, owner, function, calls):
     die_while(owner, function, calls, source, base)
     assert numbers(base) == []
     assert len(partials(base)) == 1
-    version = push(source, base)
+    version = push(source, base, write_papers=papers_of())
     assert partials(base) == []
     assert numbers(base) == [int(version.name)]
-    assert contents(version).keys() == {*FILES, RELEASE_FILE}
+    assert contents(version).keys() == {*FILES, RELEASE_FILE, *PAPERS}
 
 
 def test_a_crash_after_the_rename_is_found_by_the_next_push(source, base):
     # The last flush is that of the folder of versions.
-    flushed = len(list(source.rglob("*"))) + len([RELEASE_FILE, "the version"])
+    flushed = len(list(source.rglob("*"))) + len([RELEASE_FILE, *PAPERS, "the version"])
     die_while(os, "fsync", flushed, source, base)
     (number,) = numbers(base)
     assert push(source, base) == base / str(number)
@@ -220,5 +267,5 @@ def test_the_record_of_a_release_is_indented_json_of_what_is_known(source, base)
     version = push(source, base, {"mode": "scalar"})
     text = (version / RELEASE_FILE).read_text()
     release = json.loads(text)
-    assert release.keys() == {"source", "sha256", "pushed_at", "mode", "metrics", "blessings"}
+    assert release.keys() == {"source", "sha256", "pushed_at", "mode", "metrics", "blessings", "papers"}
     assert text == json.dumps(release, indent=2)

@@ -120,6 +120,18 @@ def test_no_node_waits_for_the_explainer_nor_the_serving_check_for_the_evaluator
     assert {"Evaluator.champion", "ServingCheck"} <= set(nodes["Pusher"].upstream_nodes)
 
 
+def test_the_pusher_gets_what_the_papers_are_written_from(nodes, tmp_path):
+    pusher = nodes["Pusher"]
+    assert producer(pusher, "examples") == "ImdbExampleGen"
+    assert producer(pusher, "predictions") == "Predictions.modes"
+    assert json.loads(parameter(pusher, "assignments")) == ["preset=attention"]
+    # What changes no model does not belong to how it is reproduced.
+    changed = ("preset=blog", "training.epochs=1", "run.jobs=1", "report.seed=7", 'card.license="MIT"')
+    blog = compiled(tmp_path, *changed)["Pusher"]
+    assert json.loads(parameter(blog, "assignments")) == ["preset=blog", "training.epochs=1"]
+    assert json.loads(parameter(blog, "card_settings"))["license"] == "MIT"
+
+
 def test_the_explainer_reads_the_models_that_were_compared(nodes, tmp_path):
     explainer = nodes["Explainer"]
     assert {name: producer(explainer, name) for name in explainer.inputs.inputs} == {

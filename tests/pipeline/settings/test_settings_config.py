@@ -286,7 +286,7 @@ def test_every_section_round_trips_through_json(preset):
     config = load_settings(None, [f"preset={preset}"]).config
     assert PipelineConfig.model_validate(json.loads(json.dumps(config.model_dump(mode="json")))) == config
     sections = [getattr(config, name) for name in PipelineConfig.model_fields if name != "preset"]
-    assert len(sections) == 11
+    assert len(sections) == 12
     for section in sections:
         again = type(section).model_validate(json.loads(json.dumps(section.model_dump(mode="json"))))
         assert again == section

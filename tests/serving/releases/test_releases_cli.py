@@ -17,7 +17,7 @@ from serving.releases import journal
 from serving.releases.cli import models_group
 from serving.releases.state import read_state
 from serving.releases.tables import versions_table
-from serving.releases.versions import Blessing
+from serving.releases.versions import CARD_JSON, CARD_TEXT, SBOM, Blessing, sha256
 
 MODEL = "imdb_attention"
 FIGURES = ["accuracy", "AUC", "log loss"]
@@ -204,3 +204,21 @@ def test_help_imports_nothing_heavy() -> None:
     result = subprocess.run([sys.executable, "-c", ASK_FOR_HELP], capture_output=True, text=True, check=True)
     assert "--label" in result.stdout
     assert result.stderr == ""
+
+
+def test_the_card_of_a_version_is_shown(models: Path) -> None:
+    contents = {CARD_TEXT: "# Model card\n", CARD_JSON: '{"model": {}}\n', SBOM: '{"bomFormat": "CycloneDX"}\n'}
+    path = add_version(models, 2, MODEL, papers={name: sha256(text.encode()) for name, text in contents.items()})
+    for name, text in contents.items():
+        (path / name).write_text(text)
+    assert call("card", "2") == contents[CARD_TEXT]
+    assert call("card", "2", "--json") == contents[CARD_JSON]
+    assert call("card", "2", "--sbom") == contents[SBOM]
+    both = CliRunner().invoke(models_group, ["card", "2", "--json", "--sbom"])
+    assert both.exit_code == 2
+    assert "--json and --sbom are both given; give one" in both.output
+
+
+def test_a_version_without_papers_or_release_has_no_card(pushed: Path) -> None:
+    for number in ("1", "2"):
+        assert f"version {number} has no card" in str(refused("card", number).exception)

@@ -7,7 +7,18 @@ import pytest
 from released import MODEL, add_version
 
 from serving.releases.errors import ReleaseError
-from serving.releases.versions import RELEASE_FILE, Blessing, check_files, digest, read_versions
+from serving.releases.versions import (
+    CARD_TEXT,
+    PAPERS,
+    RELEASE_FILE,
+    SBOM,
+    Blessing,
+    check_files,
+    digest,
+    read_paper,
+    read_versions,
+    sha256,
+)
 
 
 def test_only_versions_that_a_server_would_find_are_read(tmp_path: Path) -> None:
@@ -83,3 +94,48 @@ def test_any_change_of_a_file_is_found(tmp_path: Path, change: str) -> None:
     assert before != digest(path)
     with pytest.raises(ReleaseError, match="are not those that were pushed"):
         check_files(read_versions(tmp_path / MODEL)[7])
+
+
+def with_papers(models: Path, number: int) -> Path:
+    path = add_version(models, number, papers={name: sha256(name.encode()) for name in PAPERS})
+    for name in PAPERS:
+        (path / name).write_text(name)
+    return path
+
+
+def test_papers_do_not_change_the_digest_of_a_model(tmp_path: Path) -> None:
+    path = with_papers(tmp_path, 7)
+    assert digest(path) == digest(add_version(tmp_path, 7, "without"))
+    version = read_versions(tmp_path / MODEL)[7]
+    check_files(version)
+    assert [read_paper(version, name) for name in PAPERS] == list(PAPERS)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("change", ["content", "missing"])
+def test_any_change_of_a_paper_is_found(tmp_path: Path, name: str, change: str) -> None:
+    path = with_papers(tmp_path, 7)
+    if change == "content":
+        (path / name).write_text(f"{name}!")
+    else:
+        (path / name).unlink()
+    version = read_versions(tmp_path / MODEL)[7]
+    with pytest.raises(ReleaseError, match="is not what was pushed"):
+        check_files(version)
+    with pytest.raises(ReleaseError, match="is not what was pushed"):
+        read_paper(version, name)
+
+
+def test_a_paper_that_was_added_later_is_found(tmp_path: Path) -> None:
+    path = add_version(tmp_path, 7)
+    (path / SBOM).write_text("{}")
+    with pytest.raises(ReleaseError, match=r"recorded is no such file"):
+        check_files(read_versions(tmp_path / MODEL)[7])
+
+
+def test_a_version_that_was_pushed_without_papers_has_no_card(tmp_path: Path) -> None:
+    add_version(tmp_path, 7)
+    version = read_versions(tmp_path / MODEL)[7]
+    check_files(version)
+    with pytest.raises(ReleaseError, match=r"version 7 has no card: it was pushed without MODEL_CARD\.md"):
+        read_paper(version, CARD_TEXT)
