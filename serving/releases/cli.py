@@ -28,7 +28,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @click.group("models")
 def models_group() -> None:
-    """List, describe, promote, roll back, compare, verify and prune pushed versions of the model.
+    """List, describe, sign, promote, roll back, compare, verify and prune pushed versions.
 
     The versions are in $IMDB_WORKSPACE/models (default: ./workspace/models), beside models.config, which servers
     follow.
@@ -145,17 +145,49 @@ def _prune(keep: int, dry_run: bool, model: str) -> None:
         click.echo("Nothing to delete.")
 
 
+@models_group.command("sign")
+@click.argument("version")
+@click.option(
+    "--key",
+    type=UserPath(path_type=Path),
+    required=True,
+    help="Private elliptic-curve key, PEM; `openssl ecparam -name prime256v1 -genkey -noout` makes one.",
+)
+@_model_option
+def _sign(version: str, key: Path, model: str) -> None:
+    """Sign VERSION with a key, so that others can check who released it; needs the extra `signing`.
+
+    The signature is in the version's folder, in the form of OpenSSF's model-signing, whose own command checks it too.
+    """
+    from serving.releases.signing import sign
+    from serving.releases.state import read_state
+
+    state = read_state(_models(), model)
+    click.echo(f"Signed: {sign(state.versions[state.number(version)], key)}")
+
+
 @models_group.command("verify")
 @click.argument("version")
+@click.option(
+    "--require_signature",
+    "public_key",
+    type=UserPath(path_type=Path),
+    metavar="KEY.pub",
+    help="Check first that the owner of this public key signed it.",
+)
 @_model_option
-def _verify(version: str, model: str) -> None:
+def _verify(version: str, public_key: Path | None, model: str) -> None:
     """Check that VERSION is unchanged since its push, loads and runs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from serving.releases.signing import signature_check
     from serving.releases.state import read_state
     from serving.releases.verification import verify
 
     state = read_state(_models(), model)
     number = state.number(version)
+    if public_key is not None:
+        signature_check(public_key)(state.versions[number].path)
+        click.echo(f"signature: of {public_key}")
     verify(state.versions[number], click.echo)
     click.echo(f"Version {number} is good.")
 

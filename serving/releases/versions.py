@@ -20,6 +20,8 @@ CARD_JSON: Final = os.path.join(_FOLDER, "MODEL_CARD.json")
 SBOM: Final = os.path.join(_FOLDER, "sbom.cdx.json")
 # They describe the model and hold times, so they do not belong to its digest.
 PAPERS: Final = (CARD_TEXT, CARD_JSON, SBOM)
+# Written after the push; see `serving.releases.signing`.
+SIGNATURE: Final = os.path.join(_FOLDER, "model.sig")
 # Servers read an int64.
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
@@ -117,12 +119,12 @@ def read_release(version: Path) -> Release | None:
 def digest(folder: Path) -> str:
     """Returns the SHA-256 in hex of the names and contents of a SavedModel's files.
 
-    `release.json` and the papers do not count: the same model stays the same whenever and by whomever it is pushed.
+    `release.json`, the papers and a signature do not count: a model stays the same whoever pushes it, and whenever.
     """
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
-        if name not in (RELEASE_FILE, *PAPERS):
+        if name not in (RELEASE_FILE, *PAPERS, SIGNATURE):
             total.update(f"{name}\n{sha256(path.read_bytes())}\n".encode())
     return total.hexdigest()
 

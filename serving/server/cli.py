@@ -68,6 +68,11 @@ _FLAGS: Final[tuple[tuple[str, type, str], ...]] = (
         "Rows of a request that go through the model at once; a longer request runs in pieces; 0 for no limit. "
         "[default: 1024]",
     ),
+    (
+        "require_signature",
+        Path,
+        "Load only versions that the owner of this public key has signed; needs the extra `signing`.",
+    ),
 )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,13 +12,15 @@ from typing import Final
 import grpc
 
 from imdb_core.errors import RunError, SettingsError
+from serving.releases.errors import ReleaseError
+from serving.releases.signing import signature_check
 from serving.server.api.backend import Backend
 from serving.server.api.grpc_api import grpc_server
 from serving.server.api.monitoring import Metrics
 from serving.server.api.rest_api import BYTES_PER_JSON_BYTE, rest_app
 from serving.server.config.flag_files import SslConfig
 from serving.server.config.options import ServerOptions
-from serving.server.errors import ServingError
+from serving.server.errors import ServingError, failed_precondition
 from serving.server.execution.batching import Batcher
 from serving.server.execution.process_memory import keep_from_collector
 from serving.server.execution.request_memory import MemoryBudget
@@ -52,6 +55,7 @@ async def serve(options: ServerOptions) -> int:
     """
     # Loading takes long; faults in these files and ports in use are reported first.
     tls, metrics_path = options.ssl_config(), options.prometheus_path()
+    check = signature_check(Path(options.require_signature)) if options.require_signature else None
     for port in (options.port, options.rest_api_port):
         bind(options.host, port).close()
     stop = _stop_signal()
@@ -61,7 +65,7 @@ async def serve(options: ServerOptions) -> int:
         options.batching_parameters(), max_rows_per_run=options.max_rows_per_run or None, observe=metrics.batch
     )
     manager = ModelManager(
-        _loader(options, metrics, batcher),
+        _loader(options, metrics, batcher, check),
         poll_seconds=options.file_system_poll_wait_seconds,
         load_retries=options.max_num_load_retries,
         retry_seconds=options.load_retry_seconds,
@@ -97,10 +101,20 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _loader(options: ServerOptions, metrics: Metrics, batcher: Batcher) -> Load:
-    """Returns the function that loads a version from its name, number and folder, and warms it up."""
+def _loader(
+    options: ServerOptions, metrics: Metrics, batcher: Batcher, check: Callable[[Path], None] | None = None
+) -> Load:
+    """Returns the function that loads a version from its name, number and folder, and warms it up.
+
+    `check` raises a ReleaseError for a folder that must not be loaded.
+    """
 
     def load(name: str, version: int, path: str) -> Servable:
+        if check is not None:
+            try:
+                check(Path(path))
+            except ReleaseError as error:
+                raise failed_precondition(str(error)) from None
         with batcher.core_for_load():
             servable = Servable.load(
                 name, version, path, tags=options.tags, checks_methods=options.enable_signature_method_name_check

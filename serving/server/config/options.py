@@ -82,6 +82,7 @@ class ServerOptions(BaseModel):
     max_tensor_bytes: PositiveInt = 2**28
     max_pending_bytes: PositiveInt = 2**30
     max_rows_per_run: NonNegativeInt = 1024
+    require_signature: str = ""
 
     @model_validator(mode="wrap")
     @classmethod

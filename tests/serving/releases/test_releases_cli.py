@@ -11,13 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 from released import add_version, served
 from rich.console import Console
+from signing_keys import write_keys
 
 from imdb_core.errors import ReviewPipelineError
 from serving.releases import journal
 from serving.releases.cli import models_group
 from serving.releases.state import read_state
 from serving.releases.tables import versions_table
-from serving.releases.versions import CARD_JSON, CARD_TEXT, SBOM, Blessing, sha256
+from serving.releases.versions import CARD_JSON, CARD_TEXT, SBOM, SIGNATURE, Blessing, sha256
 
 MODEL = "imdb_attention"
 FIGURES = ["accuracy", "AUC", "log loss"]
@@ -217,6 +218,18 @@ def test_the_card_of_a_version_is_shown(models: Path) -> None:
     both = CliRunner().invoke(models_group, ["card", "2", "--json", "--sbom"])
     assert both.exit_code == 2
     assert "--json and --sbom are both given; give one" in both.output
+
+
+def test_a_version_is_signed_and_the_signature_is_checked_first(pushed: Path, tmp_path: Path) -> None:
+    (private, public), (_, theirs) = write_keys(tmp_path, "ours"), write_keys(tmp_path, "theirs")
+    assert "has no signature" in str(refused("verify", "2", "--require_signature", str(public)).exception)
+    assert call("sign", "2", "--key", str(private)) == f"Signed: {pushed / MODEL / '2' / SIGNATURE}\n"
+    result = refused("verify", "2", "--require_signature", str(theirs))
+    assert "is not what the owner of" in str(result.exception)
+    # The graph of this version is a fake, which is found out next.
+    result = CliRunner().invoke(models_group, ["verify", "2", "--require_signature", str(public)])
+    assert result.output.splitlines()[0] == f"signature: of {public}"
+    assert "SHA-256 is the recorded one" in result.output
 
 
 def test_a_version_without_papers_or_release_has_no_card(pushed: Path) -> None:

@@ -162,7 +162,7 @@ def test_a_tilde_is_the_home_folder_in_every_path(
     flags = {
         name
         for name in ServerOptions.model_fields
-        if name.endswith(("_path", "_file")) and not name.startswith("model_")
+        if name.endswith(("_path", "_file", "_signature")) and not name.startswith("model_")
     }
     given = [f"--{name}=~/x" for name in flags]
     serve("--model_base_path=~/x", "--model_name=m", "--enable_batching", *given)

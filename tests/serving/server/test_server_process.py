@@ -16,11 +16,14 @@ import httpx
 import pytest
 from contract_models import floats, predict, spec
 from running_server import running_server
+from signing_keys import write_keys
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tiny_models import push, write_slow
 from waiting import wait_until
 
 from imdb_core.errors import ReviewPipelineError, RunError, SettingsError
+from serving.releases.signing import sign
+from serving.releases.versions import RELEASE_FILE, Release, digest, read_versions
 from serving.server.config.options import ServerOptions
 from serving.server.process import serve
 
@@ -89,6 +92,38 @@ def test_the_ports_open_when_a_version_is_available(tmp_path: Path, half_plus_tw
         finally:
             process.kill()
             process.wait()
+
+
+def test_only_signed_versions_are_loaded_where_signatures_are_required(tmp_path: Path, half_plus_two: Path) -> None:
+    private, public = write_keys(tmp_path, "ours")
+    base = tmp_path / "half"
+    path = push(half_plus_two, base, 1)
+    (path / RELEASE_FILE).parent.mkdir(exist_ok=True)
+    (path / RELEASE_FILE).write_text(Release(source="/model", sha256=digest(path), pushed_at=1).model_dump_json())
+    assert "has no signature" in str(error_of(options(base, max_num_load_retries=0, require_signature=str(public))))
+    sign(read_versions(base)[1], private)
+    flags = ["--model_name=half", f"--model_base_path={base}", f"--require_signature={public}"]
+    flags += ["--max_num_load_retries=0", "--file_system_poll_wait_seconds=0.05"]
+    with running_server(*flags) as server, httpx.Client(base_url=server.url, timeout=SECONDS) as client:
+
+        def states() -> dict[str, str]:
+            found = client.get("/v1/models/half").json()["model_version_status"]
+            return {one["version"]: one["state"] for one in found}
+
+        assert states() == {"1": "AVAILABLE"}
+        # A copy with one byte more is refused, and the signed version stays.
+        changed = push(path, tmp_path / "elsewhere", 2)
+        with (changed / "assets.extra" / "release.json").open("a") as file:
+            file.write(" ")
+        push(changed, base, 2)
+        wait_until(lambda: states().get("2") == "END")
+        assert states()["1"] == "AVAILABLE"
+
+
+def test_a_server_that_requires_signatures_needs_a_key(tmp_path: Path) -> None:
+    error = error_of(options(tmp_path, require_signature=str(tmp_path / "missing.pub")))
+    assert isinstance(error, SettingsError)
+    assert "expected a public elliptic-curve key in PEM form" in str(error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

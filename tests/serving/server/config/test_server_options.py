@@ -51,6 +51,7 @@ def test_defaults_are_those_of_tensorflow_serving_and_its_docker_image() -> None
         "max_tensor_bytes": 256 * 2**20,
         "max_pending_bytes": 2**30,
         "max_rows_per_run": 1024,
+        "require_signature": "",
     }
 
 
