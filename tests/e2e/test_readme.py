@@ -20,8 +20,10 @@ RELEASE_COMMANDS = (
     "compare stable canary --input reviews.jsonl",
     "rollback",
     "verify VERSION",
+    "card VERSION",
     "prune --keep 3",
 )
+SIGNED = f"{SERVING}::test_a_version_is_signed_and_checked_as_the_documents_say"
 BLOG = f"{OTHERS}::test_the_download_and_the_blog_preset_run_through"
 
 # Each command, and where it is run; CI runs `make test`.
@@ -69,6 +71,11 @@ RUN_BY = {
     ),
     # Needs Docker: all that can be checked without it is.
     "docker compose up": "tests/schemas/test_schemas_serving.py",
+    "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem": SIGNED,
+    "openssl ec -in KEY.pem -pubout -out KEY.pub": SIGNED,
+    "imdb-attention models sign VERSION --key KEY.pem": SIGNED,
+    "model_signing verify key workspace/models/imdb_attention/VERSION --signature "
+    "workspace/models/imdb_attention/VERSION/assets.extra/model.sig --public_key KEY.pub": SIGNED,
     **{f"imdb-attention models {rest}": f"{SERVING}::{RELEASES}" for rest in RELEASE_COMMANDS},
 }
 

@@ -147,18 +147,30 @@ def test_the_grpcurl_example_is_a_request_that_is_answered(served):
     assert response.outputs["label"].string_val[0] in (b"positive", b"negative")
 
 
+def test_a_version_is_signed_and_checked_as_the_documents_say(served):
+    older, newer = served.versions
+    for start in ("openssl ecparam", "openssl ec ", "imdb-attention models sign", "model_signing verify"):
+        served.type(from_readme(start).replace("VERSION", older))
+    verify = "imdb-attention models verify --require_signature KEY.pub"
+    assert f"Version {older} is good." in served.type(verify, older)
+    with pytest.raises(AssertionError, match="has no signature"):
+        served.type(verify, newer)
+
+
 def test_a_release_goes_from_canary_to_stable_and_back(served):
     older, newer = served.versions
     listed = from_readme("imdb-attention models list")
     assert newer in served.type(listed)
     verified = from_readme("imdb-attention models verify").replace("VERSION", older)
     assert f"Version {older} is good." in served.type(verified)
-    card = json.loads(served.type(f"imdb-attention models card {older} --json"))
+    shown = from_readme("imdb-attention models card").replace("VERSION", older)
+    assert served.type(shown).startswith("# Model card: imdb_attention, version ")
+    card = json.loads(served.type(shown, "--json"))
     assert {one["kind"]: one["sentences"] for one in card["limits"]} == dict.fromkeys(
         ("short texts", "negation", "sarcasm", "other languages"), 12
     )
     assert card["data"]["source"] == "sample"
-    bill = json.loads(served.type(f"imdb-attention models card {older} --sbom"))
+    bill = json.loads(served.type(shown, "--sbom"))
     assert {"tensorflow", "tfx"} <= {part["name"] for part in bill["components"]}
     (served.folder / "reviews.jsonl").write_text(json.dumps({"text": "A warm and funny film."}) + "\n")
 
