@@ -22,7 +22,7 @@ from components.pusher.push import push
 from imdb_core.features import TEST
 from imdb_core.file_names import REPORT, SELECTION_FILE
 from imdb_core.settings import CardSettings
-from serving.releases.versions import Blessing, DataFacts, PushedVersion, sha256
+from serving.releases.versions import Blessing, DataFacts, Release, sha256
 
 # Inputs and parameters that TFX's Pusher does not have.
 EXAMPLES: Final = "examples"
@@ -55,7 +55,7 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
             ingest = json.loads(file.read())
         selection = _selection(input_dict[standard_component_specs.MODEL_KEY])
 
-        def papers(version: PushedVersion) -> Mapping[str, bytes]:
+        def papers(number: int, folder: Path, release: Release) -> Mapping[str, bytes]:
             mode = selection["winner"]
             facts = RunFacts(
                 model_name=versions.name,
@@ -64,7 +64,7 @@ class AtomicPusherExecutor(executor.Executor):  # type: ignore[misc]  # TFX ship
                 measures=measure(read_predictions(read_split(predictions, TEST)), mode, selection["confidence"]),
                 assignments=json.loads(exec_properties[ASSIGNMENTS]),
             )
-            return write_papers(version, stated, facts)
+            return write_papers(number, folder, release, stated, facts)
 
         notes = {
             **self._notes(input_dict, selection),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from imdb_core.files import flush
-from serving.releases.versions import RELEASE_FILE, PushedVersion, Release, digest, read_release, sha256
+from serving.releases.versions import RELEASE_FILE, Release, digest, read_release, sha256
 
 # TF Serving loads only children whose names are numbers.
 PARTIAL_PREFIX: Final = ".pushing-"
@@ -16,8 +16,9 @@ PARTIAL_PREFIX: Final = ".pushing-"
 # Held while pushing. Without it, one push could delete another's copy as the leftover of a crash.
 _LOCK_FILE: Final = ".lock"
 
-# Writes the contents of `serving.releases.versions.PAPERS`, by name, for a version that is complete except for them.
-PaperWriter = Callable[[PushedVersion], Mapping[str, bytes]]
+# Writes the contents of `serving.releases.versions.PAPERS`, by name. Its arguments are the version's number, the folder
+# that will become the version and lacks only the papers, and its release.
+PaperWriter = Callable[[int, Path, Release], Mapping[str, bytes]]
 
 
 def push(
@@ -52,7 +53,7 @@ def push(
         _copy(source, partial)
         release = Release(source=origin[0], sha256=origin[1], pushed_at=int(time.time()), **(notes or {}))
         (partial / RELEASE_FILE).parent.mkdir(exist_ok=True)
-        papers = write_papers(PushedVersion(number, partial, release)) if write_papers else {}
+        papers = write_papers(number, partial, release) if write_papers else {}
         for name, content in papers.items():
             (partial / name).write_bytes(content)
         release = release.model_copy(update={"papers": {name: sha256(content) for name, content in papers.items()}})

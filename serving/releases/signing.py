@@ -79,8 +79,8 @@ def _library() -> ModuleType:
         model_signing = import_module("model_signing")
     except ImportError as error:
         raise SettingsError(
-            f"signatures need the extra `signing` of this project ({_in_one_line(error)}); install it with "
-            "`EXTRAS=signing make setup`"
+            f"signatures need the extra `signing` of this project ({_in_one_line(error)}); install it, as `make setup` "
+            "does"
         ) from None
     return model_signing
 

@@ -13,7 +13,7 @@ from components.pusher.papers.measures import Measures
 from components.pusher.papers.probes import Probed
 from imdb_core.packages import package_versions
 from imdb_core.settings import CardSettings
-from serving.releases.versions import PushedVersion
+from serving.releases.versions import Release
 
 NOT_STATED: Final = "not stated"
 _AUTO: Final = "auto"
@@ -39,36 +39,36 @@ class RunFacts:
 
     Attributes:
         model_name: Name of the model for clients.
-        parameters: Number of weights; None if it is not known.
+        parameters: Number of weights.
         ingest: The report of the ingest.
         measures: The winner's quality on the test reviews.
         assignments: The settings of the run that differ from the defaults, as `--set` takes them.
     """
 
     model_name: str
-    parameters: int | None
+    parameters: int
     ingest: Mapping[str, Any]
     measures: Measures
     assignments: Sequence[str]
 
 
 def model_card(
-    version: PushedVersion, stated: CardSettings, facts: RunFacts, probes: Sequence[Probed]
+    number: int, release: Release, stated: CardSettings, facts: RunFacts, probes: Sequence[Probed]
 ) -> dict[str, Any]:
     """Gathers the card as a tree of JSON values; a number that is not defined is null.
 
     Args:
-        version: The version; it has a release.
+        number: Number of the version.
+        release: The version's release.
         stated: What people state.
         facts: What the run knows.
         probes: The model's answers to the sentences that show its limits.
     """
-    release, source = version.release, facts.ingest["source"]
-    assert release is not None  # noqa: S101 - for the type checker: `push` has just written it
+    source = facts.ingest["source"]
     card = {
         "model": {
             "name": facts.model_name,
-            "version": version.number,
+            "version": number,
             "sha256": release.sha256,
             "pushed_at": release.pushed_at,
             "run_id": release.run_id,

@@ -108,15 +108,15 @@ def test_a_version_without_a_readable_release_file_is_another_model(source, base
 
 
 def papers_of(text: bytes = b"paper"):
-    return lambda _: dict.fromkeys(PAPERS, text)
+    return lambda *_: dict.fromkeys(PAPERS, text)
 
 
 def test_papers_are_part_of_the_version_and_not_of_the_model(source, base):
     told = []
 
-    def write(version):
-        told.append((version.number, version.release.sha256, contents(version.path)))
-        return papers_of()(version)
+    def write(number, folder, release):
+        told.append((number, release.sha256, contents(folder)))
+        return papers_of()(number, folder, release)
 
     version = push(source, base, write_papers=write)
     # They are written when the model is there, and nothing else of the version is missing.
@@ -143,7 +143,7 @@ def test_a_card_that_states_something_else_makes_a_new_version(source, base):
 
 
 def test_without_its_papers_nothing_is_pushed(source, base):
-    def fail(_):
+    def fail(*_):
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):

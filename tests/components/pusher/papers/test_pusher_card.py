@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 from saved_models import INGEST, PREDICTIONS
@@ -12,7 +11,7 @@ from components.pusher.papers.probes import Probed
 from imdb_core.examples import Example
 from imdb_core.settings import CardSettings
 from imdb_core.stats.intervals import wilson
-from serving.releases.versions import PushedVersion, Release
+from serving.releases.versions import Release
 
 RELEASE = Release(
     source="/model", sha256="ab" * 32, pushed_at=1_700_000_000, run_id="monday", mode="vector", reason="a | b"
@@ -28,7 +27,7 @@ def card_of(stated: CardSettings = CardSettings(), source: str = "sample", recor
         read_predictions(Example.FromString(record).features.feature for record in records), "vector", 0.9
     )
     facts = RunFacts("critic", 1234, {**INGEST, "source": source}, measures, ["preset=blog", 'data.splits={a = "b"}'])
-    return model_card(PushedVersion(7, Path("/versions/7"), RELEASE), stated, facts, PROBES)
+    return model_card(7, RELEASE, stated, facts, PROBES)
 
 
 def test_it_is_json_with_the_facts_of_the_run():
