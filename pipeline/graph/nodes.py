@@ -24,8 +24,8 @@ from imdb_core.modes import MODES, SCALAR, VECTOR, Mode
 from pipeline.settings import PipelineConfig, changed_settings, flatten, toml_value
 from pipeline.workspace.places import Places
 
-# The sections of the settings on which the winner depends.
-_MAKING: Final = ("data", "transform", "model", "training", "tuning", "evaluation")
+# The sections of the settings on which the winner depends, beside `tuning` if there is a search.
+_MAKING: Final = ("data", "transform", "model", "training", "evaluation")
 
 
 class DataNodes(NamedTuple):
@@ -141,7 +141,8 @@ def assemble(
 
 def reproducing_settings(config: PipelineConfig) -> list[str]:
     """Returns the settings with which another run makes the same model, as `--set` takes them."""
-    changed = {key: value for key, value in changed_settings(flatten(config)).items() if key.split(".")[0] in _MAKING}
+    making = {*_MAKING, *(("tuning",) if config.training.tune else ())}
+    changed = {key: value for key, value in changed_settings(flatten(config)).items() if key.split(".")[0] in making}
     return [f"preset={config.preset}", *(f"{key}={toml_value(value)}" for key, value in changed.items())]
 
 

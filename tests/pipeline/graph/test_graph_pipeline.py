@@ -126,7 +126,14 @@ def test_the_pusher_gets_what_the_papers_are_written_from(nodes, tmp_path):
     assert producer(pusher, "predictions") == "Predictions.modes"
     assert json.loads(parameter(pusher, "assignments")) == ["preset=attention"]
     # What changes no model does not belong to how it is reproduced.
-    changed = ("preset=blog", "training.epochs=1", "run.jobs=1", "report.seed=7", 'card.license="MIT"')
+    changed = (
+        "preset=blog",
+        "training.epochs=1",
+        "run.jobs=1",
+        "report.seed=7",
+        "tuning.trials=3",
+        'card.license="MIT"',
+    )
     blog = compiled(tmp_path, *changed)["Pusher"]
     assert json.loads(parameter(blog, "assignments")) == ["preset=blog", "training.epochs=1"]
     assert json.loads(parameter(blog, "card_settings"))["license"] == "MIT"
