@@ -8,6 +8,9 @@ DEFAULT_MODEL: Final = "imdb_attention"
 
 EXPLANATIONS_FILE: Final = "explanations.json"
 WARMUP_FILE: Final = os.path.join("assets.extra", "tf_serving_warmup_requests")
+# JSON beside the warm-up requests: what the model was trained on (`trained_on`, see `imdb_core.provenance`), and how it
+# reads reviews (`normalize`, `max_tokens`).
+READING_FILE: Final = os.path.join("assets.extra", "reading.json")
 REPORT: Final = "ingest_report.json"
 DEAD_LETTER: Final = "dead_letter/rows.jsonl"
 

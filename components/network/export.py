@@ -1,10 +1,11 @@
-"""The SavedModel to serve: four signatures on one graph, and the warm-up requests beside them.
+"""The SavedModel to serve: four signatures on one graph, and beside them the warm-up requests and `READING_FILE`.
 
 TensorFlow Serving cannot load a SavedModel that tracks a Keras 3 model (tensorflow/serving#2250): its session loader
 looks variables up by names that Keras 3 does not set. Therefore a plain `tf.Module` holds plain `tf.Variable`s.
 `keras.export.ExportArchive` does the same, but cannot hold the lookup table of the Transform graph.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
@@ -20,7 +21,7 @@ from components.graph_functions import graph_function
 from components.network import model as models
 from components.transform import preprocessing
 from imdb_core import features
-from imdb_core.file_names import WARMUP_FILE
+from imdb_core.file_names import READING_FILE, WARMUP_FILE
 from imdb_core.settings import ServingSettings, TransformSettings
 from imdb_core.signatures import (
     ATTENTION,
@@ -28,6 +29,8 @@ from imdb_core.signatures import (
     CLASSIFY,
     EXPLAIN,
     INPUTS,
+    KNOWN,
+    KNOWN_WORDS,
     LABEL,
     PADDING_TOKEN,
     PROBABILITIES,
@@ -36,12 +39,20 @@ from imdb_core.signatures import (
     SERVING_DEFAULT,
     START_TOKEN,
     TOKENS,
+    TRAINED_ON,
+    UNKNOWN_WORDS,
 )
 
 _WARMUP_TEXTS: Final = (
     b"A warm and funny film, beautifully acted from the first scene to the last.",
     b"Two hours of my life that nobody gives me back.",
     b"Not the masterpiece some call it,<br />but never boring either.",
+)
+
+# The tag of the only field of a tf.Example, with which its bytes start unless they are empty.
+_TAG: Final = b"\n"
+_NO_EXAMPLE: Final = (
+    f"this signature takes serialized tf.Examples, no plain text; for texts set signature_name to {SERVE_TEXT}"
 )
 
 _Outputs = Mapping[str, tf.Tensor]
@@ -53,20 +64,25 @@ def export_model(
     export_dir: str,
     serving: ServingSettings,
     transform: TransformSettings,
+    *,
+    trained_on: str,
 ) -> None:
     """Writes the SavedModel.
 
     Signatures, all with a batch dimension `n`:
 
     - `serving_default`: `examples` string `[n]`, serialized tf.Examples with `text` → `probabilities`.
-    - `serve_text`: `text` string `[n]` → `probabilities`, `label` string `[n]`.
+    - `serve_text`: `text` string `[n]` → `probabilities`, `label` string `[n]`, `known_words` and `unknown_words`
+      int64 `[n]`: how many of the words that the network reads the vocabulary has, and has not.
     - `explain`: `text` string `[n]` → `probabilities`, `tokens` string `[n, max_tokens]`, `attention` float32
-      `[n, max_tokens]`. A token is the word as the tokenizer splits it, whether or not the vocabulary has it; `[START]`
+      `[n, max_tokens]`, `known` bool `[n, max_tokens]`: whether the token is the start mark or a word of the
+      vocabulary. A token is the word as the tokenizer splits it, whether or not the vocabulary has it; `[START]`
       marks the start, padding is empty. In vector mode a word's attention is the mean of its weights over the hidden
       dimensions.
     - `classify`: `inputs` string `[n]`, serialized tf.Examples with `text` → `classes` string `[n, 2]`, `scores`
       float32 `[n, 2]`. TensorFlow Serving's Classify call requires these names and tf.Examples.
 
+    `serve_text` and `explain` also return `trained_on` string `[n]`, the argument of that name, for every review.
     `probabilities` is float32 `[n, 2]`, negative first. If the network masks padding, a batch takes as many steps as
     its longest review has tokens.
 
@@ -76,6 +92,7 @@ def export_model(
         export_dir: Folder to write to; it must not hold a model yet.
         serving: Model name and number of warm-up requests.
         transform: Settings of that Transform component.
+        trained_on: What the network learned from; see `imdb_core.provenance`.
     """
     # On a machine with a GPU the graph would hold cuDNN's op, which no server without a GPU can run.
     for layer in model.layers:
@@ -97,26 +114,36 @@ def export_model(
         longest = tf.reduce_sum(tf.cast(tf.reduce_any(is_token, axis=0), tf.int32))
         return padded[:, : tf.maximum(longest, 1)]
 
-    def texts_of(examples: tf.Tensor) -> tf.Tensor:
-        return tf.io.parse_example(examples, {features.TEXT: tf.io.FixedLenFeature([], tf.string)})[features.TEXT]
-
     def serving_default(examples: tf.Tensor) -> _Outputs:
-        return {PROBABILITIES: model(token_ids(texts_of(examples)), training=False)}
+        return {PROBABILITIES: model(token_ids(_texts_of(examples)), training=False)}
 
     def serve_text(text: tf.Tensor) -> _Outputs:
-        probabilities = model(token_ids(text), training=False)
-        return {PROBABILITIES: probabilities, LABEL: tf.gather(sentiments, tf.argmax(probabilities, axis=1))}
+        ids = token_ids(text)
+        probabilities = model(ids, training=False)
+        return {
+            PROBABILITIES: probabilities,
+            LABEL: tf.gather(sentiments, tf.argmax(probabilities, axis=1)),
+            KNOWN_WORDS: tf.math.count_nonzero(ids >= features.FIRST_WORD_ID, axis=1),
+            UNKNOWN_WORDS: tf.math.count_nonzero(tf.equal(ids, features.OOV_ID), axis=1),
+            TRAINED_ON: tf.fill(tf.shape(text), trained_on),
+        }
 
     def explain(text: tf.Tensor) -> _Outputs:
-        probabilities, attention = explaining(token_ids(text), training=False)
-        attention = tf.pad(attention, [[0, 0], [0, max_tokens - tf.shape(attention)[1]]])
-        attention = tf.ensure_shape(attention, [None, max_tokens])
+        ids = token_ids(text)
+        probabilities, attention = explaining(ids, training=False)
+        known = tf.equal(ids, features.START_ID) | (ids >= features.FIRST_WORD_ID)
         words = preprocessing.tokenize(text, normalize=transform.normalize)
         tokens = preprocessing.align(words, words[:, -max_tokens:], max_tokens, START_TOKEN, PADDING_TOKEN)
-        return {PROBABILITIES: probabilities, TOKENS: tokens, ATTENTION: attention}
+        return {
+            PROBABILITIES: probabilities,
+            TOKENS: tokens,
+            ATTENTION: _padded(attention, max_tokens),
+            KNOWN: _padded(known, max_tokens),
+            TRAINED_ON: tf.fill(tf.shape(text), trained_on),
+        }
 
     def classify(inputs: tf.Tensor) -> _Outputs:
-        scores = model(token_ids(texts_of(inputs)), training=False)
+        scores = model(token_ids(_texts_of(inputs)), training=False)
         return {CLASSES: tf.repeat(sentiments[tf.newaxis, :], tf.shape(inputs)[0], axis=0), SCORES: scores}
 
     served = tf.Module()
@@ -128,7 +155,25 @@ def export_model(
         for name, function in functions.items()
     }
     tf.saved_model.save(served, export_dir, signatures=signatures)
+    reading = {"trained_on": trained_on, "normalize": transform.normalize, "max_tokens": max_tokens}
+    tf.io.gfile.makedirs(os.path.dirname(os.path.join(export_dir, READING_FILE)))
+    with tf.io.gfile.GFile(os.path.join(export_dir, READING_FILE), "w") as file:
+        file.write(json.dumps(reading) + "\n")
     write_warmup_requests(os.path.join(export_dir, WARMUP_FILE), serving)
+
+
+def _texts_of(examples: tf.Tensor) -> tf.Tensor:
+    """Parses tf.Examples; of a plain text the parser would say only that it cannot parse it."""
+    are_examples = tf.reduce_all(tf.equal(tf.strings.substr(examples, 0, 1), _TAG) | tf.equal(examples, b""))
+    with tf.control_dependencies([tf.debugging.Assert(are_examples, [_NO_EXAMPLE])]):
+        examples = tf.identity(examples)
+    return tf.io.parse_example(examples, {features.TEXT: tf.io.FixedLenFeature([], tf.string)})[features.TEXT]
+
+
+def _padded(values: tf.Tensor, max_tokens: int) -> tf.Tensor:
+    """Pads values, `[n, time]`, to `[n, max_tokens]`."""
+    padded = tf.pad(values, [[0, 0], [0, max_tokens - tf.shape(values)[1]]])
+    return tf.ensure_shape(padded, [None, max_tokens])
 
 
 def write_warmup_requests(path: str, serving: ServingSettings) -> None:

@@ -27,6 +27,7 @@ def trainer_node(
     transform_graph: BaseChannel,
     splits: Sequence[str],
     checkpoint_root: str,
+    trained_on: str,
     hyperparameters: BaseChannel | None = None,
 ) -> Trainer:
     """Builds the node that trains one attention mode and exports it.
@@ -39,10 +40,16 @@ def trainer_node(
         transform_graph: The Transform graph.
         splits: The split to train on, and the split for early stopping if there is one.
         checkpoint_root: Folder for checkpoints; it outlives the run.
+        trained_on: What the examples are; see `imdb_core.provenance`.
         hyperparameters: The Tuner's best values, which replace settings.
     """
     settings = TrainerSettings(
-        **dict(recipe), mode=mode, serving=serving, code_digest=code_digest(_MODULE), checkpoint_root=checkpoint_root
+        **dict(recipe),
+        mode=mode,
+        serving=serving,
+        code_digest=code_digest(_MODULE),
+        checkpoint_root=checkpoint_root,
+        trained_on=trained_on,
     )
     return Trainer(
         run_fn=f"{_MODULE}.run_fn",

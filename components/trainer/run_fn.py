@@ -108,5 +108,12 @@ def train(job: TrainerJob) -> None:
     tf.io.gfile.makedirs(os.path.dirname(trained))
     # The export turns cuDNN off in the GRU; the Keras file does not record that, so the order does not matter to it.
     model.save(trained)
-    export_model(model, transform_output, job.serving_model_dir, settings.serving, settings.transform)
+    export_model(
+        model,
+        transform_output,
+        job.serving_model_dir,
+        settings.serving,
+        settings.transform,
+        trained_on=settings.trained_on,
+    )
     checkpoint.discard()

@@ -28,6 +28,8 @@ class TrainerSettings(FitSettings):
     serving: ServingSettings
     # The folder for checkpoints outlives the run.
     checkpoint_root: str
+    # Written into the exported model; see `imdb_core.provenance`.
+    trained_on: str
 
 
 TRAINER: Final = "Trainer"

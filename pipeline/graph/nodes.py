@@ -21,6 +21,7 @@ from components.transform.component import transform_node
 from components.tuner.component import tuner_node
 from imdb_core.code_digest import code_digest
 from imdb_core.modes import MODES, SCALAR, VECTOR, Mode
+from imdb_core.provenance import provenance
 from pipeline.settings import PipelineConfig, changed_settings, flatten, toml_value
 from pipeline.workspace.places import Places
 
@@ -95,6 +96,7 @@ def train_modes(
             transform_graph=data.transform.outputs["transform_graph"],
             splits=fitting_splits(config.data.eval_fraction),
             checkpoint_root=str(places.checkpoints),
+            trained_on=provenance(config.data.source),
             hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         )
         for mode in MODES

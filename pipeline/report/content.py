@@ -17,7 +17,7 @@ from pipeline.history.lineage import LineageStep, trace_artifact
 from pipeline.history.runs import PastRun
 from pipeline.report.sections.attention import AttentionSection, describe_attention
 from pipeline.report.sections.configuration import ConfigurationSection, describe_configuration
-from pipeline.report.sections.data import DataSection, describe_data
+from pipeline.report.sections.data import DataSection, describe_data, read_vocabulary
 from pipeline.report.sections.disagreement import DisagreementSection, describe_disagreement
 from pipeline.report.sections.faithfulness import FaithfulnessSection, describe_faithfulness
 from pipeline.report.sections.modes import ModesSection, describe_modes
@@ -54,7 +54,7 @@ def gather(connection: metadata_store_pb2.ConnectionConfig, run: PastRun) -> Pag
         modes=describe_modes(predictions, run.selection) if predictions else None,
         disagreement=describe_disagreement(predictions) if predictions else None,
         training=describe_training(run),
-        attention=describe_attention(explanations) if explanations else None,
+        attention=describe_attention(explanations, read_vocabulary(run)) if explanations else None,
         faithfulness=describe_faithfulness(explanations) if explanations else None,
         data=describe_data(run),
         pipeline=describe_pipeline(run),

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from ml_metadata.proto import metadata_store_pb2
 
 from imdb_core import modes
@@ -14,6 +15,7 @@ from pipeline.history.runs import find_run, run_folder
 from pipeline.report.content import PageContent, gather
 from pipeline.report.sections.statistics_view import FILE, write_statistics_view
 from pipeline.workspace.run_names import PAGE_FILE
+from serving.look import marked_code
 
 _MEGABYTES_IN_GIGABYTE = 1024
 _MINUTE = 60
@@ -54,9 +56,14 @@ def _html(content: PageContent, statistics_view: str | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(interval=_interval, seconds=_seconds, memory=_memory, moment=_moment)
+    environment.filters.update(interval=_interval, seconds=_seconds, memory=_memory, moment=_moment, code=_code)
     template = environment.get_template("report.html.j2")
     return template.render(content=content, statistics_view=statistics_view, modes=modes.MODES)
+
+
+def _code(sentence: str) -> Markup:
+    """Formats what stands between backticks as code."""
+    return Markup(marked_code(sentence))  # noqa: S704 - `marked_code` escapes the sentence
 
 
 def _interval(estimate: Estimate, decimals: int = 4, *, signed: bool = False) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from components.evaluator import metrics
 from imdb_core import features, modes
+from imdb_core.provenance import provenance, sample_notice
 from pipeline.history.tuning import TUNED_FILE, tuning_sentence
 from pipeline.report.page import write_page
 from pipeline.running.console import quiet_console
@@ -82,6 +83,8 @@ def print_outcome(record: Mapping[str, Any], file: Path, page: str, console: Con
 
 def _lines(record: Mapping[str, Any], file: Path, page: str) -> Iterator[str]:
     yield _data_line(record["ingest"])
+    if notice := sample_notice(provenance(record["settings"]["data.source"])):
+        yield f"Note: the models were {notice}."
     if line := " ".join(_source_sentences(record["ingest"])):
         yield line
     if record["tuning"]:

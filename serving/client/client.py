@@ -7,7 +7,17 @@ from typing import Any, Final
 from imdb_core.errors import SettingsError
 from imdb_core.features import SENTIMENTS
 from imdb_core.file_names import DEFAULT_MODEL
-from imdb_core.signatures import ATTENTION, EXPLAIN, PROBABILITIES, SERVE_TEXT, TOKENS
+from imdb_core.signatures import (
+    ATTENTION,
+    EXPLAIN,
+    KNOWN,
+    KNOWN_WORDS,
+    PROBABILITIES,
+    SERVE_TEXT,
+    TOKENS,
+    TRAINED_ON,
+    UNKNOWN_WORDS,
+)
 from serving.client.address import parse_address
 from serving.client.refusals import is_unknown_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
@@ -69,10 +79,13 @@ class Client:
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Predicts the sentiment of reviews; returns one Prediction for each review, in order."""
+        counted = [KNOWN_WORDS, UNKNOWN_WORDS, TRAINED_ON]
         return [
-            prediction(text, row, answer.version)
-            for batch, answer in self._batches(SERVE_TEXT, texts, [PROBABILITIES])
-            for text, row in zip(batch, answer.outputs[PROBABILITIES], strict=True)
+            prediction(text, row, answer.version, **said)
+            for batch, answer in self._batches(SERVE_TEXT, texts, [PROBABILITIES], counted)
+            for text, row, said in zip(
+                batch, answer.outputs[PROBABILITIES], _rows(answer, counted, len(batch)), strict=True
+            )
         ]
 
     def explain(self, texts: Sequence[str]) -> list[Explanation]:
@@ -83,9 +96,19 @@ class Client:
         """
         names = [PROBABILITIES, TOKENS, ATTENTION]
         return [
-            explanation(prediction(text, row, answer.version), tokens, attention)
-            for batch, answer in self._batches(EXPLAIN, texts, names)
-            for text, row, tokens, attention in zip(batch, *(answer.outputs[name] for name in names), strict=True)
+            explanation(
+                prediction(text, row, answer.version, trained_on=said.get(TRAINED_ON)),
+                tokens,
+                attention,
+                said.get(KNOWN),
+            )
+            for batch, answer in self._batches(EXPLAIN, texts, names, [KNOWN, TRAINED_ON])
+            for text, row, tokens, attention, said in zip(
+                batch,
+                *(answer.outputs[name] for name in names),
+                _rows(answer, [KNOWN, TRAINED_ON], len(batch)),
+                strict=True,
+            )
         ]
 
     def status(self) -> list[VersionStatus]:
@@ -108,7 +131,7 @@ class Client:
         self.close()
 
     def _batches(
-        self, signature: str, texts: Sequence[str], outputs: Sequence[str]
+        self, signature: str, texts: Sequence[str], outputs: Sequence[str], optional: Sequence[str]
     ) -> Iterator[tuple[Sequence[str], SignatureAnswer]]:
         if isinstance(texts, str):
             raise TypeError("texts: expected a list of reviews, got one review; write [review]")
@@ -118,8 +141,8 @@ class Client:
             sent = [text.encode(errors="replace").decode() for text in batch]
 
             def call(spec: ModelSpec, timeout: float, sent: Sequence[str] = sent) -> SignatureAnswer:
-                answer = self._transport.predict(spec, signature, sent, outputs, timeout)
-                _check(answer, outputs, len(sent))
+                answer = self._transport.predict(spec, signature, sent, [*outputs, *optional], timeout)
+                _check(answer, outputs, optional, len(sent))
                 return answer
 
             yield batch, self._call(call, signature)
@@ -145,13 +168,25 @@ class Client:
         return with_retries(lambda timeout: call(spec, timeout), retries=self.retries, deadline=self.deadline)
 
 
-def _check(answer: SignatureAnswer, outputs: Sequence[str], count: int) -> None:
+def _check(answer: SignatureAnswer, outputs: Sequence[str], optional: Sequence[str], count: int) -> None:
     shapes = [_shape(answer.outputs.get(name)) for name in outputs]
     # Each review has one row: a number for each sentiment, and as many tokens as weights.
-    if shapes[0] != [len(SENTIMENTS)] * count or len(set(map(tuple, shapes[1:]))) > 1 or len(shapes[-1]) != count:
+    more = [answer.outputs[name] for name in optional if name in answer.outputs]
+    if (
+        shapes[0] != [len(SENTIMENTS)] * count
+        or len(set(map(tuple, shapes[1:]))) > 1
+        or len(shapes[-1]) != count
+        or not all(isinstance(values, list) and len(values) == count for values in more)
+    ):
         raise TransportError(
             "INTERNAL", f"the answer to {count} reviews has the wrong shape; it comes from another kind of model"
         )
+
+
+def _rows(answer: SignatureAnswer, names: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """Returns for each review those of the outputs that the model has, by name."""
+    found = [name for name in names if name in answer.outputs]
+    return [{name: answer.outputs[name][place] for name in found} for place in range(count)]
 
 
 def _shape(rows: Any) -> list[int]:

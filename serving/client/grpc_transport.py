@@ -44,12 +44,13 @@ class GrpcTransport:
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
     ) -> SignatureAnswer:
         """See Transport."""
-        request = _message("predict", "PredictRequest")(model_spec=_model_spec(spec), output_filter=outputs)
+        request = _message("predict", "PredictRequest")(model_spec=_model_spec(spec))
         request.model_spec.signature_name = signature
         set_strings(request.inputs[TEXT_INPUT], [text.encode() for text in texts])
         response = self._call(f"{_PREDICTION}/Predict", request, _message("predict", "PredictResponse"), timeout)
         return SignatureAnswer(
-            {name: to_list(tensor) for name, tensor in response.outputs.items()}, response.model_spec.version.value
+            {name: to_list(tensor) for name, tensor in response.outputs.items() if name in outputs},
+            response.model_spec.version.value,
         )
 
     def status(self, model: str, timeout: float) -> list[VersionStatus]:

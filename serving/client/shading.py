@@ -9,8 +9,14 @@ from typing import Final
 from imdb_core.normalization import Normalized, normalized, unchanged
 from imdb_core.signatures import START_TOKEN
 from imdb_core.tokens import PIECE, folded
-from serving.client.results import Explanation
+from serving.client.results import EMPTY, NO_KNOWN_WORD, Explanation
 
+# What a word is that the network cannot tell from others.
+UNKNOWN: Final = "not in the vocabulary"
+_MEANINGS: Final = {
+    EMPTY: "the review has no word, so the model has no opinion on it",
+    NO_KNOWN_WORD: "the model knows no word of the review, so it has no opinion on it",
+}
 # A terminal would execute these characters.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -24,12 +30,14 @@ class Piece:
         attention: Attention of a word that the network reads; None for other text.
         strength: `attention` as a share of the review's greatest, 0 to 1.
         read: Whether the network reads this part. Of a long review it reads only the end.
+        known: Whether the network can tell this word from others; all that its vocabulary lacks are one to it.
     """
 
     text: str
     attention: float | None = None
     strength: float = 0.0
     read: bool = True
+    known: bool = True
 
 
 def printable(text: str) -> str:
@@ -45,8 +53,10 @@ def shaded(explanation: Explanation) -> list[Piece]:
     from_start = list(explanation.tokens[:1]) == [START_TOKEN]
     greatest = max(explanation.attention, default=0.0)
     read = [
-        Piece(printable(token), weight, min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0)
-        for token, weight in zip(explanation.tokens, explanation.attention, strict=True)
+        Piece(printable(token), weight, min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0, known=known)
+        for token, weight, known in zip(
+            explanation.tokens, explanation.attention, known_tokens(explanation), strict=True
+        )
     ]
     mark, read = read[:from_start], read[from_start:]
     words = [*map(folded, explanation.tokens[from_start:])]
@@ -62,9 +72,17 @@ def shaded(explanation: Explanation) -> list[Piece]:
     return list(_joined([*(piece for start in mark for piece in (start, Piece(" "))), *review]))
 
 
+def known_tokens(explanation: Explanation) -> Sequence[bool]:
+    """Returns whether each token is known; all are taken for known if the model does not say it."""
+    return [True] * len(explanation.tokens) if explanation.known is None else explanation.known
+
+
 def notes(explanation: Explanation, pieces: Iterable[Piece]) -> list[str]:
     """Returns notes for the reader of an explanation and the pieces that `shaded` made of it."""
-    found = []
+    found = [_MEANINGS[explanation.notice]] if explanation.notice else []
+    if explanation.unknown_words:
+        count = explanation.unknown_words + (explanation.known_words or 0)
+        found.append(f"underlined: {UNKNOWN} ({explanation.unknown_words} of {count} words)")
     if not all(piece.read for piece in pieces):
         found.append(f"the network reads the last {len(explanation.tokens)} words only")
     if explanation.model_version is not None:

@@ -8,9 +8,15 @@ import numpy as np
 
 from serving.client.transport import TransportError
 
-# DT_STRING, and the layout and field of DT_FLOAT and DT_DOUBLE: the types that the exported signatures return.
+# DT_STRING, and the layout and field of DT_FLOAT, DT_DOUBLE, DT_INT64 and DT_BOOL: the types that the exported
+# signatures return.
 _STRING: Final = 7
-_NUMBERS: Final = {1: ("<f4", "float_val"), 2: ("<f8", "double_val")}
+_NUMBERS: Final = {
+    1: ("<f4", "float_val"),
+    2: ("<f8", "double_val"),
+    9: ("<i8", "int64_val"),
+    10: ("?", "bool_val"),
+}
 
 
 def set_strings(tensor: Any, values: Sequence[bytes]) -> None:
@@ -21,7 +27,7 @@ def set_strings(tensor: Any, values: Sequence[bytes]) -> None:
 
 
 def to_list(tensor: Any) -> Any:
-    """Converts a TensorProto of floats or strings to a list nested to the tensor's shape; strings become str.
+    """Converts a TensorProto of numbers, truth values or strings to a list nested to its shape; strings become str.
 
     Raises:
         TransportError: The tensor has another data type, or not as many values as its shape requires.
@@ -32,7 +38,7 @@ def to_list(tensor: Any) -> Any:
         return _shaped(np.array(values, dtype=object), shape)
     if tensor.dtype not in _NUMBERS:
         raise TransportError(
-            "INTERNAL", f"the answer holds a tensor of type {tensor.dtype}; floats or strings expected"
+            "INTERNAL", f"the answer holds a tensor of type {tensor.dtype}; numbers, truth values or strings expected"
         )
     dtype, field = _NUMBERS[tensor.dtype]
     packed = tensor.tensor_content

@@ -54,7 +54,11 @@ class Transport(Protocol):
     def predict(
         self, spec: ModelSpec, signature: str, texts: Sequence[str], outputs: Sequence[str], timeout: float
     ) -> SignatureAnswer:
-        """Runs a signature whose input `text` is string `[n]`."""
+        """Runs a signature whose input `text` is string `[n]`.
+
+        The answer has at least those of the `outputs` that the signature has. Models that an older pipeline exported
+        lack some, which a filter in the request would make an error.
+        """
 
     def status(self, model: str, timeout: float) -> list[VersionStatus]:
         """Returns the states of a model's versions, newest first."""

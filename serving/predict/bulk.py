@@ -3,6 +3,7 @@
 It runs `serving_default`, because RunInference cannot handle the string outputs of `serve_text`.
 """
 
+import json
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,9 +20,11 @@ from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
 from imdb_core.features import TEXT
+from imdb_core.file_names import READING_FILE, VOCABULARY
 from imdb_core.records import in_batches
 from imdb_core.settings import TableSettings
-from imdb_core.signatures import PROBABILITIES, SERVING_DEFAULT
+from imdb_core.signatures import KNOWN_WORDS, PROBABILITIES, SERVING_DEFAULT, TRAINED_ON, UNKNOWN_WORDS
+from imdb_core.tokens import words
 from serving.client.errors import BulkInferenceError
 from serving.client.results import prediction
 from serving.client.review_files import Review, read_reviews
@@ -87,7 +90,7 @@ def predict_in_bulk(saved_model: Path, files: Sequence[Path], output: Path, tabl
                 | beam.Create([tuple(str(file) for file in files)])
                 | beam.FlatMap(_read, table.model_dump(mode="json"))
             )
-            _predict(read, str(saved_model)) | beam.Map(_write, parts, version)
+            _predict(read, str(saved_model)) | beam.Map(_write, parts, version, Reading(saved_model))
         for window in in_batches(sorted(Path(parts).iterdir()), _SORTED // _TOGETHER):
             written.writelines(_in_order(window))
     return count
@@ -106,12 +109,40 @@ def _read(files: tuple[str, ...], table: dict[str, Any]) -> Iterator[tuple[_Part
         yield _Part(number, tuple(together)), [_example(review.text) for _, review in together]
 
 
-def _write(answered: tuple[_Part, list[Any]], parts: str, version: int | None) -> None:
+class Reading:
+    """What a SavedModel says about itself, as `serve_text` answers it: its words and what it was trained on.
+
+    A model that an older pipeline exported says nothing.
+    """
+
+    def __init__(self, saved_model: Path) -> None:
+        file, vocabulary = saved_model / READING_FILE, saved_model / "assets" / VOCABULARY
+        self.about = json.loads(file.read_text("utf-8")) if file.is_file() and vocabulary.is_file() else None
+        self.trained_on: str | None = self.about[TRAINED_ON] if self.about else None
+        self.vocabulary = frozenset(vocabulary.read_bytes().split(b"\n")) if self.about else frozenset()
+
+    def said_of(self, text: str) -> dict[str, Any]:
+        """Returns the attributes of `Prediction` that depend on the vocabulary."""
+        if self.about is None:
+            return {}
+        found = words(text, normalize=self.about["normalize"])
+        # The start mark takes the place of a word, if it fits.
+        read = found[-self.about["max_tokens"] :]
+        known = sum(word.encode() in self.vocabulary for word in read)
+        return {
+            KNOWN_WORDS: known,
+            UNKNOWN_WORDS: len(read) - known,
+            TRAINED_ON: self.trained_on,
+        }
+
+
+def _write(answered: tuple[_Part, list[Any]], parts: str, version: int | None, reading: Reading) -> None:
     part, logs = answered
     with open(f"{parts}/{part.number:012}", "w", encoding="utf-8", newline="\n") as file:
         for (position, review), log in zip(part.reviews, logs, strict=True):
             (row,) = tf.make_ndarray(log.predict_log.response.outputs[PROBABILITIES]).tolist()
-            file.write(f"{position} {json_line(review.origin, prediction(review.text, row, version).to_json())}")
+            answer = prediction(review.text, row, version, **reading.said_of(review.text))
+            file.write(f"{position} {json_line(review.origin, answer.to_json())}")
 
 
 def _in_order(window: Sequence[Path]) -> list[str]:

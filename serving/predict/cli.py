@@ -146,19 +146,24 @@ def predict(
 @click.argument("texts", nargs=-1, metavar="[TEXT]...", callback=_texts)
 @_INPUT
 @click.option("--html", type=_new_file, help="Write a web page to this file instead.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most reviews on the web page."
+)
 @table_options
 @_AS_JSON
 @_options(*_SERVER_OPTIONS)
-def explain(*, texts: tuple[str, ...], pattern: str | None, html: Path | None, as_json: bool, **options: Any) -> None:
+def explain(
+    *, texts: tuple[str, ...], pattern: str | None, html: Path | None, limit: int, as_json: bool, **options: Any
+) -> None:
     """Show the sentiment of reviews, and each word's attention as the shade of its background.
 
-    Takes TEXTs, files, or standard input (-) with one review a line. In a pipe it prints the attention and the word
-    instead, one word a line.
+    Words that are not in the model's vocabulary are underlined. Takes TEXTs, files, or standard input (-) with one
+    review a line. In a pipe it prints the attention and the word instead, one word a line.
     """
     from serving.predict import commands
 
     table = table_settings(options)
-    commands.explain(texts, pattern, html, table=table, as_json=as_json, server=options)
+    commands.explain(texts, pattern, html, limit=limit, table=table, as_json=as_json, server=options)
 
 
 def _predict_with_beam(
@@ -170,6 +175,7 @@ def _predict_with_beam(
     model: str,
     version: str | None,
 ) -> None:
+    from imdb_core.provenance import sample_notice
     from imdb_core.workspace import workspace_path
     from serving.client.review_files import find_files
 
@@ -182,4 +188,6 @@ def _predict_with_beam(
     if saved_model is None:
         saved_model = bulk.released_model(workspace_path(), model, version)
     count = bulk.predict_in_bulk(saved_model, files, output, table)
+    if notice := sample_notice(bulk.Reading(saved_model).trained_on):
+        click.echo(f"note: {notice}", err=True)
     click.echo(f"{count} predictions of {saved_model} in {output}", err=True)

@@ -3,10 +3,12 @@
 import atexit
 import io
 import os
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
@@ -14,6 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from imdb_core.provenance import sample_notice
 from imdb_core.records import in_batches
 from imdb_core.reviews.unpacking import HEAD
 from imdb_core.settings import TableSettings
@@ -67,34 +70,46 @@ def explain(
     pattern: str | None,
     html: Path | None,
     *,
+    limit: int,
     table: TableSettings,
     as_json: bool,
     server: Mapping[str, Any],
 ) -> None:
     """Explains the sentiment of reviews, and prints the explanations or writes a page to the file `html`.
 
-    The other arguments are as in `predict`.
+    Args:
+        texts: As in `predict`.
+        pattern: As in `predict`.
+        html: The file for the page; None prints the explanations.
+        limit: The most reviews on the page.
+        table: As in `predict`.
+        as_json: Whether to print JSON lines.
+        server: The command line's options of the server.
 
     Raises:
         ReviewPipelineError: See `serving.client.errors`.
         click.UsageError: No reviews are given.
     """
-    reviews, _ = _reviews(texts, pattern, html, table)
+    reviews, count = _reviews(texts, pattern, html, table)
     with _client(server) as client:
-        answers = _answers(client.explain, reviews, client.batch_size)
         if html:
-            with written_atomically(html) as file:
-                file.write(page(explanation for _, explanation in answers))
-            click.echo(f"wrote {html}", err=True)
+            _write_page(client, reviews, html, limit, count)
             return
+        answers = _answers(client.explain, reviews, client.batch_size)
         _print(answers, show_explanation, as_json=as_json)
 
 
 def _answers(
     ask: Callable[[Sequence[str]], Sequence[Shown]], reviews: Iterable[Review], size: int
 ) -> Iterator[tuple[Review, Shown]]:
+    """Asks for the reviews in batches, and says once that the model learned from invented ones, if it did."""
+    told = False
     for batch in in_batches(reviews, size):
-        yield from zip(batch, ask([review.text for review in batch]), strict=True)
+        for review, shown in zip(batch, ask([review.text for review in batch]), strict=True):
+            if not told and (notice := sample_notice(shown.trained_on)):
+                _tell(f"note: {notice}")
+                told = True
+            yield review, shown
 
 
 def _write(answers: Iterable[tuple[Review, Prediction]], output: Path, total: int | None) -> None:
@@ -110,6 +125,17 @@ def _write(answers: Iterable[tuple[Review, Prediction]], output: Path, total: in
             bar.advance(task)
         count = int(bar.tasks[task].completed)
     click.echo(f"{count} predictions in {output}", err=True)
+
+
+def _write_page(client: Client, reviews: Iterator[Review], html: Path, limit: int, count: int | None) -> None:
+    with written_atomically(html) as file:
+        answers = [one for _, one in _answers(client.explain, islice(reviews, limit), client.batch_size)]
+        selection = None
+        if next(reviews, None) is not None:
+            of_all = f" of {count:,}" if count is not None else ""
+            selection = f"The first {len(answers):,}{of_all} reviews; `--limit` sets how many are shown."
+        file.write(page(answers, selection))
+    _tell(f"wrote {html}: {selection or f'{len(answers):,} reviews'}")
 
 
 def _print(answers: Iterable[tuple[Review, Shown]], show: Callable[[Shown, Console], None], *, as_json: bool) -> None:
@@ -134,6 +160,11 @@ def _reviews(
         count = sum(1 for _ in read_reviews(files, table=table, tell=_tell))
         return read_reviews(files, table=table), count
     if texts and texts != (_STANDARD_INPUT,):
+        if file := next((text for text in texts if os.path.isfile(text)), None):
+            raise click.UsageError(
+                f"{file} is a file; did you mean --input {shlex.quote(file)}? To predict these words themselves, pipe "
+                f"them in: echo {shlex.quote(file)} | {click.get_current_context().command_path} -"
+            )
         # Python decodes bytes that are not UTF-8 in arguments to halves of surrogate pairs.
         typed = [text.encode(errors="surrogateescape").decode(errors="replace") for text in texts]
         return (Review(text, {}) for text in typed), len(typed)

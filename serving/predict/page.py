@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
+from imdb_core.provenance import sample_notice
 from serving.client.results import Explanation
-from serving.client.shading import Piece, notes, shaded
-from serving.look import STYLE
+from serving.client.shading import UNKNOWN, Piece, notes, shaded
+from serving.look import STYLE, marked_code
 
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -22,29 +23,42 @@ small {{ display: block; margin-top: .9rem; }}
 </head>
 <body>
 <h1>Which words made it so</h1>
-{reviews}
+{banners}{reviews}
 </body>
 </html>
 """
 _REVIEW: Final = """<article class="card">
-<h2><span class="{label}">{label}</span> {percent:.1f} %</h2>
+<h2>{verdict}</h2>
 <p class="review" dir="auto">{pieces}</p>
 <small>{footnote}</small>
 </article>"""
 
 
-def page(explanations: Iterable[Explanation]) -> str:
-    """Returns HTML with the sentiment of each review, and each word's attention as the shade of its background."""
-    return _PAGE.format(style=STYLE, reviews="\n".join(_review(explanation) for explanation in explanations))
+def page(explanations: Iterable[Explanation], selection: str | None = None) -> str:
+    """Returns HTML with the sentiment of each review, and each word's attention as the shade of its background.
+
+    Args:
+        explanations: The reviews.
+        selection: A sentence about which reviews these are; None if they are all.
+    """
+    shown = list(explanations)
+    samples = {notice for explanation in shown if (notice := sample_notice(explanation.trained_on))}
+    banners = [f"The model was {notice}." for notice in samples] + ([selection] if selection else [])
+    return _PAGE.format(
+        style=STYLE,
+        banners="".join(f'<div class="notice">{marked_code(banner)}</div>\n' for banner in banners),
+        reviews="\n".join(_review(explanation) for explanation in shown),
+    )
 
 
 def _review(explanation: Explanation) -> str:
     pieces = shaded(explanation)
     greatest = max(explanation.attention, default=0.0)
     scale = f"the strongest shade is {100 * greatest:.1f} % of the attention"
+    label = escape(explanation.label)
+    verdict = f'<span class="{label}">{label}</span> {100 * explanation.probability:.1f} %'
     return _REVIEW.format(
-        label=escape(explanation.label),
-        percent=100 * explanation.probability,
+        verdict=escape(explanation.notice) if explanation.notice else verdict,
         pieces="".join(_marked_up(piece) for piece in pieces),
         footnote="; ".join([scale, *notes(explanation, pieces)]),
     )
@@ -56,4 +70,7 @@ def _marked_up(piece: Piece) -> str:
         return f"<s>{text}</s>"
     if piece.attention is None:
         return text
-    return f'<span style="--strength: {piece.strength:.3f}" title="{100 * piece.attention:.2f} %">{text}</span>'
+    style, share = f'style="--strength: {piece.strength:.3f}"', f"{100 * piece.attention:.2f} %"
+    if piece.known:
+        return f'<span {style} title="{share}">{text}</span>'
+    return f'<span class="unknown" {style} title="{share}, {UNKNOWN}">{text}</span>'

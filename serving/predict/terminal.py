@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from serving.client.results import Explanation, Prediction
-from serving.client.shading import Piece, notes, printable, shaded
+from serving.client.shading import UNKNOWN, Piece, known_tokens, notes, printable, shaded
 
 # Colours of a word's background, from no attention to the review's greatest. Black text is readable on all of them.
 _FAINTEST: Final = (255, 244, 214)
@@ -22,11 +22,12 @@ _SENTIMENT: Final = {"negative": "bold red", "positive": "bold green"}
 def show_prediction(prediction: Prediction, console: Console) -> None:
     """Prints one line: the sentiment, its probability and the review.
 
-    The review is cut to a terminal's width. In a pipe, or without colours, tabs separate the three.
+    A notice replaces the sentiment and its probability. The review is cut to a terminal's width. In a pipe, or without
+    colours, tabs separate the three; a review with a notice has `-` for a probability.
     """
     text = " ".join(printable(prediction.text).split())
     if not _colours(console):
-        _plain(console, f"{prediction.label}\t{prediction.probability:.4f}\t{text}")
+        _plain(console, f"{_columns(prediction)}\t{text}")
         return
     line = Text.assemble(_headline(prediction), "  ", text)
     console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
@@ -36,12 +37,13 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     """Prints the sentiment and the review, with each word's attention as the shade of its background.
 
     In a pipe, or without colours, it prints a line with the sentiment, then one with the attention and the word for
-    each word that the network reads.
+    each word that the network reads; a third column says which words are not in the vocabulary.
     """
     if not _colours(console):
-        _plain(console, f"{explanation.label}\t{explanation.probability:.4f}")
-        for token, weight in zip(explanation.tokens, explanation.attention, strict=True):
-            _plain(console, f"{weight:.4f}\t{printable(token)}")
+        _plain(console, _columns(explanation))
+        words = zip(explanation.tokens, explanation.attention, known_tokens(explanation), strict=True)
+        for token, weight, known in words:
+            _plain(console, f"{weight:.4f}\t{printable(token)}" + ("" if known else f"\t{UNKNOWN}"))
         return
     pieces = shaded(explanation)
     console.print(_headline(explanation))
@@ -50,7 +52,14 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     console.print(Text.assemble(*_legend(explanation, pieces, sixteen)))
 
 
+def _columns(prediction: Prediction) -> str:
+    probability = "-" if prediction.notice else f"{prediction.probability:.4f}"
+    return f"{prediction.verdict}\t{probability}"
+
+
 def _headline(prediction: Prediction) -> Text:
+    if prediction.notice:
+        return Text(f"{prediction.notice:16}", "bold")
     return Text.assemble(
         (f"{prediction.label:8}", _SENTIMENT.get(prediction.label, "bold")), f" {100 * prediction.probability:5.1f} %"
     )
@@ -72,14 +81,15 @@ def _legend(explanation: Explanation, pieces: list[Piece], sixteen: bool) -> Ite
 def _style(piece: Piece, sixteen: bool) -> str:
     if not piece.read:
         return "dim"
+    unknown = "" if piece.known else "underline "
     if piece.strength < _SHADED_FROM:
-        return ""
+        return unknown.strip()
     if sixteen:
-        return f"black on {_SIXTEEN[min(int(piece.strength * len(_SIXTEEN)), len(_SIXTEEN) - 1)]}"
+        return f"{unknown}black on {_SIXTEEN[min(int(piece.strength * len(_SIXTEEN)), len(_SIXTEEN) - 1)]}"
     red, green, blue = (
         round(faint + (strong - faint) * piece.strength) for faint, strong in zip(_FAINTEST, _STRONGEST, strict=True)
     )
-    return f"black on rgb({red},{green},{blue})"
+    return f"{unknown}black on rgb({red},{green},{blue})"
 
 
 def _plain(console: Console, line: str) -> None:

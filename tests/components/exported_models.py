@@ -133,12 +133,17 @@ def check_all_signatures(run: Run, exported: Exported, reviews: list[bytes]) -> 
     close(by_example["probabilities"], probabilities)
 
     by_text = run("serve_text", {"text": reviews})
-    assert set(by_text) == {"probabilities", "label"}
+    assert set(by_text) == {"probabilities", "label", "known_words", "unknown_words", "trained_on"}
     close(by_text["probabilities"], probabilities)
     assert by_text["label"].tolist() == [[b"negative", b"positive"][row.argmax()] for row in probabilities]
+    assert by_text["known_words"].tolist() == (token_ids >= 4).sum(axis=1).tolist()
+    assert by_text["unknown_words"].tolist() == (token_ids == 2).sum(axis=1).tolist()
+    assert by_text["trained_on"].tolist() == [b"sample"] * len(reviews)
 
     explained = run("explain", {"text": reviews})
-    assert set(explained) == {"probabilities", "tokens", "attention"}
+    assert set(explained) == {"probabilities", "tokens", "attention", "known", "trained_on"}
+    np.testing.assert_array_equal(explained["known"], (token_ids == 1) | (token_ids >= 4))
+    assert explained["trained_on"].tolist() == [b"sample"] * len(reviews)
     close(explained["probabilities"], probabilities)
     close(explained["attention"], attention)
     max_tokens = exported.transformed.settings.max_tokens

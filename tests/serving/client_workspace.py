@@ -16,17 +16,19 @@ model_config_list {{
     version_labels {{ key: "canary" value: 2 }}
   }}
   config {{ name: "unlabelled" base_path: "{models}/unlabelled" model_platform: "tensorflow" }}
+  config {{ name: "sample" base_path: "{models}/sample" model_platform: "tensorflow" }}
   config {{ name: "old" base_path: "{models}/old" model_platform: "tensorflow" }}
 }}
 """
-_PLACED = {1: "imdb_attention", 2: "imdb_attention", 3: "unlabelled", 4: "unlabelled", 5: "old"}
+_PLACED = {1: "imdb_attention", 2: "imdb_attention", 3: "unlabelled", 4: "unlabelled", 5: "old", 6: "sample"}
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Three models: `imdb_attention` with 1 (stable) and 2 (canary), `unlabelled` with 3 and 4, `old` with 5.
+    """Four models: `imdb_attention` with 1 (stable) and 2 (canary), `unlabelled` with 3 and 4, `old` with 5, and
+    `sample` with 6.
 
-    Version 5 lacks the signature `explain`.
+    Only version 6 says what it was trained on, and which words it knows. Version 5 lacks the signature `explain`.
     """
 
     folder: Path
@@ -41,7 +43,10 @@ def write_workspace(folder: Path) -> Workspace:
     models = folder / "models"
     versions = {
         number: write_tiny_sentiment(
-            models / model / str(number), bias=number / 10, without="explain" if model == "old" else ""
+            models / model / str(number),
+            bias=number / 10,
+            without="explain" if model == "old" else "",
+            trained_on="sample" if model == "sample" else "",
         )
         for number, model in _PLACED.items()
     }

@@ -1,6 +1,6 @@
 """Shows the attention on test reviews, as node Explainer found it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from imdb_core import features
 from imdb_core.modes import MODES
+from imdb_core.signatures import START_TOKEN
 from pipeline.report.figures.drawing import FAINT, MODE_COLORS, MODE_MARKERS, MODE_STYLES, draw, line_style
 from serving.client.results import Explanation
 from serving.client.shading import Piece, shaded
@@ -79,13 +80,18 @@ class AttentionSection:
     figures: Mapping[str, Markup]
 
 
-def describe_attention(explanations: Mapping[str, Any]) -> AttentionSection:
-    """Describes the attention on test reviews, from the Explainer's `explanations.json`."""
+def describe_attention(explanations: Mapping[str, Any], vocabulary: Container[str] | None = None) -> AttentionSection:
+    """Describes the attention on test reviews.
+
+    Args:
+        explanations: The Explainer's `explanations.json`.
+        vocabulary: The words that the networks tell apart; None marks no word as unknown.
+    """
     modes: dict[str, Any] = {mode: explanations["modes"][mode] for mode in MODES}
     return AttentionSection(
         reviews=explanations["reviews"],
         test_reviews=explanations["test_reviews"],
-        examples=[_example(example) for example in explanations["examples"]],
+        examples=[_example(example, vocabulary) for example in explanations["examples"]],
         words={mode: values["words"][:_SHOWN_WORDS] for mode, values in modes.items()},
         entropy={mode: values["entropy"]["mean"] for mode, values in modes.items()},
         figures={
@@ -95,22 +101,23 @@ def describe_attention(explanations: Mapping[str, Any]) -> AttentionSection:
     )
 
 
-def _example(example: Mapping[str, Any]) -> ReviewExample:
+def _example(example: Mapping[str, Any], vocabulary: Container[str] | None) -> ReviewExample:
     # Both modes share one scale, so that evenly spread attention looks pale.
     greatest = max(max(_shares(example["modes"][mode]["weights"]), default=0.0) for mode in MODES)
     return ReviewExample(
         kind=_KINDS.get(example["kind"], example["kind"]),
         sentiment=_sentiment(example["label"]),
         rating=example.get("rating"),
-        readings={mode: _reading(example["text"], example["modes"][mode], greatest) for mode in MODES},
+        readings={mode: _reading(example["text"], example["modes"][mode], greatest, vocabulary) for mode in MODES},
     )
 
 
-def _reading(text: str, answer: Mapping[str, Any], greatest: float) -> ShadedReview:
+def _reading(text: str, answer: Mapping[str, Any], greatest: float, vocabulary: Container[str] | None) -> ShadedReview:
     positive, label = answer["probability"], _sentiment(answer["label"])
     probability = positive if label == features.SENTIMENTS[features.POSITIVE] else 1 - positive
     tokens, weights = answer["tokens"], _shares(answer["weights"])
-    pieces = shaded(Explanation(text, label, probability, {}, None, tokens, weights))
+    known = None if vocabulary is None else [token == START_TOKEN or token in vocabulary for token in tokens]
+    pieces = shaded(Explanation(text, label, probability, {}, None, tokens, weights, known))
     ranked = sorted((piece.attention for piece in pieces if piece.attention is not None), reverse=True)
     least = ranked[_STRONGEST - 1] if len(ranked) >= _STRONGEST else 0.0
     even = bool(ranked) and ranked[0] - ranked[-1] < _ROUNDING * ranked[0]

@@ -66,8 +66,7 @@ def describe_data(run: PastRun) -> DataSection | None:
         split: [words(text, normalize=normalize) for text in found] for split, found in texts.items() if found
     }
     most_tokens = run.settings.get("transform.max_tokens")
-    words_file = run.file("Transform", "transform_graph", f"transform_fn/assets/{file_names.VOCABULARY}")
-    vocabulary = set(words_file.read_text("utf-8").splitlines()) if words_file else set()
+    vocabulary = read_vocabulary(run) or set()
     lengths = {split: [len(found) for found in cut] for split, cut in split_words.items()}
     return DataSection(
         ingest=ingest,
@@ -78,6 +77,12 @@ def describe_data(run: PastRun) -> DataSection | None:
         coverage=[_coverage(split, cut, vocabulary, most_tokens) for split, cut in split_words.items() if vocabulary],
         lengths=_lengths_plot(lengths, most_tokens) if lengths else None,
     )
+
+
+def read_vocabulary(run: PastRun) -> set[str] | None:
+    """Reads the words that the networks of a run tell apart; returns None if Transform did not run."""
+    file = run.file("Transform", "transform_graph", f"transform_fn/assets/{file_names.VOCABULARY}")
+    return set(file.read_text("utf-8").split("\n")) - {""} if file else None
 
 
 def _coverage(split: str, cut: list[list[str]], vocabulary: set[str], most_tokens: int | None) -> VocabularyCoverage:

@@ -1,10 +1,11 @@
 """Sums up the outcome of a run in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imdb_core import modes
+from imdb_core.provenance import provenance, sample_notice
 from pipeline.history.runs import FAILED, UNFINISHED, PastRun
 
 
@@ -14,10 +15,16 @@ class SummarySection:
 
     title: str  # one short sentence
     sentences: list[str]
+    notice: str | None = None  # what to know before the rest
 
 
 def describe_summary(run: PastRun) -> SummarySection:
     """Describes how a run ended."""
+    notice = sample_notice(provenance(str(run.settings.get("data.source"))))
+    return replace(_outcome(run), notice=f"The models were {notice}." if notice else None)
+
+
+def _outcome(run: PastRun) -> SummarySection:
     selection = run.selection
     chosen = _choice(selection) if selection else []
     if run.outcome == FAILED:

@@ -15,13 +15,17 @@ from urllib.parse import quote
 
 from starlette.responses import HTMLResponse
 
-from serving.look import STYLE
+from imdb_core.provenance import SAMPLE, sample_notice
+from serving.look import STYLE, marked_code
 from serving.names import STABLE
 
 _FILES: Final = resources.files("serving.server.api") / "page"
 _PAGE: Final = Template(_FILES.joinpath("index.html").read_text(encoding="utf-8"))
 _STYLE: Final = STYLE + _FILES.joinpath("style.css").read_text(encoding="utf-8")
 _SCRIPT: Final = _FILES.joinpath("app.js").read_text(encoding="utf-8")
+
+# Shown if the model answers that it learned from the sample.
+_SAMPLE: Final = f"This model was {marked_code(str(sample_notice(SAMPLE)))}."
 
 
 def _hash(source: str) -> str:
@@ -46,7 +50,7 @@ def live_page(available: Mapping[str, Sequence[int]], labels: Mapping[str, Mappi
         available: Model → AVAILABLE versions.
         labels: Model → label → version.
     """
-    page = _PAGE.substitute(style=_STYLE, script=_SCRIPT, models=_options(available, labels))
+    page = _PAGE.substitute(style=_STYLE, script=_SCRIPT, sample=_SAMPLE, models=_options(available, labels))
     return HTMLResponse(page, headers=_HEADERS)
 
 

@@ -55,7 +55,14 @@ def save(folder: Path, preset: str, mode: modes.Mode, transformed: Transformed) 
     artifact.uri = str(folder)
     (folder / file_names.TRAINED_MODEL).parent.mkdir(parents=True)
     network.save(folder / file_names.TRAINED_MODEL)
-    export_model(network, transformed.output, str(folder / "Format-Serving"), ServingSettings(), transformed.settings)
+    export_model(
+        network,
+        transformed.output,
+        str(folder / "Format-Serving"),
+        ServingSettings(),
+        transformed.settings,
+        trained_on="sample",
+    )
     return artifact
 
 

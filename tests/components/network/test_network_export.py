@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -32,7 +34,7 @@ from transformed_reviews import Transformed
 
 from components.network.export import export_model, signature_inputs, write_warmup_requests
 from imdb_core.errors import RunError
-from imdb_core.file_names import WARMUP_FILE
+from imdb_core.file_names import READING_FILE, WARMUP_FILE
 from imdb_core.modes import Mode
 from imdb_core.settings import ServingSettings
 
@@ -61,7 +63,7 @@ def export(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -
     @functools.cache
     def exported(preset: str, mode: Mode) -> Exported:
         model, path = a_model(preset, mode, transformed), str(tmp_path_factory.mktemp("export") / "1")
-        export_model(model, transformed.output, path, SERVING, transformed.settings)
+        export_model(model, transformed.output, path, SERVING, transformed.settings, trained_on="sample")
         return Exported(model, PRESETS[preset], path, transformed)
 
     return exported
@@ -90,8 +92,20 @@ def test_every_loader_agrees_with_the_trained_model_on_batches_of_all_sizes(run:
     outputs = {name: run(name, {argument: []}) for name, argument in ARGUMENTS.items()}
     assert {name: {key: value.shape for key, value in row.items()} for name, row in outputs.items()} == {
         "serving_default": {"probabilities": (0, 2)},
-        "serve_text": {"probabilities": (0, 2), "label": (0,)},
-        "explain": {"probabilities": (0, 2), "tokens": (0, 12), "attention": (0, 12)},
+        "serve_text": {
+            "probabilities": (0, 2),
+            "label": (0,),
+            "known_words": (0,),
+            "unknown_words": (0,),
+            "trained_on": (0,),
+        },
+        "explain": {
+            "probabilities": (0, 2),
+            "tokens": (0, 12),
+            "attention": (0, 12),
+            "known": (0, 12),
+            "trained_on": (0,),
+        },
         "classify": {"classes": (0, 2), "scores": (0, 2)},
     }
 
@@ -141,10 +155,25 @@ def test_signatures_are_the_documented_ones(exported: Exported) -> None:
     probabilities = {"probabilities": (tf.float32, (n, 2))}
     assert described == {
         "serving_default": [{"examples": (tf.string, (n,))}, probabilities],
-        "serve_text": [{"text": (tf.string, (n,))}, {**probabilities, "label": (tf.string, (n,))}],
+        "serve_text": [
+            {"text": (tf.string, (n,))},
+            {
+                **probabilities,
+                "label": (tf.string, (n,)),
+                "known_words": (tf.int64, (n,)),
+                "unknown_words": (tf.int64, (n,)),
+                "trained_on": (tf.string, (n,)),
+            },
+        ],
         "explain": [
             {"text": (tf.string, (n,))},
-            {**probabilities, "tokens": (tf.string, (n, 12)), "attention": (tf.float32, (n, 12))},
+            {
+                **probabilities,
+                "tokens": (tf.string, (n, 12)),
+                "attention": (tf.float32, (n, 12)),
+                "known": (tf.bool, (n, 12)),
+                "trained_on": (tf.string, (n,)),
+            },
         ],
         "classify": [{"inputs": (tf.string, (n,))}, {"classes": (tf.string, (n, 2)), "scores": (tf.float32, (n, 2))}],
     }
@@ -196,6 +225,22 @@ def test_an_example_without_text_is_refused(run_one_in_cpp: Run) -> None:
     for signature in ("serving_default", "classify"):
         with pytest.raises(RunError, match=r"Feature: text .*is required but could not be found"):
             run_one_in_cpp(signature, {ARGUMENTS[signature]: [tf.train.Example().SerializeToString()]})
+
+
+def test_the_error_for_a_plain_text_names_the_signature_for_texts(run_one_in_cpp: Run, run_one_in_server: Run) -> None:
+    for run in (run_one_in_cpp, run_one_in_server):
+        for signature in ("serving_default", "classify"):
+            with pytest.raises(
+                (RunError, grpc.RpcError),
+                match=r"serialized tf.Examples, no plain text; for texts set signature_name to serve_text",
+            ):
+                run(signature, {ARGUMENTS[signature]: [b"A film I will not forget."]})
+
+
+def test_the_file_beside_the_model_says_how_it_reads_reviews(one_export: Exported) -> None:
+    written = json.loads((Path(one_export.path) / READING_FILE).read_text())
+    settings = one_export.transformed.settings
+    assert written == {"trained_on": "sample", "normalize": settings.normalize, "max_tokens": 12}
 
 
 def warmup_logs(path: str) -> list[Any]:
@@ -252,7 +297,9 @@ def test_a_model_trained_on_a_gpu_is_served_without_one(
     traced = tf.function(model).get_concrete_function(tf.TensorSpec([None, 12], tf.int64)).graph.as_graph_def()
     assert any("Cudnn" in node.op for node in traced.node)
 
-    export_model(model, transformed.output, path, ServingSettings(warmup_requests=0), transformed.settings)
+    export_model(
+        model, transformed.output, path, ServingSettings(warmup_requests=0), transformed.settings, trained_on="sample"
+    )
     graph = saved_model(path).meta_graphs[0].graph_def
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     assert [node.op for node in nodes if "Cudnn" in node.op] == []

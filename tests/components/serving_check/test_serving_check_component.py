@@ -42,7 +42,9 @@ def good(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> 
     model = a_model("attention", "vector", transformed)
     (folder / TRAINED_MODEL).parent.mkdir()
     model.save(folder / TRAINED_MODEL)
-    export_model(model, transformed.output, str(folder / "Format-Serving"), SERVING, transformed.settings)
+    export_model(
+        model, transformed.output, str(folder / "Format-Serving"), SERVING, transformed.settings, trained_on="sample"
+    )
     return folder
 
 

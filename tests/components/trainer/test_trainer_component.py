@@ -27,6 +27,7 @@ def node(*splits: str, recipe: Recipe = RECIPE, serving: ServingSettings = SERVI
         transform_graph=Channel(type=standard_artifacts.TransformGraph),
         splits=splits or ["train", "eval"],
         checkpoint_root="checkpoints",
+        trained_on="sample",
     )
 
 
@@ -40,6 +41,7 @@ def test_run_fn_gets_the_settings_that_the_node_was_built_with() -> None:
         serving=SERVING,
         code_digest=code_digest("components.trainer.run_fn"),
         checkpoint_root="checkpoints",
+        trained_on="sample",
     )
 
 

@@ -206,7 +206,7 @@ class TestFingerprint:
     def test_does_not_depend_on_the_order_of_keys_or_on_settings_that_leave_weights_alone(self) -> None:
         expected = fitting.fingerprint(SETTINGS, TRAIN, HELD_OUT)
         dumped = SETTINGS.model_dump(mode="json")
-        others = {"checkpoint_root": "x", "serving": {"warmup_requests": 7}}
+        others = {"checkpoint_root": "x", "trained_on": "sample", "serving": {"warmup_requests": 7}}
         shuffled = TrainerSettings.model_validate({**others, **{key: dumped[key] for key in reversed(dumped)}})
         assert fitting.fingerprint(shuffled, TRAIN, HELD_OUT) == expected
         assert len(expected) == 64

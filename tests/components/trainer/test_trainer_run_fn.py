@@ -31,6 +31,7 @@ CONFIG: Mapping[str, Any] = {
     "training": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "device": "cpu"},
     "serving": {"warmup_requests": 1},
     "code_digest": "abc",
+    "trained_on": "sample",
 }
 REVIEWS = [("a good film", 1), ("a bad film", 0), ("good good fun", 1), ("bad<br />bad", 0), ("", 1)] * 6
 

@@ -12,6 +12,7 @@ def record():
     measured = {"accuracy": 0.8, "auc": 0.9, "log_loss": 0.4, "expected_calibration_error": 0.05}
     return {
         "seconds": 61.4,
+        "settings": {"data.source": "~/reviews"},
         "executed": ["Pusher"],
         "ingest": {
             "examples": {"train": {"negative": 900, "positive": 901}, "test": {"negative": 250, "positive": 250}},
@@ -71,6 +72,13 @@ def test_the_outcome_shows_modes_winner_data_version_and_next_commands(record, t
     assert "1 nodes executed" in text
     assert "Report: /reports/[x]/index.html" in text
     assert len(outcome.next_commands(record)) == 3
+
+
+def test_a_run_on_the_sample_says_so(record, tmp_path):
+    note = "Note: the models were trained on invented reviews: `--set data.source=imdb` for real ones."
+    assert note not in list(outcome._lines(record, tmp_path / "run.json", "page"))
+    record["settings"]["data.source"] = "sample"
+    assert list(outcome._lines(record, tmp_path / "run.json", "page"))[1] == note
 
 
 def test_a_whole_run_in_a_pipe_prints_at_most_two_dozen_lines(record, tmp_path):

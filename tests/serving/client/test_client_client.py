@@ -63,6 +63,20 @@ def test_explanations_equal_those_of_the_model_in_process_without_padding(target
     ]
 
 
+def test_a_model_that_knows_its_words_says_so_of_each_review(target: str) -> None:
+    texts = ["a film", "a zebra", "zzz", "?!", "a " * 20 + "zz"]
+    with Client(target, "sample") as client:
+        predicted, explained = client.predict(texts), client.explain(texts)
+    for answers in (predicted, explained):
+        assert {one.trained_on for one in answers} == {"sample"}
+        assert [(one.known_words, one.unknown_words) for one in answers] == [(2, 0), (1, 1), (0, 1), (0, 0), (11, 1)]
+        assert [one.notice for one in answers] == [None, None, "no known word", "empty", None]
+    assert [one.known for one in explained[:2]] == [(True, True, True), (True, True, False)]
+    with Client(target) as client:
+        (old,) = client.explain(["zzz"])
+    assert (old.known, old.known_words, old.trained_on, old.notice) == (None, None, None, None)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
 def test_many_reviews_go_in_several_requests_and_come_back_in_order(target: str, count: int) -> None:
     texts = [f"review number {number}" for number in range(count)]

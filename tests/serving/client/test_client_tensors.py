@@ -57,7 +57,7 @@ def test_bytes_that_are_not_utf_8_are_replaced() -> None:
 @pytest.mark.parametrize(
     ("proto", "message"),
     [
-        (tf.make_tensor_proto([1]), "a tensor of type 3; floats or strings expected"),
+        (tf.make_tensor_proto([1]), "a tensor of type 3; numbers, truth values or strings expected"),
         (tensor_pb2.TensorProto(), "a tensor of type 0"),
         (tensor_pb2.TensorProto(dtype=1), r"shape \[\] with 0 values"),
         (tensor_pb2.TensorProto(dtype=7, string_val=[b"a", b"b"]), r"shape \[\] with 2 values"),

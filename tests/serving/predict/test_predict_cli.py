@@ -38,8 +38,12 @@ def asked(target: str):
 def test_predict_prints_a_line_for_each_text(target: str, asked: Client) -> None:
     result = call("predict", *TEXTS, "--server", target)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "".join(
-        f"{one.label}\t{one.probability:.4f}\t{' '.join(one.text.split())}\n" for one in asked.predict(TEXTS)
+    assert (
+        result.stdout
+        == "".join(
+            f"{one.label}\t{one.probability:.4f}\t{' '.join(one.text.split())}\n" for one in asked.predict(TEXTS[:2])
+        )
+        + "empty\t-\t\n"
     )
 
 
@@ -268,10 +272,72 @@ def test_explain_as_json_and_as_a_page(target: str, asked: Client, tmp_path: Pat
 
     page = tmp_path / "page.html"
     result = call("explain", TEXTS[0], "<b>&amp;", "--html", str(page), "--server", target)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"wrote {page}\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"wrote {page}: 2 reviews\n")
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert ">funny</span>" in page.read_text()
     assert "<b>" not in page.read_text()
+
+
+NOTE = "note: trained on invented reviews: `--set data.source=imdb` for real ones\n"
+
+
+def test_all_ways_say_the_same_of_a_text_and_that_the_model_learned_from_the_sample(
+    target: str, tmp_path: Path
+) -> None:
+    texts, verdicts = ["a warm film", "a zebra", "zz zzz", "?!", ""], ["empty", "no known word"]
+    lines = tmp_path / "reviews.txt"
+    lines.write_text("".join(f"{text}\n" for text in texts))
+    sample = ["--server", target, "--model", "sample"]
+    wanted = [None, None, "no known word", "empty", "empty"]
+    printed = []
+    for command in ("predict", "explain"):
+        for given in (texts, ["--input", str(lines)]):
+            result = call(command, *given, "--json", *sample)
+            assert result.stderr == NOTE
+            assert [row["notice"] for row in rows(result.stdout)] == wanted
+            assert {row["trained_on"] for row in rows(result.stdout)} == {"sample"}
+            assert all(0.5 <= row["probability"] <= 1 for row in rows(result.stdout))
+        result = call(command, *texts, *sample)
+        assert result.stderr == NOTE
+        firsts = [line.split("\t") for line in result.stdout.splitlines()]
+        printed.append([line[:2] for line in firsts if line[0] in verdicts])
+    assert printed == [[["no known word", "-"], ["empty", "-"], ["empty", "-"]]] * 2
+    output = tmp_path / "out.jsonl"
+    result = call("predict", "--input", str(lines), "--output", str(output), *sample)
+    assert result.stderr == f"{NOTE}5 predictions in {output}\n"
+    assert [row["notice"] for row in rows(output.read_text())] == wanted
+
+
+def test_explain_writes_a_page_of_the_first_reviews_of_a_file(target: str, tmp_path: Path) -> None:
+    source, page = tmp_path / "r.csv", tmp_path / "page.html"
+    source.write_text("review\n" + "".join(f"film number {number}\n" for number in range(7)))
+    options = ["--html", str(page), "--server", target]
+    result = call("explain", "--input", str(source), "--limit", "3", *options)
+    sentence = "The first 3 of 7 reviews; `--limit` sets how many are shown."
+    assert result.stderr.endswith(f"wrote {page}: {sentence}\n")
+    assert page.read_text().count("<article") == 3
+    assert "The first 3 of 7 reviews; <code>--limit</code>" in page.read_text()
+    result = call("explain", "--input", str(source), "--limit", "7", *options)
+    assert result.stderr.endswith(f"wrote {page}: 7 reviews\n")
+    assert page.read_text().count("<article") == 7
+    result = call("explain", "-", "--limit", "1", *options, stdin="one\ntwo\n")
+    assert result.stderr == f"wrote {page}: The first 1 reviews; `--limit` sets how many are shown.\n"
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_the_name_of_a_file_instead_of_a_text_hints_at_input(
+    target: str, asked: Client, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my reviews.txt").write_text("Dull.\n")
+    result = call(command, "my reviews.txt", "--server", target)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: my reviews.txt is a file; did you mean --input 'my reviews.txt'? To predict these words themselves, "
+        f"pipe them in: echo 'my reviews.txt' | main {command} -\n"
+    )
+    result = call(command, "-", "--json", "--server", target, stdin="my reviews.txt\n")
+    assert [row["text"] for row in rows(result.stdout)] == ["my reviews.txt"]
 
 
 def test_explain_with_an_old_model(server: RunningServer) -> None:

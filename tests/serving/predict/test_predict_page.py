@@ -6,11 +6,13 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.client.results import Explanation
+from serving.client.results import Explanation, prediction
+from serving.client.results import explanation as predicted
 from serving.predict.page import page
 
 VOID = {"meta"}
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "article", "h2", "span", "p", "small", "s"}
+ELEMENTS |= {"div", "code"}
 
 
 class Reader(HTMLParser):
@@ -78,3 +80,20 @@ def test_reviews_are_escaped(texts: list[str]) -> None:
     assert {tag for tag, _ in reader.elements} <= ELEMENTS
     assert len(reader.reviews) == len(texts)
     assert all(set(attributes) <= {"style", "title", "class"} for tag, attributes in reader.elements if tag == "span")
+
+
+def test_a_page_marks_unknown_words_and_says_what_the_model_learned_from() -> None:
+    said = prediction("A zzz film", [0.75, 0.25], 3, trained_on="sample")
+    one = predicted(said, ["[START]", "a", "zzz", "film"], [0.25] * 4, [True, True, False, True])
+    empty = predicted(prediction("?!", [0.75, 0.25], 3), ["[START]"], [1.0], [True])
+    text = page([one, empty], "The first 2 of 9 reviews; `--limit` sets how many are shown.")
+    assert 'class="unknown" style="--strength: 1.000" title="25.00 %, not in the vocabulary">zzz</span>' in text
+    assert text.count('class="unknown"') == 1
+    assert "underlined: not in the vocabulary (1 of 3 words)" in text
+    assert "<h2>empty</h2>" in text
+    assert "the review has no word, so the model has no opinion on it" in text
+    assert text.count("75.0 %") == 1
+    assert "The model was trained on invented reviews: <code>--set data.source=imdb</code> for real ones." in text
+    assert "The first 2 of 9 reviews; <code>--limit</code> sets how many are shown." in text
+    assert {tag for tag, _ in Reader(text).elements} <= ELEMENTS
+    assert "invented" not in page([empty])

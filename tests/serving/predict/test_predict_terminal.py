@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from serving.client.results import Explanation
+from serving.client.results import Explanation, explanation, prediction
 from serving.predict.terminal import show_explanation, show_prediction
 
 EXPLANATION = Explanation(
@@ -20,9 +20,9 @@ EXPLANATION = Explanation(
 )
 
 
-def shown(show, **settings) -> str:
+def shown(show, explained: Explanation = EXPLANATION, **settings) -> str:
     console = Console(file=io.StringIO(), width=60, _environ={}, **{"force_terminal": True, **settings})
-    show(EXPLANATION, console)
+    show(explained, console)
     return console.file.getvalue()
 
 
@@ -68,3 +68,35 @@ def test_without_colours_each_word_follows_its_attention(settings: dict[str, obj
     assert lines[0] == "negative\t0.8125"
     assert lines[1:4] == ["0.0000\t[START]", "0.5000\tnot", "0.0000\ta"]
     assert len(lines) == 1 + len(EXPLANATION.tokens)
+
+
+def explained(text: str, tokens: list[str], known: list[bool]) -> Explanation:
+    weights = [1 / len(tokens)] * len(tokens)
+    return explanation(prediction(text, [0.75, 0.25], 7), tokens, weights, known)
+
+
+def test_unknown_words_are_underlined_and_counted() -> None:
+    one = explained("A zzzz film", ["[START]", "a", "zzzz", "film"], [True, True, False, True])
+    text = shown(show_explanation, one, color_system="truecolor")
+    assert "\x1b[4;30;48;2;240;120;0mzzzz\x1b[0m" in text
+    assert "underlined: not in the vocabulary (1 of 3 words)" in " ".join(without_escapes(text).split())
+    assert "75.0 %" in text
+    lines = shown(show_explanation, one, force_terminal=False).splitlines()
+    assert lines[2:] == ["0.2500\ta", "0.2500\tzzzz\tnot in the vocabulary", "0.2500\tfilm"]
+
+
+@pytest.mark.parametrize(
+    ("one", "notice"),
+    [
+        (explained("", ["[START]"], [True]), "empty"),
+        (explained("?!", ["[START]"], [True]), "empty"),
+        (explained("Zzzz zz", ["[START]", "zzzz", "zz"], [True, False, False]), "no known word"),
+    ],
+)
+def test_a_notice_replaces_the_probability(one: Explanation, notice: str) -> None:
+    for show in (show_prediction, show_explanation):
+        text = without_escapes(shown(show, one, color_system="truecolor"))
+        assert text.startswith(notice)
+        assert "75.0 %" not in text.splitlines()[0]
+        assert "negative" not in text
+        assert shown(show, one, force_terminal=False).split("\n")[0].split("\t")[:2] == [notice, "-"]

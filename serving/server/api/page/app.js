@@ -4,6 +4,14 @@
 const PAUSE_MS = 150;
 const START = "[START]";
 const STRONGEST = 5;
+const UNKNOWN = "not in the vocabulary";
+// The kinds of `Prediction.notice` in serving/client/results.py, and what they mean.
+const EMPTY = "empty";
+const NO_KNOWN_WORD = "no known word";
+const MEANINGS = {
+  [EMPTY]: "The review has no word, so the model has no opinion on it. ",
+  [NO_KNOWN_WORD]: "The model knows no word of the review, so it has no opinion on it. ",
+};
 
 // The same pieces as imdb_core/tokens.py; the `\s` of Python covers other characters than that of JavaScript.
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
@@ -77,9 +85,9 @@ const printable = (text) => text.replace(CONTROL, "\ufffd");
 // Lower case has a final sigma, which the network does not distinguish; upper case has one sigma.
 const folded = (word) => word.replaceAll("\0", "\ufffd").toLowerCase().toUpperCase();
 
-// A review in pieces: {text, attention (null between words), strength (0 to 1), read}.
-function shaded(text, tokens, attention) {
-  const between = (text, read = true) => ({ text: printable(text), attention: null, strength: 0, read });
+// A review in pieces: {text, attention (null between words), strength (0 to 1), read, known (in the vocabulary)}.
+function shaded(text, tokens, attention, vocabulary = null) {
+  const between = (text, read = true) => ({ text: printable(text), attention: null, strength: 0, read, known: true });
   const fromStart = tokens[0] === START;
   const greatest = Math.max(0, ...attention);
   const known = tokens.map((token, place) => ({
@@ -87,6 +95,7 @@ function shaded(text, tokens, attention) {
     attention: attention[place],
     strength: greatest > 0 ? Math.min(Math.max(attention[place] / greatest, 0), 1) : 0,
     read: true,
+    known: vocabulary ? vocabulary[place] : true,
   }));
   const pieces = fromStart ? [known.shift(), between(" ")] : [];
   const wanted = tokens.slice(fromStart ? 1 : 0).map(folded).join("\n");
@@ -194,7 +203,10 @@ async function ask() {
   const text = element("text").value.replace(SURROGATE, "\ufffd");
   if (!text.trim() || !element("model").value) {
     element("answer").hidden = true;
-    if (element("model").value) tell("");
+    if (element("model").value) {
+      tell("");
+      await introduce();
+    }
     return;
   }
   const question = (asked = new AbortController());
@@ -211,6 +223,36 @@ async function ask() {
   }
 }
 
+// Whether the model learned from the sample is said before the first question; a problem is told with the first answer.
+async function introduce() {
+  const question = (asked = new AbortController());
+  try {
+    const answer = await explain("", question.signal);
+    if (question === asked) showSample(answer);
+  } catch (error) {
+    if (!(error instanceof Refusal) && error.name !== "AbortError") console.warn(error);
+  }
+}
+
+function showSample(answer) {
+  element("sample").hidden = answer.trained_on !== "sample";
+}
+
+// How many of the words that the model reads it knows, and how many it does not; null if it does not say it.
+function counted(answer, length) {
+  if (answer.known_words !== undefined) return [answer.known_words, answer.unknown_words];
+  if (!answer.known) return null;
+  const words = answer.known.slice(answer.tokens[0] === START ? 1 : 0, length);
+  const known = words.filter(Boolean).length;
+  return [known, words.length - known];
+}
+
+function noticeOf(text, counts) {
+  if (!counts) return [...text.matchAll(PIECE)].some((match) => match.groups.word) ? null : EMPTY;
+  if (counts[0]) return null;
+  return counts[1] ? NO_KNOWN_WORD : EMPTY;
+}
+
 function tell(problem) {
   element("problem").textContent = problem;
   element("problem").hidden = !problem;
@@ -219,28 +261,33 @@ function tell(problem) {
 function show(text, answer) {
   const [negative, positive] = answer.probabilities;
   const label = positive > negative ? "positive" : "negative";
-  element("label").textContent = label;
-  element("label").className = label;
-  element("percent").textContent = `${(100 * Math.max(negative, positive)).toFixed(1)} %`;
-  element("mark").style.setProperty("--at", `${100 * positive}%`);
   const length = answer.tokens ? answer.tokens.filter((token) => token !== "").length : 0;
+  const counts = counted(answer, length);
+  const notice = noticeOf(text, counts);
+  showSample(answer);
+  element("label").textContent = notice ?? label;
+  element("label").className = notice ? "" : label;
+  element("percent").textContent = notice ? "" : `${(100 * Math.max(negative, positive)).toFixed(1)} %`;
+  element("mark").style.setProperty("--at", `${100 * positive}%`);
+  element("scale").hidden = notice !== null;
   const pieces = answer.tokens
-    ? shaded(text, answer.tokens.slice(0, length), answer.attention.slice(0, length))
-    : [{ text: printable(text), attention: null, strength: 0, read: true }];
+    ? shaded(text, answer.tokens.slice(0, length), answer.attention.slice(0, length), answer.known)
+    : [{ text: printable(text), attention: null, strength: 0, read: true, known: true }];
   element("review").replaceChildren(...pieces.map(marked));
   const strongest = pieces.filter((piece) => piece.attention > 0 && piece.text !== START);
   strongest.sort((one, other) => other.attention - one.attention);
   element("strongest").replaceChildren(...strongest.slice(0, STRONGEST).map(listed));
-  element("notes").textContent = notes(pieces, answer, length);
+  element("notes").textContent = (notice ? MEANINGS[notice] : "") + notes(pieces, answer, length, counts);
   element("answer").hidden = false;
   element("answer").classList.remove("stale");
 }
 
-function notes(pieces, answer, length) {
+function notes(pieces, answer, length, counts) {
   if (!answer.tokens) return "This model has no signature explain, so it cannot show which words it attends to.";
   const greatest = (100 * Math.max(0, ...answer.attention)).toFixed(1);
   const unread = pieces.some((piece) => !piece.read) ? ` The network reads the last ${length} words only.` : "";
-  return `The strongest shade is ${greatest} % of the attention; point at a word for its share.${unread}`;
+  const unknown = counts?.[1] ? ` Underlined: ${UNKNOWN} (${counts[1]} of ${counts[0] + counts[1]} words).` : "";
+  return `The strongest shade is ${greatest} % of the attention; point at a word for its share.${unread}${unknown}`;
 }
 
 // Reviews are untrusted: they become text, never markup.
@@ -250,7 +297,8 @@ function marked(piece) {
   word.textContent = piece.text;
   if (piece.read) {
     word.style.setProperty("--strength", piece.strength.toFixed(3));
-    word.title = `${(100 * piece.attention).toFixed(2)} %`;
+    word.title = `${(100 * piece.attention).toFixed(2)} %${piece.known ? "" : `, ${UNKNOWN}`}`;
+    if (!piece.known) word.className = "unknown";
   }
   return word;
 }

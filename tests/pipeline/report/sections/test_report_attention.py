@@ -25,3 +25,11 @@ def test_weights_that_differ_by_more_are_ranked():
     reading = shown([0.1250, 0.1250, 0.1260, 0.1250, 0.1250, 0.1250, 0.1250, 0.1240])
     assert not reading.even
     assert reading.strongest[0] == ("fine", 0.126)
+
+
+def test_words_that_are_not_in_the_vocabulary_are_marked():
+    found = explanations()
+    reading = describe_attention(found, {"fine"}).examples[1].readings["vector"]
+    words = [word.piece for word in reading.words if word.piece.attention is not None]
+    assert {piece.text for piece in words if piece.known} == {"[START]", "fine"}
+    assert all(word.piece.known for word in describe_attention(found).examples[1].readings["vector"].words)

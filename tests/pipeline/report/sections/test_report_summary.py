@@ -51,3 +51,11 @@ def test_failed_and_unfinished_runs_have_their_own_titles():
         ["Transform failed: no"],
     )
     assert describe_summary(PastRun("x", {})).title == "The run did not finish"
+
+
+@pytest.mark.parametrize(("source", "noticed"), [("sample", True), ("imdb", False), ("~/reviews/*.csv", False)])
+def test_a_run_on_the_sample_has_a_notice_however_it_ended(source, noticed):
+    record = {"champion": {"reasons": []}, "settings": {"data.source": source}}
+    section = describe_summary(PastRun("x", {}, record))
+    expected = "The models were trained on invented reviews: `--set data.source=imdb` for real ones."
+    assert section.notice == (expected if noticed else None)

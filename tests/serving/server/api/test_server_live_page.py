@@ -19,7 +19,7 @@ from serving.client.shading import shaded
 
 pytestmark = pytest.mark.slow
 
-VERSIONS = {1: "imdb_attention", 2: "imdb_attention", 4: "unlabelled"}
+VERSIONS = {1: "imdb_attention", 2: "imdb_attention", 4: "unlabelled", 6: "sample"}
 REVIEW = "Not a masterpiece, but never boring."
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script> fine'
 
@@ -102,6 +102,7 @@ def test_models_and_labels_can_be_chosen(watched: Watched) -> None:
         "imdb_attention: canary (2)",
         "imdb_attention: newest (2)",
         "unlabelled",
+        "sample",
         "old",
     ]
     asked: list[str] = []
@@ -122,6 +123,29 @@ def test_a_model_without_attention_still_shows_the_sentiment(watched: Watched) -
     assert watched.page.inner_text("#review") == REVIEW
     assert watched.page.inner_text("#label") in ("negative", "positive")
     assert "no signature explain" in watched.page.inner_text("#notes")
+    watched.assert_clean()
+
+
+def test_what_the_model_learned_from_and_does_not_know_is_shown(watched: Watched) -> None:
+    page, sample = watched.page, watched.page.locator("#sample")
+    expect(sample).to_be_hidden()
+    page.select_option("#model", "sample")
+    expect(sample).to_have_text(
+        "This model was trained on invented reviews: --set data.source=imdb for real ones.", timeout=20_000
+    )
+    filled(watched, "a zebra film")
+    assert page.locator("#review .unknown").all_inner_texts() == ["zebra"]
+    assert "dotted" in page.locator("#review .unknown").evaluate("e => getComputedStyle(e).textDecoration")
+    assert "not in the vocabulary" in str(page.locator("#review .unknown").get_attribute("title"))
+    assert "Underlined: not in the vocabulary (1 of 3 words)." in page.inner_text("#notes")
+    assert page.locator("#scale").is_visible()
+    for text, notice, meaning in (("zz zzz", "no known word", "knows no word"), ("?!", "empty", "has no word")):
+        filled(watched, text)
+        assert (page.inner_text("#label"), page.inner_text("#percent")) == (notice, "")
+        assert meaning in page.inner_text("#notes")
+        assert page.locator("#scale").is_hidden()
+    page.select_option("#model", "unlabelled")
+    expect(sample).to_be_hidden()
     watched.assert_clean()
 
 
