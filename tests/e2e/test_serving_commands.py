@@ -119,6 +119,10 @@ def test_files_are_predicted_alike_by_the_server_and_by_beam(served):
     for one, other in zip(from_server, from_beam, strict=True):
         assert one["label"] == other["label"]
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+        said = ("known_words", "unknown_words", "trained_on", "notice")
+        assert [one[name] for name in said] == [other[name] for name in said]
+    assert [one["notice"] for one in from_server] == [None, None, "empty", "no known word"]
+    assert {one["trained_on"] for one in from_server} == {"sample"}
 
 
 def test_the_python_example_runs(served, capsys):
@@ -136,6 +140,12 @@ def test_the_curl_example_is_answered(served):
         answer = httpx.post(url, content=body).json()
     (prediction,) = answer["predictions"]
     assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_request_to_the_wrong_signature_is_told_the_right_one(served):
+    answer = httpx.post(f"http://{served.rest}/v1/models/imdb_attention:predict", json={"instances": ["A film."]})
+    assert answer.status_code == 400
+    assert "no plain text; for texts set signature_name to serve_text" in answer.json()["error"]
 
 
 def test_the_grpcurl_example_is_a_request_that_is_answered(served):
