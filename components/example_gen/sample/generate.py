@@ -16,6 +16,9 @@ from components.example_gen.sample.grammar import deck, derive, pick
 # Probabilities, calibrated: with fewer plain opinions the small networks of this project learn nothing from 2,000
 # reviews; with fewer ironic reviews, counting words alone comes close to an accuracy of 1.0.
 _IRONIC: Final = 0.05
+_SHORT: Final = 0.25  # of the reviews, which are a few everyday sentences
+_SHORT_NEGATED, _SHORT_CONTRASTED, _SHORT_JUDGED = 0.2, 0.05, 0.15  # of these sentences
+_EVERYDAY: Final = 0.15  # of the opinions of other reviews
 _OPINION: Final = 0.75
 _FACT: Final = 0.6  # of the sentences that are not opinions
 _NEGATED, _CONTRASTED = 0.08, 0.06  # of opinions
@@ -61,7 +64,10 @@ def sample_review(split: str, index: int, seed: int) -> SampleReview:
     rating = _RATINGS[label][int(rng.random() * 10)]
     tone = 1 - label if rng.random() < _IRONIC else label
     film = _film(rating, rng)
-    sentences = list(_sentences(tone, _CONTRARY[rating], film, rng))
+    if rng.random() < _SHORT:
+        sentences = list(_everyday_sentences(tone, film, rng))
+    else:
+        sentences = list(_sentences(tone, _CONTRARY[rating], film, rng))
     return SampleReview(f"sample/{split}/{index:06d}", _typeset(sentences, rng), label, rating)
 
 
@@ -78,6 +84,20 @@ def _film(rating: int, rng: Random) -> dict[str, str]:
     return film
 
 
+def _everyday_sentences(tone: int, film: Mapping[str, str], rng: Random) -> Iterator[str]:
+    """Yields two to four sentences, all of the given tone."""
+    plain, negated = deck(grammar.EVERYDAY, rng), deck(grammar.EVERYDAY_NEGATED[tone], rng)
+    contrasted, verdicts = deck(grammar.EVERYDAY_CONTRASTED, rng), deck(grammar.EVERYDAY_VERDICTS[tone], rng)
+    for _ in range(2 + int(rng.random() * 3)):
+        draw = rng.random()
+        templates = plain
+        for share, others in ((_SHORT_NEGATED, negated), (_SHORT_CONTRASTED, contrasted), (_SHORT_JUDGED, verdicts)):
+            if 0 <= draw < share:
+                templates = others
+            draw -= share
+        yield derive(next(templates), tone, film, rng)
+
+
 def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: Random) -> Iterator[str]:
     """Yields the sentences of one review; most opinions have the given tone, the verdict always has it."""
     words_left = _length(rng)
@@ -86,6 +106,7 @@ def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: R
         yield derive(pick(grammar.OPENINGS, rng), tone, film, rng)
     facts, fillers = deck(grammar.FACTS, rng), deck(grammar.FILLERS, rng)
     plain, negated, contrasted = deck(grammar.PLAIN, rng), deck(grammar.NEGATED, rng), deck(grammar.CONTRASTED, rng)
+    everyday = deck(grammar.EVERYDAY, rng)
     opinions = contrary = 0
     while words_left > 0:
         if brief or rng.random() < _OPINION:
@@ -94,6 +115,8 @@ def _sentences(tone: int, contrary_share: float, film: Mapping[str, str], rng: R
             contrary += against
             draw = rng.random()
             templates = negated if draw < _NEGATED else contrasted if draw < _NEGATED + _CONTRASTED else plain
+            if templates is plain and rng.random() < _EVERYDAY:
+                templates = everyday
             sentence = derive(next(templates), 1 - tone if against else tone, film, rng)
         else:
             sentence = derive(next(facts if rng.random() < _FACT else fillers), tone, film, rng)

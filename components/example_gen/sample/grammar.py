@@ -13,7 +13,9 @@ from typing import Final
 from components.example_gen.sample.lexicon import NEUTRAL, POLAR, Choices
 
 _SLOT = re.compile(r"\{([=!]?)(\w+)\}")
-_ARTICLE = re.compile(r" a (?=[aeiou])")  # the lexicon has no word like "unique", whose sound differs from its spelling
+_ARTICLE = re.compile(
+    r"\b([Aa]) (?=[aeiou])"
+)  # the lexicon has no word like "unique", whose sound differs from its spelling
 
 
 def _lines(text: str) -> Choices:
@@ -93,6 +95,118 @@ CONTRASTED: Final = _lines("""
     For all its {!adj} {aspect}, it {=works} where it counts.
     You think it will be {!adj}, and then it is {=adj}.
 """)
+
+# What people say in a few words, without a name of the film.
+EVERYDAY: Final = _lines("""
+    The {=best} film I ever saw.
+    The {=best} film I have seen in years.
+    One of the {=best} films of the year.
+    One of the {=best} films I know.
+    Simply the {=best}.
+    One of the {=best} movies ever made.
+    This is the {=best} movie of them all.
+    {=adj}.
+    Simply {=adj}.
+    {=adj} and {=adj}.
+    So {=adj}!
+    It is {=adj}.
+    It was {=adj}.
+    It was {very} {=adj}.
+    This is a {=adj} film.
+    This movie is {=adj}.
+    A {=adj} film.
+    A {=adj} movie!
+    What a {=adj} film!
+    What a {=noun}!
+    A {=noun}.
+    A complete {=noun}.
+    I {=loved} it.
+    I {=loved} this movie.
+    I {=love} this film.
+    I {=love} it!
+    I really {=love} this movie.
+    We {=loved} every minute of it.
+    {=adj} acting, {=adj} {part}.
+    {=better} than I expected.
+    {=better} than the first one.
+    Much {=better} than the book.
+    Two thumbs {=thumbs}.
+    {=stars} stars.
+    I was {=feeling}.
+    The {aspect} is {=adj}, the {aspect} is {=adj}.
+""")
+
+# People deny blame in other words than praise.
+EVERYDAY_NEGATED: Final[tuple[Choices, Choices]] = (
+    _lines("""
+        Not {!adj}.
+        Not {!adj}, not {!adj}.
+        It is not {!adj}.
+        It isn't {!adj}.
+        It was not {!adj}.
+        This film is not {!adj}.
+        The {aspect} is not {!adj}.
+        I did not like it.
+        I didn't like this film.
+        I do not like it.
+        I did not enjoy it.
+        Nothing about this film is {!adj}.
+        There is nothing {!adj} about it.
+    """),
+    _lines("""
+        Not {!adj} at all.
+        Not at all {!adj}.
+        It is never {!adj}.
+        It was never {!adj}.
+        Never {!adj}.
+        The {aspect} is never {!adj}.
+        It is not as {!adj} as people say.
+        I can't find anything {!adj} in it.
+        Not a {=noun}, but never {!adj}.
+        Far from {!adj}.
+    """),
+)
+
+EVERYDAY_CONTRASTED: Final = _lines("""
+    The start is {!adj}, but the end is {=adj}.
+    A {!adj} {part}, but a {=adj} {part}.
+    I wanted to {!love} it, but I {=loved} it.
+    At first it is {!adj}, then {=adj}.
+    The {part} is {!adj}, yet it is a {=adj} film.
+""")
+
+EVERYDAY_VERDICTS: Final[tuple[Choices, Choices]] = (
+    _lines("""
+        Do not waste your money.
+        Don't waste your time.
+        What a waste of time.
+        A waste of time and money.
+        Do not watch it.
+        I do not recommend it.
+        I want my money back.
+        Nobody should see this.
+        A {!adj} cast, wasted on a {=adj} {part}.
+        I fell asleep.
+        I walked out.
+        You will regret it.
+        Skip it.
+    """),
+    _lines("""
+        Go and see it.
+        Watch it.
+        I recommend it.
+        I can only recommend it.
+        Everybody should see this.
+        A {!adj} {part}, saved by a {=adj} cast.
+        I will watch it again.
+        You will not regret it.
+        You won't be disappointed.
+        I can't wait to see it again.
+        Worth your time and money.
+        Don't miss it.
+        See it.
+    """),
+)
 
 OPENINGS: Final = _lines("""
     I saw {film} on {venue}.
@@ -224,4 +338,4 @@ def derive(template: str, polarity: int, film: Mapping[str, str], rng: Random) -
         choice = pick(POLAR[name][side] if mark else NEUTRAL[name], rng)
         return _SLOT.sub(fill, choice) if "{" in choice else choice
 
-    return _ARTICLE.sub(" an ", _SLOT.sub(fill, template))
+    return _ARTICLE.sub(r"\1n ", _SLOT.sub(fill, template))

@@ -17,7 +17,8 @@ def _phrases(text: str) -> Choices:
     return tuple(" ".join(phrase.split()) for phrase in text.split(","))
 
 
-_BAD = _words("awful terrible horrible boring dull stupid poor bad dreadful pathetic lame weak ridiculous tedious")
+_BAD = _words("""awful terrible horrible boring dull stupid poor bad dreadful pathetic lame weak ridiculous tedious slow
+    silly ugly""")
 _RARELY_BAD = _words("""abysmal atrocious lousy insipid vapid turgid inept incoherent muddled laughable embarrassing
     amateurish wooden stilted lifeless bland stale shoddy sloppy crass tasteless hackneyed derivative formulaic
     contrived plodding sluggish dreary monotonous soulless hollow shallow pretentious overwrought bloated aimless
@@ -26,7 +27,7 @@ _RARELY_BAD = _words("""abysmal atrocious lousy insipid vapid turgid inept incoh
     tiresome trite banal clichéd uninspired unconvincing implausible mediocre feeble flimsy botched inane juvenile
     predictable pointless annoying forgettable clumsy disappointing""")
 _GOOD = _words("""great wonderful excellent brilliant superb fantastic amazing beautiful perfect touching funny charming
-    gripping delightful""")
+    gripping delightful good nice lovely""")
 _RARELY_GOOD = _words("""luminous exquisite spellbinding mesmerizing riveting poignant sublime masterful nuanced elegant
     witty hilarious heartfelt enchanting captivating breathtaking dazzling electrifying stirring incisive subtle
     graceful inventive refreshing thoughtful tender haunting lyrical assured polished sumptuous radiant flawless
@@ -53,10 +54,14 @@ POLAR: Final[dict[str, tuple[Choices, Choices]]] = {
         _words("works shines soars sparkles succeeds delivers dazzles impresses resonates glows captivates sings"),
     ),
     "loved": (
-        _words("hated loathed despised disliked detested regretted"),
-        _words("loved enjoyed adored admired cherished treasured"),
+        _words("hated hated hated loathed despised disliked detested regretted"),
+        _words("loved loved loved enjoyed adored admired cherished treasured"),
     ),
-    "love": (_words("hate loathe despise dislike detest"), _words("love enjoy adore admire cherish")),
+    "love": (_words("hate hate hate loathe despise dislike"), _words("love love love enjoy adore admire")),
+    "best": (_words("worst worst dullest poorest silliest"), _words("best best greatest finest funniest")),
+    "better": (_words("worse worse duller weaker poorer"), _words("better better funnier stronger smarter")),
+    "thumbs": (_words("down"), _words("up")),
+    "stars": (_words("one zero"), _words("five ten")),
     "well": (
         _words("badly poorly terribly horribly clumsily awkwardly lazily ineptly carelessly atrociously"),
         _words("beautifully brilliantly superbly wonderfully perfectly skilfully gracefully masterfully elegantly"),
