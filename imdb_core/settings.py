@@ -131,7 +131,7 @@ class DataSettings(TableSettings):
     min_per_class: AtLeastOne = 5
     dedupe: bool = False
     shards: AtLeastOne = 4
-    sample_train: AtLeastOne = 2000
+    sample_train: AtLeastOne = 4000
     sample_test: AtLeastOne = 500
     sample_seed: int = 1
     download_url: str = OFFICIAL_URL

@@ -16,12 +16,13 @@ from components.example_gen.sample.grammar import deck, derive, pick
 # Probabilities, calibrated: with fewer plain opinions the small networks of this project learn nothing from 2,000
 # reviews; with fewer ironic reviews, counting words alone comes close to an accuracy of 1.0.
 _IRONIC: Final = 0.05
-_SHORT: Final = 0.25  # of the reviews, which are a few everyday sentences
+_SHORT: Final = 0.6  # of the reviews, which are a few everyday sentences
 _SHORT_NEGATED, _SHORT_CONTRASTED, _SHORT_JUDGED = 0.2, 0.05, 0.15  # of these sentences
-_EVERYDAY: Final = 0.15  # of the opinions of other reviews
+_FEW: Final = 2  # sentences; with so few, two reviews could be the same
+_EVERYDAY: Final = 0.2  # of the opinions of other reviews
 _OPINION: Final = 0.75
 _FACT: Final = 0.6  # of the sentences that are not opinions
-_NEGATED, _CONTRASTED = 0.08, 0.06  # of opinions
+_NEGATED, _CONTRASTED = 0.05, 0.06  # of opinions
 _OPENED, _CLOSED = 0.85, 0.8
 _BROKEN: Final = 0.6
 _SHOUTED, _LOWERED, _MISTYPED = 0.12, 0.05, 0.2
@@ -85,10 +86,13 @@ def _film(rating: int, rng: Random) -> dict[str, str]:
 
 
 def _everyday_sentences(tone: int, film: Mapping[str, str], rng: Random) -> Iterator[str]:
-    """Yields two to four sentences, all of the given tone."""
+    """Yields two to five sentences, all of the given tone; two are not enough without the film's title."""
     plain, negated = deck(grammar.EVERYDAY, rng), deck(grammar.EVERYDAY_NEGATED[tone], rng)
     contrasted, verdicts = deck(grammar.EVERYDAY_CONTRASTED, rng), deck(grammar.EVERYDAY_VERDICTS[tone], rng)
-    for _ in range(2 + int(rng.random() * 3)):
+    count = 2 + int(rng.random() * 4)
+    if count == _FEW:
+        yield derive("{film}.", tone, film, rng)
+    for _ in range(count):
         draw = rng.random()
         templates = plain
         for share, others in ((_SHORT_NEGATED, negated), (_SHORT_CONTRASTED, contrasted), (_SHORT_JUDGED, verdicts)):

@@ -154,6 +154,8 @@ EVERYDAY_NEGATED: Final[tuple[Choices, Choices]] = (
         There is nothing {!adj} about it.
     """),
     _lines("""
+        Not bad.
+        Not bad at all.
         Not {!adj} at all.
         Not at all {!adj}.
         It is never {!adj}.
