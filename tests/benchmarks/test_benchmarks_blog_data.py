@@ -39,7 +39,7 @@ def test_the_sample_is_read() -> None:
     splits = read_reviews("sample", limit=4)
     assert splits["train"].labels == [0, 1, 0, 1]
     assert splits["test"].texts[3] == sample_review("test", 3, 1).text
-    assert [len(split.labels) for split in read_reviews("sample").values()] == [2000, 500]
+    assert [len(split.labels) for split in read_reviews("sample").values()] == [4000, 500]
 
 
 def test_unreadable_data_is_refused_with_the_reason(archive: Callable[[dict[str, str]], str], tmp_path: Path) -> None:

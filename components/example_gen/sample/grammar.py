@@ -131,7 +131,7 @@ EVERYDAY: Final = _lines("""
     {=better} than the first one.
     Much {=better} than the book.
     Two thumbs {=thumbs}.
-    {=stars} stars.
+    {=stars}.
     I was {=feeling}.
     The {aspect} is {=adj}, the {aspect} is {=adj}.
 """)

@@ -61,7 +61,7 @@ POLAR: Final[dict[str, tuple[Choices, Choices]]] = {
     "best": (_words("worst worst dullest poorest silliest"), _words("best best greatest finest funniest")),
     "better": (_words("worse worse duller weaker poorer"), _words("better better funnier stronger smarter")),
     "thumbs": (_words("down"), _words("up")),
-    "stars": (_words("one zero"), _words("five ten")),
+    "stars": (_phrases("one star, no stars"), _phrases("five stars, ten stars")),
     "well": (
         _words("badly poorly terribly horribly clumsily awkwardly lazily ineptly carelessly atrociously"),
         _words("beautifully brilliantly superbly wonderfully perfectly skilfully gracefully masterfully elegantly"),

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from components.example_gen.sample.generate import SampleReview, sample_review
 
-TRAIN_SIZE, TEST_SIZE, SEED = 2000, 500, 1
-FIRST_TEN_SHA256 = "77c0bfb3c7cc04a2f57ba27f3deb0905a252aec0421d4681e42e67e30324badd"
+TRAIN_SIZE, TEST_SIZE, SEED = 4000, 500, 1
+FIRST_TEN_SHA256 = "37c8e7aac6446f53effa1c574ae0be3a1ce719b1055119b697a948b943864761"
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +76,17 @@ def test_no_text_occurs_twice(train: list[SampleReview], held_out: list[SampleRe
     assert len({review.text for review in train + held_out}) == TRAIN_SIZE + TEST_SIZE
 
 
-def test_lengths_spread_from_a_sentence_to_six_hundred_words(train: list[SampleReview]) -> None:
+def test_most_are_short_and_the_others_have_up_to_six_hundred_words(train: list[SampleReview]) -> None:
     lengths = sorted(len(words(review.text)) for review in train)
-    assert 5 <= lengths[0] < 15
+    assert 4 <= lengths[0] < 15
     assert 500 < lengths[-1] < 650
-    assert 0.27 < sum(length > 200 for length in lengths) / TRAIN_SIZE < 0.40
-    assert 0.005 < sum(length < 20 for length in lengths) / TRAIN_SIZE < 0.05
+    assert 0.1 < sum(length > 200 for length in lengths) / TRAIN_SIZE < 0.2
+    assert 0.4 < sum(length < 20 for length in lengths) / TRAIN_SIZE < 0.6
 
 
 def test_the_text_looks_typed_by_people(train: list[SampleReview]) -> None:
     texts = [review.text for review in train]
-    assert 0.5 < sum("<br /><br />" in text for text in texts) / TRAIN_SIZE < 0.7
+    assert 0.3 < sum("<br /><br />" in text for text in texts) / TRAIN_SIZE < 0.5
     assert 0.03 < sum(text.islower() for text in texts) / TRAIN_SIZE < 0.08
     assert any(re.search(r"[A-Z]{4,} [A-Z]{2,} [A-Z]{2,}", text) for text in texts)
     assert all(any(sign in text for text in texts) for sign in ("café", "naïve", "—", "😡", "😀", "…"))
@@ -96,6 +96,12 @@ def test_thousands_of_words_many_of_them_once(train: list[SampleReview]) -> None
     counts = Counter(word for review in train for word in words(review.text))
     assert len(counts) > 5000
     assert sum(count == 1 for count in counts.values()) > 1000
+
+
+def test_a_few_words_say_what_long_reviews_say(train: list[SampleReview]) -> None:
+    counts = Counter(word for review in train for word in words(review.text))
+    for word in ("worst", "best", "awful", "great", "love", "hate", "waste", "good", "bad", "better", "worse", "not"):
+        assert counts[word] > 50, word
 
 
 def test_frozen() -> None:
