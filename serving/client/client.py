@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from imdb_core.errors import SettingsError
-from imdb_core.features import SENTIMENTS
+from imdb_core.features import POSITIVE, SENTIMENTS
 from imdb_core.file_names import DEFAULT_MODEL
 from imdb_core.signatures import (
     ATTENTION,
@@ -19,6 +19,7 @@ from imdb_core.signatures import (
     UNKNOWN_WORDS,
 )
 from serving.client.address import parse_address
+from serving.client.effects import with_effects, without_each_word
 from serving.client.refusals import is_unknown_label, refusal
 from serving.client.results import Explanation, Metadata, Prediction, VersionStatus, explanation, prediction
 from serving.client.tls import TLS
@@ -88,12 +89,30 @@ class Client:
             )
         ]
 
-    def explain(self, texts: Sequence[str]) -> list[Explanation]:
+    def explain(self, texts: Sequence[str], *, effects: bool = False) -> list[Explanation]:
         """Predicts the sentiment of reviews, with the attention of each word; returns one Explanation for each review.
+
+        Args:
+            texts: The reviews.
+            effects: Whether to measure the effect of each word too: the review is predicted again without it. The
+                variants of a review are one request, of at most as many reviews as the network reads words.
 
         Raises:
             SignatureNotFoundError: The model is too old to have the signature `explain`.
         """
+        explained = self._explanations(texts)
+        return [self._with_effects(one) for one in explained] if effects else explained
+
+    def _with_effects(self, explained: Explanation) -> Explanation:
+        variants = without_each_word(explained)
+        changed = [
+            prediction(text, row, answer.version)
+            for batch, answer in self._batches(SERVE_TEXT, variants, [PROBABILITIES], size=max(len(variants), 1))
+            for text, row in zip(batch, answer.outputs[PROBABILITIES], strict=True)
+        ]
+        return with_effects(explained, [one.probabilities[SENTIMENTS[POSITIVE]] for one in changed])
+
+    def _explanations(self, texts: Sequence[str]) -> list[Explanation]:
         names = [PROBABILITIES, TOKENS, ATTENTION]
         return [
             explanation(
@@ -131,12 +150,19 @@ class Client:
         self.close()
 
     def _batches(
-        self, signature: str, texts: Sequence[str], outputs: Sequence[str], optional: Sequence[str]
+        self,
+        signature: str,
+        texts: Sequence[str],
+        outputs: Sequence[str],
+        optional: Sequence[str] = (),
+        *,
+        size: int | None = None,
     ) -> Iterator[tuple[Sequence[str], SignatureAnswer]]:
         if isinstance(texts, str):
             raise TypeError("texts: expected a list of reviews, got one review; write [review]")
-        for start in range(0, len(texts), self.batch_size):
-            batch = texts[start : start + self.batch_size]
+        size = size or self.batch_size
+        for start in range(0, len(texts), size):
+            batch = texts[start : start + size]
             # A str can hold half of a surrogate pair, which UTF-8 cannot encode.
             sent = [text.encode(errors="replace").decode() for text in batch]
 

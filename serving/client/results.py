@@ -65,16 +65,22 @@ class Explanation(Prediction):
             if the network reads the review from its start.
         attention: Attention weight of each token.
         known: Whether each token is `[START]` or in the vocabulary; None if the model does not say it.
+        effects: For each token, by how much the review without this word is less probably positive, -1 to 1; None for
+            the mark of the start. None if they were not asked for.
     """
 
     tokens: Sequence[str]
     attention: Sequence[float]
     known: Sequence[bool] | None = None
+    effects: Sequence[float | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns all attributes and the notice for `json.dumps`."""
+        """Returns all attributes and the notice for `json.dumps`; effects only if they were asked for."""
+        given = super().to_json()
+        del given["effects"]
         lists = {"tokens": list(self.tokens), "attention": list(self.attention)}
-        return {**super().to_json(), **lists, "known": None if self.known is None else list(self.known)}
+        effects = {} if self.effects is None else {"effects": list(self.effects)}
+        return {**given, **lists, "known": None if self.known is None else list(self.known), **effects}
 
 
 @dataclass(frozen=True)

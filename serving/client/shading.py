@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 from imdb_core.normalization import Normalized, normalized, unchanged
 from imdb_core.signatures import START_TOKEN
@@ -50,7 +50,6 @@ def shaded(explanation: Explanation) -> list[Piece]:
 
     If the network's tokens are not the words of the review, because its tokenizer differs, the pieces are the tokens.
     """
-    from_start = list(explanation.tokens[:1]) == [START_TOKEN]
     greatest = max(explanation.attention, default=0.0)
     read = [
         Piece(printable(token), weight, min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0, known=known)
@@ -58,18 +57,51 @@ def shaded(explanation: Explanation) -> list[Piece]:
             explanation.tokens, explanation.attention, known_tokens(explanation), strict=True
         )
     ]
+    from_start = _is_from_start(explanation)
     mark, read = read[:from_start], read[from_start:]
-    words = [*map(folded, explanation.tokens[from_start:])]
-    review: Iterable[Piece] = (piece for word in read for piece in (word, Piece(" ")))
+    found = _found(explanation)
+    if found is None:
+        review: Iterable[Piece] = (piece for word in read for piece in (word, Piece(" ")))
+    else:
+        review = _laid_out(explanation.text, found, iter(read))
+    return list(_joined([*(piece for start in mark for piece in (start, Piece(" "))), *review]))
+
+
+def places(explanation: Explanation) -> list[tuple[int, int]] | None:
+    """Returns where each word that the network reads begins and ends in the review: positions of characters.
+
+    The mark of the start has no place. None if the network's tokens are not the words of the review.
+    """
+    found = _found(explanation)
+    if found is None:
+        return None
+    words = [match for match in found.matches if match["word"]][found.unread :]
+    return [(found.cut.starts[match.start()], found.cut.starts[match.end()]) for match in words]
+
+
+class _Found(NamedTuple):
+    """The network's tokens, found in a review."""
+
+    cut: Normalized
+    matches: Sequence[re.Match[str]]  # words and line breaks in the normalized text
+    unread: int  # words at the start that the network does not read
+
+
+def _is_from_start(explanation: Explanation) -> bool:
+    return list(explanation.tokens[:1]) == [START_TOKEN]
+
+
+def _found(explanation: Explanation) -> _Found | None:
+    from_start = _is_from_start(explanation)
+    tokens = [*map(folded, explanation.tokens[from_start:])]
     # A model does not say whether it normalizes reviews.
     for text in (unchanged(explanation.text), normalized(explanation.text)):
         matches = list(PIECE.finditer(text.text))
-        found = [match["word"] for match in matches if match["word"]]
-        unread = 0 if from_start else max(len(found) - len(read), 0)
-        if [*map(folded, found[unread:])] == words:
-            review = _laid_out(explanation.text, text, matches, unread, iter(read))
-            break
-    return list(_joined([*(piece for start in mark for piece in (start, Piece(" "))), *review]))
+        words = [match["word"] for match in matches if match["word"]]
+        unread = 0 if from_start else max(len(words) - len(tokens), 0)
+        if [*map(folded, words[unread:])] == tokens:
+            return _Found(text, matches, unread)
+    return None
 
 
 def known_tokens(explanation: Explanation) -> Sequence[bool]:
@@ -99,10 +131,9 @@ def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
             yield Piece("".join(piece.text for piece in together), read=False)
 
 
-def _laid_out(
-    text: str, cut: Normalized, matches: Sequence[re.Match[str]], unread: int, read: Iterator[Piece]
-) -> Iterator[Piece]:
+def _laid_out(text: str, found: _Found, read: Iterator[Piece]) -> Iterator[Piece]:
     """Lays the words that were found in the normalized text over the original."""
+    cut, matches, unread = found
     end = 0
     for match in matches:
         start = cut.starts[match.start()]

@@ -77,6 +77,24 @@ def test_a_model_that_knows_its_words_says_so_of_each_review(target: str) -> Non
     assert (old.known, old.known_words, old.trained_on, old.notice) == (None, None, None, None)
 
 
+def test_the_effect_of_a_word_is_the_difference_that_it_makes(target: str) -> None:
+    long = " ".join(f"word{number}" for number in range(150))
+    with Client(target, batch_size=100) as client:
+        short, empty, many = client.explain(["A warm and funny film", "", long], effects=True)
+        whole, *without = (
+            one.probabilities["positive"]
+            for one in client.predict(
+                ["A warm and funny film", "warm and funny film", "A and funny film", "A warm funny film"]
+            )
+        )
+        assert client.explain(["A film"])[0].effects is None
+    assert short.effects[:4] == (None, *(pytest.approx(whole - one, abs=1e-6) for one in without))
+    assert len(short.effects) == 6
+    assert empty.effects == (None,)
+    assert len(many.effects) == len(many.tokens)
+    assert short.to_json()["effects"] == list(short.effects)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
 def test_many_reviews_go_in_several_requests_and_come_back_in_order(target: str, count: int) -> None:
     texts = [f"review number {number}" for number in range(count)]
