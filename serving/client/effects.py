@@ -1,8 +1,8 @@
 """How much each word of a review matters: the answer to the review without it.
 
-Attention shows where a network looked. What happens without a word shows whether, and in which direction, the word changed
-the answer (leave-one-out, as in Li, Monroe and Jurafsky, "Understanding Neural Networks through Representation Erasure",
-2016).
+Attention shows where a network looked. What happens without a word shows whether, and in which direction, the word
+changed the answer (leave-one-out, as in Li, Monroe and Jurafsky, "Understanding Neural Networks through Representation
+Erasure", 2016).
 """
 
 import dataclasses
