@@ -11,6 +11,8 @@ from imdb_core.signatures import START_TOKEN
 from imdb_core.tokens import PIECE, folded
 from serving.client.results import EMPTY, NO_KNOWN_WORD, Explanation
 
+# What attention is, and what it is not.
+WHERE_IT_LOOKED: Final = "Attention shows where the model looked: not why, and not in which direction."
 # What a word is that the network cannot tell from others.
 UNKNOWN: Final = "not in the vocabulary"
 _MEANINGS: Final = {
@@ -31,6 +33,9 @@ class Piece:
         strength: `attention` as a share of the review's greatest, 0 to 1.
         read: Whether the network reads this part. Of a long review it reads only the end.
         known: Whether the network can tell this word from others; all that its vocabulary lacks are one to it.
+        effect: By how much the review without this word is less probably positive; None for what has no effect, or if
+            effects were not asked for.
+        weight: The size of `effect` as a share of the review's greatest, 0 to 1.
     """
 
     text: str
@@ -38,6 +43,8 @@ class Piece:
     strength: float = 0.0
     read: bool = True
     known: bool = True
+    effect: float | None = None
+    weight: float = 0.0
 
 
 def printable(text: str) -> str:
@@ -51,10 +58,19 @@ def shaded(explanation: Explanation) -> list[Piece]:
     If the network's tokens are not the words of the review, because its tokenizer differs, the pieces are the tokens.
     """
     greatest = max(explanation.attention, default=0.0)
+    effects = explanation.effects or [None] * len(explanation.tokens)
+    largest = greatest_effect(explanation)
     read = [
-        Piece(printable(token), weight, min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0, known=known)
-        for token, weight, known in zip(
-            explanation.tokens, explanation.attention, known_tokens(explanation), strict=True
+        Piece(
+            printable(token),
+            weight,
+            min(max(weight / greatest, 0.0), 1.0) if greatest > 0 else 0.0,
+            known=known,
+            effect=effect,
+            weight=abs(effect) / largest if effect is not None and largest > 0 else 0.0,
+        )
+        for token, weight, known, effect in zip(
+            explanation.tokens, explanation.attention, known_tokens(explanation), effects, strict=True
         )
     ]
     from_start = _is_from_start(explanation)
@@ -65,6 +81,19 @@ def shaded(explanation: Explanation) -> list[Piece]:
     else:
         review = _laid_out(explanation.text, found, iter(read))
     return list(_joined([*(piece for start in mark for piece in (start, Piece(" "))), *review]))
+
+
+def greatest_effect(explanation: Explanation) -> float:
+    """Returns the size of the greatest effect of a word; 0 if effects were not asked for."""
+    return max((abs(effect) for effect in explanation.effects or () if effect is not None), default=0.0)
+
+
+def effects_legend(explanation: Explanation) -> str:
+    """Returns what the colours of the words' effects mean."""
+    return (
+        "mattered: without a green word the review is less positive, without a red one more; the strongest changes the "
+        f"probability by {100 * greatest_effect(explanation):.1f} points"
+    )
 
 
 def places(explanation: Explanation) -> list[tuple[int, int]] | None:

@@ -149,21 +149,31 @@ def predict(
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most reviews on the web page."
 )
+@click.option("--effects", is_flag=True, help="Show too how much each word matters: the answer without it.")
 @table_options
 @_AS_JSON
 @_options(*_SERVER_OPTIONS)
 def explain(
-    *, texts: tuple[str, ...], pattern: str | None, html: Path | None, limit: int, as_json: bool, **options: Any
+    *,
+    texts: tuple[str, ...],
+    pattern: str | None,
+    html: Path | None,
+    limit: int,
+    effects: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Show the sentiment of reviews, and each word's attention as the shade of its background.
 
     Words that are not in the model's vocabulary are underlined. Takes TEXTs, files, or standard input (-) with one
     review a line. In a pipe it prints the attention and the word instead, one word a line.
+
+    Attention shows where the model looked: not why, and not in which direction; --effects shows both.
     """
     from serving.predict import commands
 
     table = table_settings(options)
-    commands.explain(texts, pattern, html, limit=limit, table=table, as_json=as_json, server=options)
+    commands.explain(texts, pattern, html, limit=limit, effects=effects, table=table, as_json=as_json, server=options)
 
 
 def _predict_with_beam(

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
@@ -21,7 +22,7 @@ from imdb_core.records import in_batches
 from imdb_core.reviews.unpacking import HEAD
 from imdb_core.settings import TableSettings
 from serving.client.client import Client
-from serving.client.results import Prediction
+from serving.client.results import Explanation, Prediction
 from serving.client.review_files import Review, are_json_lines, find_files, is_table, parse_reviews, read_reviews
 from serving.client.tls import TLS
 from serving.predict.output_files import json_line, written_atomically
@@ -71,6 +72,7 @@ def explain(
     html: Path | None,
     *,
     limit: int,
+    effects: bool,
     table: TableSettings,
     as_json: bool,
     server: Mapping[str, Any],
@@ -82,6 +84,7 @@ def explain(
         pattern: As in `predict`.
         html: The file for the page; None prints the explanations.
         limit: The most reviews on the page.
+        effects: Whether to measure how much each word matters.
         table: As in `predict`.
         as_json: Whether to print JSON lines.
         server: The command line's options of the server.
@@ -92,10 +95,13 @@ def explain(
     """
     reviews, count = _reviews(texts, pattern, html, table)
     with _client(server) as client:
+        ask = partial(client.explain, effects=effects)
+        # With effects, each review is a batch of its own.
+        size = 1 if effects else client.batch_size
         if html:
-            _write_page(client, reviews, html, limit, count)
+            _write_page(partial(_answers, ask, size=size), reviews, html, limit, count)
             return
-        answers = _answers(client.explain, reviews, client.batch_size)
+        answers = _answers(ask, reviews, size)
         _print(answers, show_explanation, as_json=as_json)
 
 
@@ -127,9 +133,15 @@ def _write(answers: Iterable[tuple[Review, Prediction]], output: Path, total: in
     click.echo(f"{count} predictions in {output}", err=True)
 
 
-def _write_page(client: Client, reviews: Iterator[Review], html: Path, limit: int, count: int | None) -> None:
+def _write_page(
+    answers_to: Callable[[Iterable[Review]], Iterable[tuple[Review, Explanation]]],
+    reviews: Iterator[Review],
+    html: Path,
+    limit: int,
+    count: int | None,
+) -> None:
     with written_atomically(html) as file:
-        answers = [one for _, one in _answers(client.explain, islice(reviews, limit), client.batch_size)]
+        answers = [one for _, one in answers_to(islice(reviews, limit))]
         selection = None
         if next(reviews, None) is not None:
             of_all = f" of {count:,}" if count is not None else ""

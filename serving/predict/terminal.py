@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from serving.client.results import Explanation, Prediction
-from serving.client.shading import UNKNOWN, Piece, known_tokens, notes, printable, shaded
+from serving.client.shading import UNKNOWN, Piece, effects_legend, known_tokens, notes, printable, shaded
 
 # Colours of a word's background, from no attention to the review's greatest. Black text is readable on all of them.
 _FAINTEST: Final = (255, 244, 214)
@@ -15,6 +15,7 @@ _STRONGEST: Final = (240, 120, 0)
 # The same on a terminal with 16 colours: faint, middle, strong.
 _SIXTEEN: Final = ("bright_white", "bright_yellow", "yellow")
 _SHADED_FROM: Final = 0.05
+_BOLD_FROM: Final = 0.5
 _SCALE: Final = (0.05, 0.25, 0.5, 0.75, 1.0)
 _SENTIMENT: Final = {"negative": "bold red", "positive": "bold green"}
 
@@ -37,19 +38,32 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     """Prints the sentiment and the review, with each word's attention as the shade of its background.
 
     In a pipe, or without colours, it prints a line with the sentiment, then one with the attention and the word for
-    each word that the network reads; a third column says which words are not in the vocabulary.
+    each word that the network reads; a last column says which words are not in the vocabulary. With effects, these are
+    the second column, and on a terminal the review follows once more: green words make it more positive, red ones less.
     """
     if not _colours(console):
         _plain(console, _columns(explanation))
-        words = zip(explanation.tokens, explanation.attention, known_tokens(explanation), strict=True)
-        for token, weight, known in words:
-            _plain(console, f"{weight:.4f}\t{printable(token)}" + ("" if known else f"\t{UNKNOWN}"))
+        effects = [""] * len(explanation.tokens)
+        if explanation.effects is not None:
+            effects = ["\t-" if effect is None else f"\t{effect:+.4f}" for effect in explanation.effects]
+        words = zip(explanation.tokens, explanation.attention, effects, known_tokens(explanation), strict=True)
+        for token, weight, effect, known in words:
+            _plain(console, f"{weight:.4f}{effect}\t{printable(token)}" + ("" if known else f"\t{UNKNOWN}"))
         return
     pieces = shaded(explanation)
     console.print(_headline(explanation))
     sixteen = console.color_system == "standard"
     console.print(Text.assemble(*((piece.text, _style(piece, sixteen)) for piece in pieces)))
     console.print(Text.assemble(*_legend(explanation, pieces, sixteen)))
+    if explanation.effects is not None:
+        console.print(Text.assemble(*((piece.text, _effect_style(piece)) for piece in pieces)))
+        console.print(Text(effects_legend(explanation), "dim"))
+
+
+def _effect_style(piece: Piece) -> str:
+    if piece.effect is None or piece.weight < _SHADED_FROM:
+        return "" if piece.read else "dim"
+    return f"{'bold ' * (piece.weight > _BOLD_FROM)}{'green' if piece.effect > 0 else 'red'}"
 
 
 def _columns(prediction: Prediction) -> str:

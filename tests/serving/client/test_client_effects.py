@@ -5,6 +5,7 @@ from hypothesis import given
 from test_client_shading import ANY_TEXT, MAX_TOKENS, REVIEWS, as_the_network_reads, explained
 
 from serving.client.effects import with_effects, without_each_word
+from serving.client.shading import effects_legend, greatest_effect, shaded
 
 
 def explained_alike(text: str, tokens: list[str]):
@@ -49,3 +50,17 @@ def test_an_effect_is_what_the_word_added_to_the_probability_of_positive() -> No
     assert explanation.effects == (None, pytest.approx(0.6), pytest.approx(-0.05))
     assert explanation.to_json()["effects"] == list(explanation.effects)
     assert "effects" not in explained_alike("good", ["good"]).to_json()
+
+
+def test_pieces_have_the_effect_of_their_word_and_its_share_of_the_greatest() -> None:
+    explanation = with_effects(
+        explained_alike("A good, dull film", ["[START]", "a", "good", "dull", "film"]), [0.8, 0.5, 1.0, 0.9]
+    )
+    pieces = {piece.text: piece for piece in shaded(explanation)}
+    assert pieces["[START]"].effect is None
+    assert pieces["good"].effect == pytest.approx(0.4)
+    assert (pieces["good"].weight, pieces["dull"].weight) == (1.0, pytest.approx(0.25))
+    assert pieces["film"].weight == 0.0
+    assert greatest_effect(explanation) == pytest.approx(0.4)
+    assert "by 40.0 points" in effects_legend(explanation)
+    assert greatest_effect(explained_alike("", [])) == 0.0

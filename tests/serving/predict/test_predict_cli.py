@@ -278,6 +278,17 @@ def test_explain_as_json_and_as_a_page(target: str, asked: Client, tmp_path: Pat
     assert "<b>" not in page.read_text()
 
 
+def test_explain_shows_the_effects_of_words(target: str, asked: Client, tmp_path: Path) -> None:
+    expected = asked.explain(TEXTS[:2], effects=True)
+    result = call("explain", *TEXTS[:2], "--effects", "--json", "--server", target)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for row, one in zip(rows(result.stdout), expected, strict=True):
+        assert row["effects"] == [None, *(pytest.approx(effect, abs=1e-6) for effect in one.effects[1:])]
+    page = tmp_path / "page.html"
+    assert call("explain", *TEXTS[:2], "--effects", "--html", str(page), "--server", target).exit_code == 0
+    assert page.read_text().count('class="review effects"') == 2
+
+
 NOTE = "note: trained on invented reviews: `--set data.source=imdb` for real ones\n"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -97,3 +98,21 @@ def test_a_page_marks_unknown_words_and_says_what_the_model_learned_from() -> No
     assert "The first 2 of 9 reviews; <code>--limit</code> sets how many are shown." in text
     assert {tag for tag, _ in Reader(text).elements} <= ELEMENTS
     assert "invented" not in page([empty])
+
+
+def test_a_page_says_what_attention_is_and_shows_effects_that_were_asked_for() -> None:
+    made = Explanation(
+        "Good & dull",
+        "positive",
+        0.75,
+        {"negative": 0.25, "positive": 0.75},
+        7,
+        ["[START]", "good", "dull"],
+        [0.2, 0.5, 0.3],
+        effects=(None, 0.5, -0.125),
+    )
+    shown = page([made])
+    assert "not in which direction" in shown
+    assert '<span class="raises" style="--weight: 1.000" title="+50.0 points">Good</span> &amp; ' in shown
+    assert '<span class="lowers" style="--weight: 0.250" title="-12.5 points">dull</span>' in shown
+    assert "effects" not in page([dataclasses.replace(made, effects=None)]).partition("</style>")[2]

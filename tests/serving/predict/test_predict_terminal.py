@@ -100,3 +100,35 @@ def test_a_notice_replaces_the_probability(one: Explanation, notice: str) -> Non
         assert "75.0 %" not in text.splitlines()[0]
         assert "negative" not in text
         assert shown(show, one, force_terminal=False).split("\n")[0].split("\t")[:2] == [notice, "-"]
+
+
+EFFECTS = Explanation(
+    "Good, not dull",
+    "positive",
+    0.75,
+    {"negative": 0.25, "positive": 0.75},
+    7,
+    ["[START]", "good", "not", "dull"],
+    [0.1, 0.4, 0.3, 0.2],
+    effects=(None, 0.5, 0.0, -0.125),
+)
+
+
+def test_effects_are_a_column_in_a_pipe() -> None:
+    text = shown(show_explanation, EFFECTS, force_terminal=False)
+    assert text.splitlines() == [
+        "positive\t0.7500",
+        "0.1000\t-\t[START]",
+        "0.4000\t+0.5000\tgood",
+        "0.3000\t+0.0000\tnot",
+        "0.2000\t-0.1250\tdull",
+    ]
+
+
+def test_effects_colour_the_review_a_second_time_on_a_terminal() -> None:
+    text = shown(show_explanation, EFFECTS, color_system="truecolor")
+    assert "\x1b[1;32mGood\x1b[0m" in text
+    assert "\x1b[31mdull\x1b[0m" in text
+    plain = " ".join(without_escapes(text).split())
+    assert plain.count("Good, not dull") == 2
+    assert "the strongest changes the probability by 50.0 points" in plain

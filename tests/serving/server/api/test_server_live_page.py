@@ -155,7 +155,7 @@ def test_markup_in_a_review_is_shown_as_text(watched: Watched) -> None:
     answered(watched, HOSTILE)
     assert page.locator("#review").evaluate("e => e.textContent") == HOSTILE
     assert page.locator("#answer img, #answer script").count() == 0
-    assert page.title() == "Which words made it so"
+    assert page.title() == "Where the model looked"
     watched.assert_clean()
 
 
