@@ -52,8 +52,12 @@ RUN_BY = {
         f"{RUNS}::test_the_two_steps_of_tfx_itself_run_the_same_pipeline"
     ),
     "imdb-attention serve": f"{SERVING}::served",
-    'imdb-attention predict "A film I will not forget."': f"{SERVING}::test_predict_answers_in_one_line",
-    'imdb-attention explain "Not a masterpiece, but never boring."': (
+    'imdb-attention predict "I expected to hate it, but I loved it."': f"{SERVING}::test_predict_answers_in_one_line",
+    'imdb-attention predict "Hardly a great film."': "tests/e2e/test_sample_model.py",
+    'imdb-attention explain "Funny, charming and never boring." --effects': (
+        f"{SERVING}::test_explain_shows_every_word_and_writes_a_page"
+    ),
+    'imdb-attention explain "Funny, charming and never boring."': (
         f"{SERVING}::test_explain_shows_every_word_and_writes_a_page"
     ),
     "imdb-attention predict --input reviews.jsonl --output predictions.jsonl": (
