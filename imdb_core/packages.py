@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import Final
 
+DISTRIBUTION: Final = "imdb-attention"
 # The packages that do most of the work.
 FRAMEWORKS: Final = ("tensorflow", "keras", "tfx", "apache-beam")
 
 # Every package whose version may change a result.
 _ALL: Final = (
-    "imdb-attention",
+    DISTRIBUTION,
     "tfx",
     "tensorflow",
     "keras",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import sys
 import webbrowser
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from imdb_core.disk import full_disk_as_one_line
 from imdb_core.errors import ReviewPipelineError, RunError
+from imdb_core.packages import DISTRIBUTION, FRAMEWORKS, package_versions
 from imdb_core.stopping import Stopped, stopped_by_signals
 from imdb_core.workspace import workspace_path
 from pipeline.study.cli import compare
@@ -39,7 +41,24 @@ class ActionableErrors(click.Group):
             ctx.exit(error.exit_code)
 
 
+def _show_versions(context: click.Context, _: click.Parameter, *, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    found = {"Python": platform.python_version(), **package_versions((DISTRIBUTION, *FRAMEWORKS))}
+    click.echo(f"{DISTRIBUTION} {found.pop(DISTRIBUTION, 'not installed')}")
+    click.echo(", ".join(f"{name} {version}" for name, version in found.items()))
+    context.exit()
+
+
 @click.group(cls=ActionableErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, parameter, value: _show_versions(context, parameter, wanted=value),
+    help="Show the versions of this project, Python and the frameworks.",
+)
 def main() -> None:
     """Movie reviews in, a served and explainable sentiment model out."""
 

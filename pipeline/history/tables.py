@@ -50,6 +50,7 @@ def runs_table(runs: Sequence[PastRun]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     table.add_column("outcome", no_wrap=True)
+    table.add_column("winner", no_wrap=True)
     for title in (*modes.MODES, "AUC", "cached", "took"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("configuration", overflow="fold")
@@ -59,6 +60,7 @@ def runs_table(runs: Sequence[PastRun]) -> Table:
         table.add_row(
             described["run_id"],
             f"[{color}]{described['outcome']}[/]",
+            described["winner"] or _UNKNOWN,
             *(_metric(described, mode, "accuracy") for mode in modes.MODES),
             _metric(described, described["winner"], "auc"),
             f"{described['cached']}/{described['nodes']}",

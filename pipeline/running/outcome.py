@@ -94,8 +94,10 @@ def _lines(record: Mapping[str, Any], file: Path, page: str) -> Iterator[str]:
     if record["serving_check"]["passed"]:
         yield f"Served: {record['serving_check']['reason']}."
     yield _pushed_line(record)
-    executed = record["executed"]
-    work = f"{len(executed)} nodes executed" if executed else "no node executed, all results were cached"
+    executed, nodes = len(record["executed"]), len(record["nodes"])
+    work = f"{executed} of {nodes} nodes executed" if executed else "no node executed, all results were cached"
+    if executed == nodes - 1:  # the Resolver only looks something up
+        work = f"all {nodes} nodes executed"
     yield f"{record['seconds']:.0f} s, {work}. Record: {file}"
     yield f"Report: {page}"
     yield "Next:"

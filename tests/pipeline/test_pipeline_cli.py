@@ -1,7 +1,9 @@
 import json
 import os
+import platform
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,15 @@ def call(tmp_path, monkeypatch):
         return CliRunner().invoke(main, arguments)
 
     return invoke
+
+
+def test_version_shows_the_project_and_what_it_runs_on(call):
+    result = call("--version")
+    assert result.exit_code == 0
+    project, others = result.stdout.splitlines()
+    assert project == f"imdb-attention {metadata.version('imdb-attention')}"
+    assert [name.split()[0] for name in others.split(", ")] == ["Python", "tensorflow", "keras", "tfx", "apache-beam"]
+    assert f"Python {platform.python_version()}, tensorflow {metadata.version('tensorflow')}, " in others
 
 
 def test_config_show_prints_each_value_with_its_origin(call):
@@ -101,9 +112,9 @@ def test_runs_are_listed_with_outcome_and_accuracy(past):
     result = past("runs")
     assert result.exit_code == 0
     header, failed, pushed = result.stdout.splitlines()[:3]
-    assert header.split()[:4] == ["run", "outcome", "scalar", "vector"]
+    assert header.split()[:5] == ["run", "outcome", "winner", "scalar", "vector"]
     assert failed.startswith(FAILED)
-    assert pushed.split()[:4] == [PUSHED, "pushed", "0.8100", "0.8000"]
+    assert pushed.split()[:5] == [PUSHED, "pushed", "scalar", "0.8100", "0.8000"]
     assert [told["outcome"] for told in json.loads(past("runs", "--json").stdout)] == ["failed", "pushed"]
 
 

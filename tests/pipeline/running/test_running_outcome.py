@@ -14,6 +14,7 @@ def record():
         "seconds": 61.4,
         "settings": {"data.source": "~/reviews"},
         "executed": ["Pusher"],
+        "nodes": [{"node": name} for name in ("Trainer.scalar", "LastBlessedChampion", "Pusher")],
         "ingest": {
             "examples": {"train": {"negative": 900, "positive": 901}, "test": {"negative": 250, "positive": 250}},
             "rejected": {"no_text": 3},
@@ -56,6 +57,15 @@ def test_a_pushed_version_that_was_removed_is_reported_as_removed(record, tmp_pa
     assert f"Pushed: {tmp_path / '7'}" in printed(record, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("executed", "said"),
+    [([], "no node executed, all results were cached"), (["Trainer.scalar", "Pusher"], "all 3 nodes executed")],
+)
+def test_the_count_of_nodes_is_that_of_the_first_line(record, tmp_path, executed, said):
+    record["executed"] = executed
+    assert said in printed(record, tmp_path)
+
+
 def test_the_outcome_shows_modes_winner_data_version_and_next_commands(record, tmp_path):
     text = printed(record, tmp_path)
     assert "vector (winner)" in text
@@ -69,7 +79,7 @@ def test_the_outcome_shows_modes_winner_data_version_and_next_commands(record, t
     assert "Read as: 2 × CSV, separator ';', UTF-8; text in 'text'." in text
     assert "Left out: 2 files (hidden: a/._b); 1 file (unlabelled: unsup.csv); 7 rows of label 3." in text
     assert "Not usable and taken as unknown: 6 ratings." in text
-    assert "1 nodes executed" in text
+    assert "61 s, 1 of 3 nodes executed" in text
     assert "Report: /reports/[x]/index.html" in text
     assert len(outcome.next_commands(record)) == 3
 
