@@ -168,7 +168,8 @@ def explain(
     Words that are not in the model's vocabulary are underlined. Takes TEXTs, files, or standard input (-) with one
     review a line. In a pipe it prints the attention and the word instead, one word a line.
 
-    Attention shows where the model looked: not why, and not in which direction; --effects shows both.
+    Attention shows where the model looked: not why, and not in which direction. --effects leaves out each word in turn
+    and shows how that changes the answer.
     """
     from serving.predict import commands
 

@@ -13,8 +13,9 @@ from typing import Final
 from components.example_gen.sample import grammar
 from components.example_gen.sample.grammar import deck, derive, pick
 
-# Probabilities, calibrated: with fewer plain opinions the small networks of this project learn nothing from 2,000
-# reviews; with fewer ironic reviews, counting words alone comes close to an accuracy of 1.0.
+# Probabilities, calibrated: with fewer plain opinions, or fewer short reviews, the networks of this project learn too
+# little from 4,000 reviews to judge a single sentence; with fewer ironic reviews, counting words alone comes close to
+# an accuracy of 1.0.
 _IRONIC: Final = 0.05
 _SHORT: Final = 0.6  # of the reviews, which are a few everyday sentences
 _SHORT_NEGATED, _SHORT_CONTRASTED, _SHORT_JUDGED = 0.2, 0.05, 0.15  # of these sentences
