@@ -147,7 +147,8 @@ def _write_page(
             of_all = f" of {count:,}" if count is not None else ""
             selection = f"The first {len(answers):,}{of_all} reviews; `--limit` sets how many are shown."
         file.write(page(answers, selection))
-    _tell(f"wrote {html}: {selection or f'{len(answers):,} reviews'}")
+    count_shown = f"{len(answers):,} review{'s' * (len(answers) != 1)}"
+    _tell(f"wrote {html}: {selection or count_shown}")
 
 
 def _print(answers: Iterable[tuple[Review, Shown]], show: Callable[[Shown, Console], None], *, as_json: bool) -> None:

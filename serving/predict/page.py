@@ -19,7 +19,7 @@ _PAGE: Final = """<!DOCTYPE html>
 article {{ margin-top: 1.25rem; }}
 h2 {{ margin: 0 0 .5rem; font-size: 1.35rem; line-height: 1.3; }}
 small {{ display: block; margin-top: .9rem; }}
-.lead {{ margin: 0; color: var(--soft); }}
+.lead {{ margin: 0 0 1rem; color: var(--soft); }}
 .effects {{ margin-top: 1.1rem; }}
 .review .raises {{ background: rgb(46 160 67 / calc(var(--weight) * .5)); }}
 .review .lowers {{ background: rgb(218 54 51 / calc(var(--weight) * .5)); }}

@@ -287,6 +287,8 @@ def test_explain_shows_the_effects_of_words(target: str, asked: Client, tmp_path
     page = tmp_path / "page.html"
     assert call("explain", *TEXTS[:2], "--effects", "--html", str(page), "--server", target).exit_code == 0
     assert page.read_text().count('class="review effects"') == 2
+    result = call("explain", TEXTS[0], "--html", str(page), "--server", target)
+    assert result.stderr == f"wrote {page}: 1 review\n"
 
 
 NOTE = "note: trained on invented reviews: `--set data.source=imdb` for real ones\n"
