@@ -29,7 +29,7 @@ def words(text: str, *, normalize: bool = False) -> list[str]:
         text = normalized(text).text
     # Lower-casing comes first, as in the graph: the lower case of a capital sigma depends on the rest of the text.
     lowered = text.replace("\0", "\ufffd").lower()
-    return [match["word"] for match in PIECE.finditer(lowered) if match["word"]]
+    return [word for _, word in PIECE.findall(lowered) if word]
 
 
 def folded(word: str) -> str:

@@ -119,7 +119,9 @@ class Reading:
         file, vocabulary = saved_model / READING_FILE, saved_model / "assets" / VOCABULARY
         self.about = json.loads(file.read_text("utf-8")) if file.is_file() and vocabulary.is_file() else None
         self.trained_on: str | None = self.about[TRAINED_ON] if self.about else None
-        self.vocabulary = frozenset(vocabulary.read_bytes().split(b"\n")) if self.about else frozenset()
+        # A word of the vocabulary that is no UTF-8 cannot be one of a text.
+        listed = vocabulary.read_bytes().decode(errors="replace") if self.about else ""
+        self.vocabulary = frozenset(listed.split("\n"))
 
     def said_of(self, text: str) -> dict[str, Any]:
         """Returns the attributes of `Prediction` that depend on the vocabulary."""
@@ -128,7 +130,7 @@ class Reading:
         found = words(text, normalize=self.about["normalize"])
         # The start mark takes the place of a word, if it fits.
         read = found[-self.about["max_tokens"] :]
-        known = sum(word.encode() in self.vocabulary for word in read)
+        known = sum(map(self.vocabulary.__contains__, read))
         return {
             KNOWN_WORDS: known,
             UNKNOWN_WORDS: len(read) - known,
